@@ -103,7 +103,7 @@ def read_expression(X, layer=None, use_raw=False, gene_column=None) -> Expressio
     """
     var = cells = genes = None
     matrix = X
-    if _is_anndata(X):
+    if is_anndata(X):
         matrix, var = _choose_matrix(X, layer, use_raw)
         genes, cells = _gene_names(var, gene_column), tuple(map(str, X.obs_names))
     elif layer is not None or use_raw or gene_column is not None:
@@ -121,7 +121,7 @@ def read_expression(X, layer=None, use_raw=False, gene_column=None) -> Expressio
     return Expression(matrix, genes, cells, var, X)
 
 
-def _is_anndata(X) -> bool:
+def is_anndata(X) -> bool:
     return hasattr(X, "obs_names") and hasattr(X, "var_names") and hasattr(X, "layers")
 
 
@@ -160,8 +160,8 @@ def _to_csr(X) -> sparse.csr_matrix:
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     if len(X.shape) != 2:
-        raise ValueError(f"Expected 2D array, got {len(X.shape)}D array instead: X has shape {X.shape}, "
-                         "it needs cells as rows and genes as columns.")
+        raise ValueError(f"Expected 2D array, got {len(X.shape)}D array instead: X has shape {X.shape}. "
+                         "Reshape your data to cells as rows and genes as columns.")
     if sparse.issparse(X):
         _check_dtype(X.dtype)
         X = sparse.csr_matrix(X)                                # shares the arrays of CSR
@@ -203,7 +203,7 @@ def _as_float32(block) -> np.ndarray:
             text = [c for c in block if not pd.api.types.is_numeric_dtype(block[c].dtype)]
             raise ValueError(f"X has columns that are not numbers: {text[:5]}. Every column must be a gene; "
                              "drop the others.") from error
-        raise ValueError(f"X must be numeric: {error}") from error
+        raise type(error)(f"X must be numeric: {error}") from error
 
 
 def _check_dtype(dtype) -> None:
@@ -214,9 +214,9 @@ def _check_dtype(dtype) -> None:
 
 
 def _check_content(X: sparse.csr_matrix, genes, cells) -> None:
-    for count, what in zip(X.shape, ("cells (rows)", "genes (columns)"), strict=True):
+    for count, what in zip(X.shape, ("sample(s)", "feature(s)"), strict=True):    # scikit-learn's words
         if not count:
-            raise ValueError(f"X has no {what}: shape {X.shape}.")
+            raise ValueError(f"X has 0 {what} (shape={X.shape}) while a minimum of 1 is required.")
     bad = np.flatnonzero(~np.isfinite(X.data))
     if len(bad):
         row, col = int(np.searchsorted(X.indptr, bad[0], side="right")) - 1, int(X.indices[bad[0]])
@@ -372,7 +372,7 @@ class Normalizer:
         if method not in METHODS:
             raise ValueError(f"normalization={method!r} is unknown; choose one of {METHODS}.")
         if method == "auto":
-            prepared = expr.scale == "scaled" and not _is_anndata(expr.origin)
+            prepared = expr.scale == "scaled" and not is_anndata(expr.origin)
             if prepared and expr.genes is not None:
                 warnings.warn("X has negative values and is taken as it is, as normalization='none' would. "
                               "Give counts to have them normalised.", UserWarning, stacklevel=2)
@@ -505,7 +505,7 @@ def _linear(X: sparse.csr_matrix, scale: str) -> tuple[np.ndarray, np.ndarray, n
 
 def _negative_values(expr: Expression, method: str) -> str:
     remedy = "pass counts or log-normalised values"
-    if _is_anndata(expr.origin):
+    if is_anndata(expr.origin):
         raw = ["use_raw=True"] if expr.origin.raw is not None else []
         options = [*(f"layer={name!r}" for name in expr.origin.layers), *raw]
         remedy = f"read another matrix ({', '.join(options)})" if options else remedy
@@ -590,7 +590,7 @@ def read_labels(X, y, *, min_classes: int = 1) -> np.ndarray:
         An absent column; another number of labels than cells; labels of the same cells in another order;
         missing labels (None, NaN, NA, empty text); too few classes.
     """
-    cells = tuple(map(str, X.obs_names)) if _is_anndata(X) else None
+    cells = tuple(map(str, X.obs_names)) if is_anndata(X) else None
     if isinstance(y, str):
         y = _obs_column(X, y)
     elif y is None:
@@ -620,7 +620,7 @@ def read_labels(X, y, *, min_classes: int = 1) -> np.ndarray:
 
 
 def _obs_column(X, name: str) -> pd.Series:
-    if not _is_anndata(X):
+    if not is_anndata(X):
         raise ValueError(f"y={name!r} names a column of obs, but X is a {type(X).__name__}; pass the labels.")
     if name in X.obs.columns:
         return X.obs[name]

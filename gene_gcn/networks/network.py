@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -549,6 +549,32 @@ class GeneNetwork:
         return cls(genes, edge_index, scores, source=source)
 
     # ---- helpers ----
+
+    # ---- to and from a file ----
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but genes and edges, fit for JSON."""
+        source = None if self._source is None else asdict(self._source)
+        return {"diagonal": self._diagonal, "normalization": self._normalization, "source": source}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays to save next to :meth:`to_dict`: `edge_index`, int64 (2, E), `edge_weight`, float32 (E,)."""
+        return {"edge_index": self._edge_index.copy(), "edge_weight": self._edge_weight.copy()}
+
+    @classmethod
+    def from_dict(
+        cls, genes: Sequence[str], values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> GeneNetwork:
+        """Build again, unchanged and not rescaled, what :meth:`to_dict` and :meth:`arrays` gave."""
+        genes = _check_genes(genes)
+        edge_index = np.array(arrays["edge_index"], dtype=np.int64)
+        edge_weight = np.array(arrays["edge_weight"], dtype=np.float32)
+        _check_edge_index(edge_index, len(genes))
+        _check_edge_weight(edge_weight, edge_index.shape[1])
+        source = None if values["source"] is None else NetworkSource(**values["source"])
+        return cls._canonical(
+            genes, edge_index, edge_weight, values["diagonal"], values["normalization"], source
+        )
 
     def _upper(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each undirected edge once: lower end, upper end, weight."""

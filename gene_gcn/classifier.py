@@ -1,0 +1,475 @@
+"""`GeneGCNClassifier`: the scikit-learn contract around the model and its training."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from gene_gcn import networks
+from gene_gcn.expression import Expression, Normalizer, is_anndata, read_expression, read_labels
+from gene_gcn.networks import GeneNetwork
+from gene_gcn.nn import GeneGCN
+from gene_gcn.persistence import read_model, write_model
+from gene_gcn.training import CellDataset, TrainingOptions, predict_logits, train
+
+VALIDATION_CELLS_PER_TYPE = 5       # on average; with fewer, early stopping follows noise
+
+
+class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
+    r"""Name the types of cells by a graph network over their genes.
+
+    Each gene of a cell is a node. Its expression is combined with that of the genes it interacts with, in a
+    graph that attention learns from the cell itself and in a gene network that all cells share; the result is
+    added to the expression, and fully connected layers name the type:
+
+    .. math:: \hat y = \mathrm{MLP}(X + \mathrm{ReLU}((G(X) + A) X W))
+
+    Parameters
+    ----------
+    network : None, GeneNetwork, "coexpression", "string", "biogrid" or path of an edge file
+        The global graph A. None leaves it out; "coexpression" is computed from the training cells. It is
+        aligned to the genes by name, or by position where X has no gene names.
+    normalization : {"auto", "sqrt", "log1p", "none"}
+        "auto" is the square root of counts scaled to the median depth of the training cells. Negative values
+        (scaled data) are refused with names of genes, and taken as they are from an array.
+    layer, use_raw, gene_column
+        Which matrix of an AnnData to read and which column of `var` names its genes; for queries as well.
+    diagonal : {0, 1}
+        Weight of a gene's edge to itself in the global graph.
+    network_normalization : {"sym", "max"}
+        "sym" divides an edge by the root of both degrees, "max" leaves the weights as scores divided by the
+        largest score, as the paper does.
+    individual_graph : bool
+        Whether the attention graph takes part.
+    residual : bool
+        Whether the expression is added to the result of the graphs.
+    channels : int
+        Features of a gene. With 1, a gene is its expression; with more, a learned vector times it.
+    num_layers : int
+        Interaction layers in a line.
+    hidden_channels : sequence of int
+        Widths of the hidden layers of the head.
+    dropout : float
+        Probability of dropping a hidden unit of the head in training.
+    head_init : {"pca", "autoencoder", "random"}
+        How the head starts, see `gene_gcn.training.initialize_head`.
+    optimizer : {"sgd", "adam"}
+        Stochastic gradient descent with Nesterov momentum, or the paper's Adam.
+    learning_rate : float, optional
+        By default chosen by the scale of the data, see `gene_gcn.training.TrainingOptions`.
+    weight_decay : float
+    class_weight : None, "balanced" or dict of label to weight
+        Weights of the types in the loss.
+    batch_size : int
+    max_epochs : int
+    patience : int
+        Epochs without a better validation loss after which training stops.
+    validation_fraction : float
+        Share of the training cells, drawn evenly from all types, that is kept to stop training early. 0
+        trains on all cells for `max_epochs`, as happens when the share has under five cells per type.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps"…
+    random_state : int, RandomState or None
+    verbose : bool
+        Show a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (K,)
+        The types, in the order of the columns of `predict_proba`.
+    genes_ : tuple of str, or None
+        The training genes, N of them; None where X had no names.
+    network_ : GeneNetwork or None
+        The global graph aligned to the genes, before diagonal and normalisation.
+    normalizer_ : Normalizer
+    model_ : gene_gcn.nn.GeneGCN
+    history_ : DataFrame
+        Losses of each epoch.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, only if X is a DataFrame with such column names
+
+    References
+    ----------
+    The model: "Single cell RNA Sequence Classification with Neural Networks". The parts: Wu et al. 2019,
+    doi:10.1109/CVPR.2019.01020 (attention), Kipf & Welling 2017, arXiv:1609.02907 (graph convolution).
+
+    Examples
+    --------
+    >>> import scanpy as sc
+    >>> from gene_gcn import GeneGCNClassifier
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> clf = GeneGCNClassifier(network="coexpression", use_raw=True, max_epochs=5, random_state=0)
+    >>> clf = clf.fit(adata[::2], "bulk_labels")
+    >>> clf.predict(adata[1::2]).shape
+    (350,)
+    """
+
+    def __init__(self, network=None, *, normalization="auto", layer=None, use_raw=False, gene_column=None,
+                 diagonal=0, network_normalization="sym", individual_graph=True, residual=True, channels=1,
+                 num_layers=1, hidden_channels=(128, 64), dropout=0.0, head_init="pca", optimizer="sgd",
+                 learning_rate=None, weight_decay=0.0, class_weight=None, batch_size=64, max_epochs=60,
+                 patience=8, validation_fraction=0.1, device="auto", random_state=None, verbose=False):
+        self.network = network
+        self.normalization = normalization
+        self.layer = layer
+        self.use_raw = use_raw
+        self.gene_column = gene_column
+        self.diagonal = diagonal
+        self.network_normalization = network_normalization
+        self.individual_graph = individual_graph
+        self.residual = residual
+        self.channels = channels
+        self.num_layers = num_layers
+        self.hidden_channels = hidden_channels
+        self.dropout = dropout
+        self.head_init = head_init
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.class_weight = class_weight
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def paper(cls, network=None, **changes) -> GeneGCNClassifier:
+        """The settings of the paper: scores divided by the largest, random head, Adam, one cell a batch.
+
+        The paper's batch is 64 without a graph. Widths of the head, normalisation and stopping rule are not
+        in it; they are ours here.
+        """
+        return cls(network, **{"normalization": "log1p", "network_normalization": "max", "head_init": "random",
+                               "optimizer": "adam", "batch_size": 1, **changes})
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ---- learning ----
+
+    def fit(self, X, y=None) -> GeneGCNClassifier:
+        """Learn from labelled cells.
+
+        Parameters
+        ----------
+        X : AnnData, DataFrame, sparse matrix or array, shape (B, N)
+            Expression: counts, or values that `gene_gcn.expression.detect_scale` knows.
+        y : str or array-like, shape (B,)
+            The name of a column of `X.obs`, or the labels.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            A parameter out of its range; cells, genes or labels that cannot be used; a network without an
+            edge between these genes. Nothing is trained before all of this is checked.
+        """
+        self._check_parameters()
+        expression, labels = self._read_training(X, y)
+        rng = check_random_state(self.random_state)
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+
+        self.classes_, target = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("Classifier can't train when only one class is present: all labels are "
+                             f"{self.classes_[0]!r}.")
+        class_weight = self._class_weights(labels)
+        self.genes_ = expression.genes
+        self.normalizer_ = Normalizer.fit(expression, self.normalization)
+        matrix = self.normalizer_.transform(expression)
+        self.network_ = self._aligned_network(matrix, expression)
+        self.model_ = self._build_model(seed)
+
+        training, validation = self._split(target, seed)
+        history = train(self.model_, self._dataset(matrix[training], target[training]),
+                        self._dataset(matrix[validation], target[validation]) if len(validation) else None,
+                        adj_t=self._adj_t(), class_weight=class_weight, options=self._options(), seed=seed)
+        self.history_ = pd.DataFrame(history)
+        return self
+
+    def _check_parameters(self) -> None:
+        def refuse(name: str, remedy: str) -> None:
+            raise ValueError(f"{name}={getattr(self, name)!r} {remedy}.")
+
+        choices = {"diagonal": (0, 1), "network_normalization": ("sym", "max"), "optimizer": ("sgd", "adam"),
+                   "head_init": ("pca", "autoencoder", "random")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                refuse(name, f"must be one of {allowed}")
+        for name in ("channels", "batch_size", "max_epochs", "patience"):
+            if not isinstance(getattr(self, name), (int, np.integer)) or getattr(self, name) < 1:
+                refuse(name, "must be a whole number, 1 or more")
+        if not isinstance(self.num_layers, (int, np.integer)) or self.num_layers < 0:
+            refuse("num_layers", "must be a whole number, 0 or more")
+        for name in ("dropout", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                refuse(name, "must be at least 0 and below 1")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            refuse("learning_rate", "must be positive, or None to choose it by the data")
+        if not self.weight_decay >= 0:
+            refuse("weight_decay", "must not be negative")
+        if not len(self.hidden_channels) or min(self.hidden_channels) < 1:
+            refuse("hidden_channels", "must hold one or more positive widths")
+
+    def _read_training(self, X, y) -> tuple[Expression, np.ndarray]:
+        if is_anndata(X):
+            expression, labels = self._read(X), read_labels(X, y)
+            self.n_features_in_ = expression.X.shape[1]
+            vars(self).pop("feature_names_in_", None)
+            return expression, labels
+        expression = self._read(X)
+        validate_data(self, X, skip_check_array=True)               # sets n_features_in_ and feature_names_in_
+        if y is None or isinstance(y, str):
+            return expression, read_labels(X, y)                    # raises, saying what is wrong
+        labels = read_labels(expression.X, column_or_1d(y, warn=True))
+        check_classification_targets(labels)
+        return expression, labels
+
+    def _read(self, X) -> Expression:
+        if is_anndata(X):
+            return read_expression(X, self.layer, self.use_raw, self.gene_column)
+        return read_expression(X)
+
+    def _class_weights(self, labels: np.ndarray) -> torch.Tensor | None:
+        if self.class_weight is None:
+            return None
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
+        return torch.tensor(weights, dtype=torch.float32)
+
+    def _aligned_network(self, matrix, expression: Expression) -> GeneNetwork | None:
+        network = self.network
+        if network is None:
+            return None
+        genes = expression.genes or tuple(map(str, range(matrix.shape[1])))
+        if isinstance(network, str) and network == "coexpression":
+            return networks.coexpression(matrix, genes=genes, counts=False)
+        if isinstance(network, str) and network in ("string", "biogrid"):
+            network = getattr(networks, network)()
+        elif not isinstance(network, GeneNetwork):
+            network = networks.read(network)
+        if expression.genes is None:
+            if network.num_genes != len(genes):
+                raise ValueError(f"network has {network.num_genes:,} genes, X {len(genes):,} columns without "
+                                 "names. Pass X as an AnnData or DataFrame to match them by name.")
+            return network
+        aligned = network.align(genes)
+        if not aligned.num_edges:
+            raise ValueError(f"network has no edge between the genes of X: its genes are like "
+                             f"{network.genes[:3]}, those of X like {genes[:3]}. Name the genes alike, for "
+                             "instance by gene_column=.")
+        return aligned
+
+    def _build_model(self, seed: int = 0) -> GeneGCN:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return GeneGCN(self.normalizer_.n_genes, len(self.classes_), self.channels, self._num_layers(),
+                           tuple(self.hidden_channels), individual_graph=self.individual_graph,
+                           residual=self.residual, dropout=self.dropout)
+
+    def _num_layers(self) -> int:
+        """Without any graph nothing is left of the layers."""
+        return self.num_layers if self.individual_graph or self.network_ is not None else 0
+
+    def _split(self, target: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the training and of the validation cells; the latter may be none."""
+        cells, counts = np.arange(len(target)), np.bincount(target)
+        divisible = counts[target] >= 2                             # a type's only cell is for training
+        n_validation = int(self.validation_fraction * divisible.sum())
+        if n_validation < VALIDATION_CELLS_PER_TYPE * len(counts):
+            return cells, cells[:0]
+        training, validation = train_test_split(cells[divisible], test_size=n_validation, random_state=seed,
+                                                stratify=target[divisible])
+        return np.concatenate([training, cells[~divisible]]), validation
+
+    def _options(self) -> TrainingOptions:
+        shared = {f.name: getattr(self, f.name) for f in fields(TrainingOptions) if hasattr(self, f.name)}
+        return TrainingOptions(**shared, progress=bool(self.verbose))
+
+    def _dataset(self, matrix, target: np.ndarray | None = None) -> CellDataset:
+        return CellDataset(matrix, target, self.channels, group=self.individual_graph and self._num_layers() > 0)
+
+    def _adj_t(self) -> torch.Tensor | None:
+        if self.network_ is None:
+            return None
+        return self.network_.with_diagonal(self.diagonal).normalized(self.network_normalization).adj_t
+
+    # ---- naming ----
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Probability of each type.
+
+        Parameters
+        ----------
+        X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
+            Genes are matched by name in any order; missing ones count as zero, with a warning. Without names
+            the columns must be those of the training set.
+
+        Returns
+        -------
+        ndarray of float32, shape (B, K)
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            X cannot be read, or shares too few genes with the training set.
+        """
+        check_is_fitted(self)
+        expression = self._read(X)
+        if expression.genes is None or self.genes_ is None:
+            validate_data(self, X, reset=False, skip_check_array=True)
+        cells = self._dataset(self.normalizer_.transform(expression))
+        return predict_logits(self.model_, cells, self._adj_t(), self.device).softmax(1).numpy()
+
+    def predict(self, X) -> np.ndarray:
+        """The most probable type of each cell, shape (B,), in the labels' own dtype; X as `predict_proba`."""
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Accuracy on labelled cells; `y` may name a column of `X.obs`."""
+        return super().score(X, read_labels(X, y), sample_weight)
+
+    def annotate(self, adata, key_added: str = "gene_gcn") -> None:
+        """Write the types of an AnnData's cells into it.
+
+        Writes `obs[key_added]` (categorical), `obs[key_added + "_confidence"]` (probability of that type),
+        `obsm[key_added + "_proba"]` (DataFrame of all types) and `uns[key_added]` (how they were made).
+
+        Parameters
+        ----------
+        adata : AnnData
+        key_added : str
+        """
+        from gene_gcn import __version__
+
+        if not is_anndata(adata):
+            raise ValueError(f"adata is a {type(adata).__name__}; annotate takes an AnnData, predict the rest.")
+        probability = self.predict_proba(adata)
+        best = probability.argmax(1)
+        source = self.network_.source if self.network_ is not None else None
+        adata.obs[key_added] = pd.Categorical.from_codes(best, categories=self.classes_)
+        adata.obs[f"{key_added}_confidence"] = probability.max(1)
+        adata.obsm[f"{key_added}_proba"] = pd.DataFrame(probability, index=adata.obs_names,
+                                                        columns=[str(label) for label in self.classes_])
+        adata.uns[key_added] = {"version": __version__, "normalization": self.normalizer_.method,
+                                "network": str(source or self.network_ or "none")}
+
+    # ---- files ----
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted classifier into a folder of safetensors and JSON, whole or not at all.
+
+        A model that is there already is replaced.
+
+        Raises
+        ------
+        ValueError
+            The path is something else than a model; labels of a dtype that JSON cannot hold.
+        """
+        check_is_fitted(self)
+        config = {
+            "parameters": self._saved_parameters(),
+            "classes": _labels_to_dict(self.classes_),
+            "normalizer": self.normalizer_.to_dict(),
+            "network": None if self.network_ is None else self.network_.to_dict(),
+            "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
+            "history": self.history_.to_dict("list"),
+        }
+        parts = {"model": self.model_.state_dict(), "normalizer": self.normalizer_.arrays(),
+                 "network": {} if self.network_ is None else self.network_.arrays()}
+        write_model(path, config, {f"{part}.{name}": value for part, tensors in parts.items()
+                                   for name, value in tensors.items()})
+
+    @classmethod
+    def load(cls, path: str | Path) -> GeneGCNClassifier:
+        """Read a classifier that `save` wrote; it predicts the same, bit for bit. No code of the file runs.
+
+        A `GeneNetwork` comes back aligned to the training genes.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is nothing at the path.
+        ValueError
+            The folder is not a model, is damaged, or is of a newer version.
+        """
+        config, tensors = read_model(path)
+        parts: dict[str, dict[str, Any]] = {"model": {}, "normalizer": {}, "network": {}}
+        for name, value in tensors.items():
+            part, _, key = name.partition(".")
+            parts[part][key] = value
+
+        parameters = config["parameters"]
+        clf = cls(**parameters)
+        clf.hidden_channels = tuple(clf.hidden_channels)
+        if isinstance(clf.class_weight, list):
+            clf.class_weight = dict(map(tuple, clf.class_weight))
+        clf.classes_ = _labels_from_dict(config["classes"])
+        clf.normalizer_ = Normalizer.from_dict(config["normalizer"], _arrays(parts["normalizer"]))
+        clf.genes_, clf.n_features_in_ = clf.normalizer_.genes, clf.normalizer_.n_genes
+        clf.network_ = None
+        if config["network"] is not None:
+            genes = clf.genes_ or tuple(map(str, range(clf.n_features_in_)))
+            clf.network_ = GeneNetwork.from_dict(genes, config["network"], _arrays(parts["network"]))
+            clf.network = clf.network if isinstance(clf.network, str) else clf.network_
+        if config["feature_names_in"]:
+            clf.feature_names_in_ = np.array(config["feature_names_in"], dtype=object)
+        clf.history_ = pd.DataFrame(config["history"])
+        clf.model_ = clf._build_model()
+        clf.model_.load_state_dict(parts["model"])
+        clf.model_.eval()
+        return clf
+
+    def _saved_parameters(self) -> dict[str, Any]:
+        """Parameters as JSON; a network object is saved by its edges, a device belongs to a machine."""
+        parameters = self.get_params(deep=False) | {"device": "auto"}
+        if not isinstance(self.network, str):
+            parameters["network"] = None
+        if not isinstance(self.random_state, (int, np.integer)):
+            parameters["random_state"] = None
+        if isinstance(self.class_weight, dict):
+            parameters["class_weight"] = [[_plain(label), weight] for label, weight in self.class_weight.items()]
+        return parameters | {"hidden_channels": list(map(int, self.hidden_channels))}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _labels_to_dict(labels: np.ndarray) -> dict[str, Any]:
+    values = labels.tolist()
+    if not all(isinstance(value, (str, bool, int, float)) for value in values):
+        raise ValueError(f"Labels of type {type(values[0]).__name__} cannot be saved; fit with text or numbers.")
+    return {"dtype": labels.dtype.str, "values": values}
+
+
+def _labels_from_dict(saved: dict[str, Any]) -> np.ndarray:
+    return np.array(saved["values"], dtype=np.dtype(saved["dtype"]))
+
+
+def _arrays(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

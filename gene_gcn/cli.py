@@ -1,0 +1,538 @@
+"""The command `gene-gcn`. Heavy imports are inside functions: `--help` should not wait for torch."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+import warnings
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gene_gcn import __version__
+
+__all__ = ["app", "main"]
+
+STRING_HOST = "https://stringdb-downloads.org"
+DEMO_HELP = f"""Train on 700 blood cells (10 types) that come with scanpy, and see what it is worth.
+
+Trains with a gene network and, on the same split, without any graph; compares both on held-out cells. Nothing
+is downloaded. The network is the co-expression of the training cells; for STRING, get protein.links and
+protein.info of your organism from {STRING_HOST} and pass --network.
+"""
+
+app = typer.Typer(
+    name="gene-gcn",
+    help="Name the types of single cells with a graph network whose nodes are genes.\n\n"
+    "Cell files may be .h5ad, 10x .h5, .loom, or tables .csv/.tsv(.gz) with cells as rows, cell names in the "
+    "first column and gene names in the header (columns of text describe the cells). "
+    "Start with: gene-gcn demo",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Normalization(StrEnum):
+    """Choices of --normalization."""
+
+    auto = "auto"
+    sqrt = "sqrt"
+    log1p = "log1p"
+    none = "none"
+
+
+Cells = Annotated[Path, typer.Argument(metavar="CELLS", help="File of cells: .h5ad, .h5, .loom, .csv, .tsv.")]
+Model = Annotated[Path, typer.Option("--model", "-m", help="Model folder, from gene-gcn train.")]
+Label = Annotated[str, typer.Option("--label", "-l", help="Column of .obs (or of the table) with the types.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what --out names, if it exists.")]
+Layer = Annotated[str | None, typer.Option(help="Layer to read instead of .X.")]
+UseRaw = Annotated[bool, typer.Option("--use-raw", help="Read .raw instead of .X.")]
+GeneColumn = Annotated[str | None, typer.Option(help="Column of .var with the names of the genes.")]
+QueryLayer = Annotated[str | None, typer.Option(help="Layer to read; by default as in training.")]
+QueryRaw = Annotated[bool | None, typer.Option("--use-raw/--no-use-raw",
+                                               help="Read .raw or not; by default as in training.")]
+QueryColumn = Annotated[str | None, typer.Option("--gene-column",
+                                                 help="Column of .var that names the genes; by default as in "
+                                                      "training.")]
+Predictions = Annotated[Path, typer.Option(
+    "--out", "-o", help="File to write: .csv or .tsv (cell, label, confidence), .h5ad (annotated cells).")]
+Figures = Annotated[Path | None, typer.Option(
+    "--out", "-o", help="Folder for metrics.json, predictions.csv and confusion_matrix.png.")]
+Network = Annotated[str, typer.Option(
+    help="none; coexpression (of the training cells); or a file: edges (source, target[, weight]), STRING "
+         "protein.links, BioGRID tab2/tab3/zip.")]
+Normalize = Annotated[Normalization, typer.Option(
+    help="auto: square roots of counts at equal depth. none: the values as they are.")]
+NetworkInfo = Annotated[Path | None, typer.Option(
+    help="STRING's protein.info file, with the gene names, if it is not next to --network.")]
+Organism = Annotated[str | None, typer.Option(
+    help="Organism to take from a STRING or BioGRID file: human, mouse, or a taxonomy id.")]
+
+
+# ---- the commands; `benchmark` joins them here as app.add_typer(...) ----
+
+@app.command(help=DEMO_HELP)
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("gene_gcn_demo"),
+    network: Network = "coexpression",
+    network_info: NetworkInfo = None,
+    organism: Organism = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split and of the training.")] = 0,
+) -> None:
+    say = _console().print
+    _check_folder(out)
+    say("Loading the cells and the libraries …")
+    from gene_gcn import demo as steps
+    from gene_gcn.persistence import check_destination
+
+    check_destination(out / steps.OUTPUTS["model"])
+    cells = steps.load()
+    train_cells, test_cells = steps.split(cells, seed)
+    n_types, n_genes = cells.obs[steps.LABEL].nunique(), cells.raw.shape[1]
+    say(f"Cells     {cells.n_obs} blood cells of {n_types} types × {n_genes} genes (PBMC 68k, 10x Genomics; "
+        "part of scanpy)")
+    say(f"Split     {train_cells.n_obs} to train on, {test_cells.n_obs} held out (same share of each type; "
+        f"seed {seed})")
+    net = _network(network, network_info, organism)
+    if net == "coexpression":
+        say("Network   co-expression of the training cells; nothing is downloaded here. For STRING, get its\n"
+            f"          protein.links and protein.info from {STRING_HOST} and pass --network LINKS")
+    elif net is not None:
+        say(f"Network   {net!r}")
+        _check_overlap(net, cells.raw.var_names)
+
+    say("\nTraining with the graphs")
+    with_graph = _timed(say, steps.fit, train_cells, seed, network=net)
+    _say_network(say, net, with_graph)
+    say("\nTraining the control: the same without any graph")
+    control = _timed(say, steps.fit, train_cells, seed, network=None, individual_graph=False)
+
+    truth = test_cells.obs[steps.LABEL].astype(str).to_numpy()
+    named = {"with graphs": with_graph.predict(test_cells), "no graph": control.predict(test_cells)}
+    say("")
+    _print_comparison(truth, named)
+    say(_how_sure(truth, *named.values(), steps.uncertainty))
+    paths = steps.write(out, with_graph, test_cells)
+    say("\nWritten")
+    for name, what in {"model": "the model with the graphs", "table": "held-out cells and their types",
+                       "cells": "the same as AnnData", "picture": "which types are taken for which"}.items():
+        say(f"  {str(paths[name]):<36} {what}")
+
+
+@app.command()
+def train(
+    cells: Cells,
+    label: Label,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the model to.")],
+    network: Network = "none",
+    network_info: NetworkInfo = None,
+    organism: Organism = None,
+    layer: Layer = None,
+    use_raw: UseRaw = False,
+    gene_column: GeneColumn = None,
+    normalization: Normalize = Normalization.auto,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the cells, at most.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed; the same one gives the same model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    paper: Annotated[bool, typer.Option("--paper", help="The settings of the paper (slow).")] = False,
+    force: Force = False,
+) -> None:
+    """Train on labelled cells and write a model folder."""
+    say = _console().print
+    _check_model_destination(out, force)
+    _check_inputs(cells, network, network_info)
+    from gene_gcn import GeneGCNClassifier
+
+    adata = _labelled(say, _read(say, cells, label), label)
+    net = _network(network, network_info, organism)
+    if net not in (None, "coexpression"):
+        say(f"Network   {net!r}")
+        _check_overlap(net, _gene_names(adata, use_raw, gene_column))
+    parameters = {"network": net, "normalization": str(normalization), "layer": layer, "use_raw": use_raw,
+                  "gene_column": gene_column, "random_state": seed, "device": device, "verbose": True}
+    if max_epochs is not None:
+        parameters["max_epochs"] = max_epochs
+    make = GeneGCNClassifier.paper if paper else GeneGCNClassifier
+    clf = _timed(say, make(**parameters).fit, adata, label)
+    say(f"Types     {len(clf.classes_)}")
+    _say_network(say, net, clf)
+    clf.save(out)
+    say(f"Written   {out}")
+
+
+@app.command()
+def predict(
+    cells: Cells,
+    model: Model,
+    out: Predictions = Path("predictions.csv"),
+    layer: QueryLayer = None,
+    use_raw: QueryRaw = None,
+    gene_column: QueryColumn = None,
+    force: Force = False,
+) -> None:
+    """Name the types of cells with a trained model."""
+    from gene_gcn.files import check_predictions_path, write_predictions
+
+    say = _console().print
+    check_predictions_path(out)
+    _check_file(out, force, cells)
+    _check_inputs(cells)
+    clf = _load(model, layer, use_raw, gene_column)
+    adata = _read(say, cells)
+    clf.annotate(adata)
+    write_predictions(out, adata)
+    _print_types(adata.obs)
+    say(f"Written   {out}")
+
+
+@app.command()
+def evaluate(
+    cells: Cells,
+    model: Model,
+    label: Label,
+    out: Figures = None,
+    layer: QueryLayer = None,
+    use_raw: QueryRaw = None,
+    gene_column: QueryColumn = None,
+    force: Force = False,
+) -> None:
+    """Compare the types a trained model gives to cells with their known ones."""
+    say = _console().print
+    if out is not None:
+        _check_folder(out)
+        for name in EVALUATION:
+            _check_file(out / name, force, cells)
+    _check_inputs(cells)
+    clf = _load(model, layer, use_raw, gene_column)
+    adata = _labelled(say, _read(say, cells, label), label)
+    from gene_gcn.benchmark.metrics import evaluate as figures_of
+    from gene_gcn.benchmark.metrics import recall_per_type
+
+    clf.annotate(adata)
+    truth, named = (adata.obs[name].astype(str).to_numpy() for name in (label, "gene_gcn"))
+    unknown = sorted(set(truth) - set(map(str, clf.classes_)))
+    figures, recall = figures_of(truth, named), recall_per_type(truth, named)
+    _print_recall(recall)
+    for name, value in figures.items():
+        say(f"{name.replace('_', ' ').replace('f1', 'F1'):<20}{value:.3f}")
+    if unknown:
+        say(_about_unknown(recall, unknown))
+    if out is not None:
+        figures |= {"cells": adata.n_obs, "unknown_types": unknown, "recall": recall["recall"].to_dict()}
+        _write_evaluation(out, adata, truth, named, figures)
+        say(f"Written   {', '.join(str(out / name) for name in EVALUATION)}")
+
+
+# ---- checks, before anything takes long ----
+
+EVALUATION = ("metrics.json", "predictions.csv", "confusion_matrix.png")
+
+
+def _check_inputs(cells: Path, network: str = "none", network_info: Path | None = None) -> None:
+    from gene_gcn.files import check_cells_path
+
+    check_cells_path(cells)
+    if network in ("string", "biogrid") and not Path(network).exists():
+        raise ValueError(f"--network {network}: this version does not download networks; get the file from "
+                         f"{STRING_HOST if network == 'string' else 'https://downloads.thebiogrid.org'} and "
+                         "pass --network FILE.")
+    if network not in ("none", "coexpression") and not Path(network).expanduser().is_file():
+        raise ValueError(f"--network {network!r} is neither 'none' nor 'coexpression' nor a file.")
+    if network_info is not None and not network_info.expanduser().is_file():
+        raise ValueError(f"--network-info {str(network_info)!r} is not a file.")
+
+
+def _check_model_destination(out: Path, force: bool) -> None:
+    from gene_gcn.persistence import check_destination
+
+    check_destination(out)
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise ValueError(f"There is a model in {str(out)!r} already; pass --force to replace it.")
+
+
+def _check_file(out: Path, force: bool, cells: Path) -> None:
+    if out.is_dir():
+        raise ValueError(f"--out {str(out)!r} is a folder; name a file.")
+    if out.exists() and cells.exists() and out.samefile(cells):
+        raise ValueError(f"--out {str(out)!r} is the file of cells itself; choose another name.")
+    if out.exists() and not force:
+        raise ValueError(f"{str(out)!r} exists already; pass --force to replace it, or --out another.")
+    _check_folder(out.absolute().parent)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that can neither be written to nor be made."""
+    import os
+
+    folder = folder.expanduser().absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir():
+        raise ValueError(f"{str(folder)!r} cannot be a folder, because {str(existing)!r} is a file.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(f"There is no permission to write in {str(existing)!r}.")
+
+
+def _check_overlap(net: Any, genes: Any) -> None:
+    if not net.align(tuple(dict.fromkeys(map(str, genes)))).num_edges:
+        raise ValueError(f"The network connects none of the genes of the cells: its genes are named "
+                         f"{', '.join(net.genes[:3])}, …, those of the cells {', '.join(genes[:3])}, …. For "
+                         "STRING, pass --network-info; for other names in .var, --gene-column.")
+
+
+# ---- reading ----
+
+def _read(say, path: Path, label: str | None = None):
+    from gene_gcn.files import read_cells
+
+    adata = read_cells(path, obs_columns=() if label is None else (label,))
+    say(f"Cells     {adata.n_obs:,} cells × {adata.n_vars:,} genes of {path}")
+    return adata
+
+
+def _labelled(say, adata, label: str):
+    """The cells that have a label; ValueError if there is no such column or nothing to learn from."""
+    if label not in adata.obs:
+        from gene_gcn.expression import read_labels
+
+        read_labels(adata, label)                               # raises, naming the columns that there are
+    labels = adata.obs[label]
+    missing = labels.isna() | (labels.astype(str).str.strip() == "")
+    if missing.all():
+        raise ValueError(f"No cell has a label in {label!r}.")
+    if missing.any():
+        say(f"          {missing.sum():,} cells without a label in {label!r} are left out")
+        adata = adata[~missing.to_numpy()].copy()
+    return adata
+
+
+def _load(model: Path, layer, use_raw, gene_column):
+    from gene_gcn import GeneGCNClassifier
+
+    clf = GeneGCNClassifier.load(model)
+    asked = {"layer": layer, "use_raw": use_raw, "gene_column": gene_column}
+    if layer is not None and use_raw is None:
+        asked["use_raw"] = False                                # the layer, not the .raw of training
+    if use_raw and layer is None:
+        clf.set_params(layer=None)
+    return clf.set_params(**{name: value for name, value in asked.items() if value is not None})
+
+
+def _network(name: str, info: Path | None, organism: str | None):
+    """None, "coexpression" or the network of a file: STRING, BioGRID or plain edges, by its content."""
+    if name in ("none", "coexpression"):
+        return None if name == "none" else name
+    from gene_gcn import networks
+    from gene_gcn.networks.tables import existing_file, is_zip, read_header
+
+    file = existing_file(name, "--network")
+    header = "" if is_zip(file) else read_header(file)
+    if header.split()[:2] == ["protein1", "protein2"] or ".protein." in file.name:
+        return networks.string(file, info, organism=organism)
+    if info is not None:
+        raise ValueError(f"--network-info goes with STRING's protein.links, which {name!r} is not.")
+    if is_zip(file) or "Interactor A" in header:
+        return networks.biogrid(file, organism=organism)
+    if organism is not None:
+        raise ValueError(f"--organism goes with files of STRING and BioGRID; {name!r} is an edge file.")
+    return networks.read(file)
+
+
+def _gene_names(adata, use_raw: bool, gene_column: str | None):
+    var = adata.raw.var if use_raw and adata.raw is not None else adata.var
+    return list(map(str, var[gene_column] if gene_column in var else var.index))
+
+
+# ---- printing ----
+
+def _console():
+    from rich.console import Console
+
+    # Soft wrap: a path is never broken, so that it can be copied.
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def _timed(say, fit, *args, **parameters):
+    start = time.perf_counter()
+    clf = fit(*args, **parameters)
+    seconds = time.perf_counter() - start
+    say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s{_of_validation(clf.history_)}")
+    return clf
+
+
+def _of_validation(history) -> str:
+    """What the weights that were kept reached on the cells set aside, where there were enough for that."""
+    if "validation_loss" not in history:
+        return "; too few cells to set some aside for validation"
+    best = history.loc[history["validation_loss"].idxmin()]
+    return (f"; kept epoch {int(best['epoch']) + 1}, with {best['validation_accuracy']:.1%} of the validation "
+            "cells right")
+
+
+def _say_network(say, net, clf) -> None:
+    if net is None:
+        return
+    aligned, n = clf.network_, len(clf.genes_)
+    matched = n if net == "coexpression" else len(set(net.genes) & set(clf.genes_))
+    connected = int((aligned.degree > 0).sum())
+    say(f"Genes     {matched:,} of {n:,} are in the network, {connected:,} of them connected by "
+        f"{aligned.num_edges:,} edges")
+
+
+def _table(title: str, *columns: str):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="right" if i else "left", no_wrap=i > 0, overflow="fold")
+    return table
+
+
+def _print_comparison(truth, named) -> None:
+    from gene_gcn.benchmark.metrics import evaluate as figures_of
+    from gene_gcn.benchmark.metrics import recall_per_type
+
+    table = _table("Held-out cells", "", "cells", *named)
+    figures = [figures_of(truth, labels) for labels in named.values()]
+    for name, title in {"accuracy": "accuracy", "macro_f1": "macro-F1"}.items():
+        table.add_row(title, str(len(truth)), *(f"{100 * f[name]:.1f} %" for f in figures))
+    table.add_section()
+    recalls = [recall_per_type(truth, labels) for labels in named.values()]
+    for i, (kind, n) in enumerate(recalls[0]["cells"].items()):
+        table.add_row(f"recall of {kind}" if not i else f"          {kind}", str(n),
+                      *(f"{100 * recall.loc[kind, 'recall']:.0f} %" for recall in recalls))
+    _console().print(table)
+
+
+def _how_sure(truth, ours, control, uncertainty) -> str:
+    n = len(truth)
+    only_ours = int(((ours == truth) & (control != truth)).sum())
+    only_control = int(((ours != truth) & (control == truth)).sum())
+    points = 100 * uncertainty((ours == truth).mean(), n)
+    return (f"{n} cells give an accuracy to about ± {points:.0f} points, so that a smaller difference shows "
+            f"nothing:\n{only_ours} cells are right only with the graphs, {only_control} only without.")
+
+
+def _print_types(obs, key: str = "gene_gcn") -> None:
+    table = _table("Predicted types", "type", "cells", "share", "mean confidence")
+    groups = obs.groupby(obs[key].astype(str))[f"{key}_confidence"].agg(["size", "mean"])
+    for kind, row in groups.sort_values("size", ascending=False, kind="stable").iterrows():
+        n = int(row["size"])
+        table.add_row(str(kind), f"{n:,}", f"{n / len(obs):.1%}", f"{row['mean']:.2f}")
+    _console().print(table)
+
+
+def _print_recall(recall) -> None:
+    table = _table("Recall per type", "type", "cells", "right", "recall")
+    for kind, row in recall.iterrows():
+        table.add_row(str(kind), f"{int(row['cells']):,}", f"{int(row['correct']):,}", f"{row['recall']:.1%}")
+    _console().print(table)
+
+
+def _about_unknown(recall, unknown: list[str]) -> str:
+    n = int(recall.loc[unknown, "cells"].sum())
+    text = f"{n:,} cells are of types that the model does not know ({', '.join(unknown)}) and count as wrong"
+    known = int(recall["cells"].sum()) - n
+    right = f"; of the other {known:,}, {recall['correct'].sum() / known:.1%} are right" if known else ""
+    return f"{text}{right}."
+
+
+def _write_evaluation(out: Path, adata, truth, named, figures: dict[str, Any]) -> None:
+    import json
+
+    from gene_gcn import plots
+    from gene_gcn.files import replacing, write_predictions
+
+    with replacing(out / "metrics.json") as file:
+        file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_predictions(out / "predictions.csv", adata)
+    with replacing(out / "confusion_matrix.png") as file:
+        plots.save_figure(plots.confusion_matrix(truth, named), file)
+
+
+# ---- the program ----
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gene-gcn {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True,
+                                          help="Show the version and end.")] = False,
+) -> None:
+    pass
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0; 2 after an error of the user's, told in one line on stderr; 130 after Ctrl-C. An error
+        of the program's own is raised, with its traceback.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    status = 130
+    try:
+        with _warnings_in_one_line():
+            status = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        pass
+    except Exception as error:
+        message = _message_for_user(error)
+        if message is None:
+            raise
+        print(f"gene-gcn: error: {message}", file=sys.stderr)
+        return 2
+    if status == 130:
+        print("gene-gcn: interrupted", file=sys.stderr)
+    return status
+
+
+def _message_for_user(error: Exception) -> str | None:
+    """What to tell of an error in one line; None for what only a programmer can mend."""
+    if hasattr(error, "format_message"):                        # typer: a wrong option or argument
+        context = getattr(error, "ctx", None)
+        text = f"{error.format_message()} Try '{context.command_path if context else 'gene-gcn'} --help'."
+    elif isinstance(error, OSError):
+        text = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
+    elif isinstance(error, (ValueError, NotImplementedError, FloatingPointError)) and _is_ours(error):
+        text = str(error)
+    else:
+        return None
+    return " ".join(text.split())
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether this package raised it: a ValueError from inside a library is a bug, not advice."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals.get("__name__", "").startswith("gene_gcn")
+
+
+@contextmanager
+def _warnings_in_one_line():
+    """Show warnings meant for users in a line without code; drop those of libraries to programmers."""
+    def show(message, category, filename, lineno, file=None, line=None):
+        if issubclass(category, UserWarning):
+            print(f"gene-gcn: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

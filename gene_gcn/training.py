@@ -1,0 +1,355 @@
+"""Training of a `GeneGCN` on sparse expression, by lightning. Knows tensors and CSR matrices, no labels or files.
+
+Cells stay sparse in memory; a batch is made dense when it is needed, with its equal genes already grouped.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import lightning
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
+from scipy import sparse
+from torch import Tensor
+from torch_geometric.nn import Linear
+from torch.utils.data import DataLoader, Dataset
+
+from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN
+
+PREDICT_BATCH = 256
+SAMPLE_VALUES = 2**26           # features held at once to initialise the head (256 MB)
+MOMENTUM = 0.9
+
+
+class Cells(NamedTuple):
+    """A batch of cells.
+
+    Attributes
+    ----------
+    x : Tensor of float32, shape (B, N)
+    equal : EqualGenes, or None where the model has no use for it
+    y : Tensor of int64, shape (B,), or None
+    """
+
+    x: Tensor
+    equal: EqualGenes | None
+    y: Tensor | None
+
+
+class CellDataset(Dataset):
+    """Rows of a CSR matrix as batches of dense cells.
+
+    Parameters
+    ----------
+    X : csr_matrix of float32, shape (cells, N)
+    y : ndarray of int64, shape (cells,), optional
+    channels : int
+        Channels of the model. With one, genes of equal value are grouped, with more those without expression.
+    group : bool
+        Whether to group equal genes, which only an individual graph needs.
+    """
+
+    def __init__(self, X: sparse.csr_matrix, y: np.ndarray | None = None, channels: int = 1, group: bool = True):
+        self.X = X
+        self.y = y
+        self.groups = _group_rows(X, channels) if group else None
+
+    def __len__(self) -> int:
+        return self.X.shape[0]
+
+    def __getitems__(self, cells: list[int]) -> Cells:
+        """The batch of these cells; the loader calls this once a batch."""
+        x = torch.from_numpy(self.X[cells].toarray())                   # (B, N)
+        y = None if self.y is None else torch.from_numpy(self.y[cells])
+        return Cells(x, None if self.groups is None else self._equal_genes(cells), y)
+
+    def _equal_genes(self, cells: list[int]) -> EqualGenes:
+        group = torch.from_numpy(self.groups[cells].toarray()).long()   # (B, N)
+        b, n = group.shape
+        m = int(group.max()) + 1
+        rows = torch.arange(b).unsqueeze(1) * m
+        size = torch.bincount((group + rows).flatten(), minlength=b * m).view(b, m)
+        first = torch.zeros(b, m, dtype=torch.int64).scatter_(1, group, torch.arange(n).expand(b, n))
+        return EqualGenes(group, first, size.float())
+
+
+def _group_rows(X: sparse.csr_matrix, channels: int) -> sparse.csr_matrix:
+    """Number the distinct features of each cell: group 0 is "no expression", which CSR does not store."""
+    if channels > 1:
+        group = np.arange(1, X.nnz + 1) - np.repeat(X.indptr[:-1], np.diff(X.indptr))
+    else:
+        group = np.empty(X.nnz, np.int32)
+        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+            group[start:stop] = np.unique(X.data[start:stop], return_inverse=True)[1] + 1
+    return sparse.csr_matrix((group.astype(np.int32), X.indices, X.indptr), shape=X.shape)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes
+    ----------
+    optimizer : {"sgd", "adam"}
+        "sgd" has Nesterov momentum 0.9. "adam" (β 0.9 and 0.999, ε 1e-8) is the paper's; its scaling of every
+        single weight lets rarely seen genes overfit.
+    learning_rate : float, or None
+        None: 1e-3 for Adam; for SGD 4.5 over the mean squared length of a cell's fused features, at most
+        0.05, which makes the first step independent of the scale of the data.
+    head_init : {"pca", "autoencoder", "random"}
+        See `initialize_head`.
+    patience : int
+        Epochs without a better validation loss before training stops.
+    """
+
+    optimizer: str = "sgd"
+    learning_rate: float | None = None
+    weight_decay: float = 0.0
+    head_init: str = "pca"
+    batch_size: int = 64
+    max_epochs: int = 60
+    patience: int = 8
+    device: str = "auto"
+    progress: bool = False
+
+
+def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None = None, *,
+          adj_t: Tensor | None = None, class_weight: Tensor | None = None,
+          options: TrainingOptions | None = None, seed: int = 0) -> list[dict[str, float]]:
+    """Train a model in place and leave it on the CPU, in evaluation mode.
+
+    With a validation set, training stops when its loss has not improved for some epochs and the weights of
+    the best epoch are restored; without one it runs all epochs. The same seed gives the same weights on the
+    same machine; global random states are left as they were.
+
+    Parameters
+    ----------
+    model : GeneGCN
+    training, validation : CellDataset with labels
+    adj_t : sparse CSR tensor, shape (N, N), optional
+        The global graph.
+    class_weight : Tensor, shape (K,), optional
+        Weights of the types in the loss.
+
+    Returns
+    -------
+    list of dict
+        One per epoch: "epoch", "loss", and "validation_loss", "validation_accuracy" where there is a
+        validation set.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is no longer finite.
+    """
+    options = options or TrainingOptions()
+    with _seeded(seed), _quiet():
+        features = sample_features(model, training, adj_t)
+        initialize_head(model, features, options.head_init, seed)
+        task = _Task(model, adj_t, class_weight, options, _learning_rate(options, features))
+        del features
+        callbacks: list[lightning.Callback] = [_RestoreBest(options.patience)] if validation else []
+        if options.progress:
+            callbacks.append(RichProgressBar())
+        trainer = lightning.Trainer(
+            **_hardware(options.device), max_epochs=options.max_epochs, callbacks=callbacks, logger=False,
+            enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=options.progress,
+            num_sanity_val_steps=0)
+        generator = torch.Generator().manual_seed(seed)
+        trainer.fit(task, _loader(training, options.batch_size, generator),
+                    _loader(validation, PREDICT_BATCH) if validation else None)
+    model.cpu().eval()
+    return task.history
+
+
+@torch.inference_mode()
+def predict_logits(model: GeneGCN, cells: CellDataset, adj_t: Tensor | None = None,
+                   device: str = "auto") -> Tensor:
+    """Logits of all cells, (cells, K), on the CPU."""
+    target = _torch_device(device)
+    model.to(target).eval()
+    adj_t = None if adj_t is None else adj_t.to(target)
+    with _quiet():
+        logits = [model(x.to(target), adj_t, equal=_to(equal, target)).cpu()
+                  for x, equal, _ in _loader(cells, PREDICT_BATCH)]
+    model.cpu()
+    return torch.cat(logits)
+
+
+@torch.no_grad()
+def sample_features(model: GeneGCN, cells: CellDataset, adj_t: Tensor | None = None) -> Tensor:
+    """Fused features of as many random cells as fit into 256 MB, (cells, N·C)."""
+    width = model.num_genes * model.channels
+    n = min(len(cells), max(2, SAMPLE_VALUES // width))
+    chosen = torch.randperm(len(cells))[:n].tolist()
+    features = torch.empty(n, width)
+    for start in range(0, n, PREDICT_BATCH):
+        batch = cells.__getitems__(chosen[start:start + PREDICT_BATCH])
+        features[start:start + PREDICT_BATCH] = model.fuse(batch.x, adj_t, equal=batch.equal)
+    return features
+
+
+def initialize_head(model: GeneGCN, features: Tensor, method: str = "pca", seed: int = 0) -> None:
+    """Give the head its first weights.
+
+    "random" keeps U[−√(1/d_in), √(1/d_in)]. "autoencoder" trains a `GeneAutoEncoder` of the same widths on
+    the features and copies its encoder. "pca", the default, is the optimum of a linear autoencoder with one
+    layer in closed form: pairs of hidden units start as ± a principal component of the features, so that no
+    sign is lost in the ReLU; at most a third as many components as cells, as later ones are noise.
+
+    Parameters
+    ----------
+    features : Tensor, shape (cells, N·C)
+        Fused features of training cells.
+    """
+    if method == "pca":
+        _pca(model.head.lins[0], features)
+    elif method == "autoencoder":
+        encoder = GeneAutoEncoder(features.size(1), model.head.channel_list[1:-1])
+        _fit_autoencoder(encoder, features, torch.Generator().manual_seed(seed))
+        encoder.initialize(model.head)
+
+
+@torch.no_grad()
+def _pca(layer: Linear, features: Tensor) -> None:
+    rank = min(layer.out_channels // 2, len(features) // 3, features.size(1))
+    if rank < 1:
+        return
+    mean = features.mean(0)
+    _, _, v = torch.svd_lowrank(features, q=rank, niter=3, M=mean)
+    layer.weight[:rank], layer.weight[rank:2 * rank] = v.T, -v.T
+    layer.bias.copy_(-layer.weight @ mean)
+
+
+def _fit_autoencoder(autoencoder: GeneAutoEncoder, features: Tensor, generator: torch.Generator,
+                     epochs: int = 20, batch_size: int = 64) -> None:
+    optimizer = torch.optim.Adam(autoencoder.parameters())
+    for _ in range(epochs):
+        for rows in torch.randperm(len(features), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            F.mse_loss(autoencoder(features[rows]), features[rows]).backward()
+            optimizer.step()
+
+
+def _learning_rate(options: TrainingOptions, features: Tensor) -> float:
+    if options.learning_rate is not None:
+        return options.learning_rate
+    if options.optimizer == "adam":
+        return 1e-3
+    squared_length = features.square().sum(1).mean().item()
+    return min(0.05, 4.5 / squared_length) if squared_length > 0 else 0.05
+
+
+class _Task(lightning.LightningModule):
+    """The loss of a `GeneGCN` and what lightning has to know about it."""
+
+    def __init__(self, model: GeneGCN, adj_t, class_weight, options: TrainingOptions, learning_rate: float):
+        super().__init__()
+        self.model = model
+        self.register_buffer("adj_t", adj_t, persistent=False)
+        self.register_buffer("class_weight", class_weight, persistent=False)
+        self.options = options
+        self.learning_rate = learning_rate
+        self.history: list[dict[str, float]] = []
+
+    def forward(self, cells: Cells) -> Tensor:
+        return self.model(cells.x, self.adj_t, equal=cells.equal)
+
+    def training_step(self, cells: Cells) -> Tensor:
+        loss = F.cross_entropy(self(cells), cells.y, self.class_weight)
+        self.log("loss", loss, on_epoch=True, on_step=False, prog_bar=True, batch_size=len(cells.y))
+        return loss
+
+    def validation_step(self, cells: Cells) -> None:
+        logits = self(cells)
+        figures = {"validation_loss": F.cross_entropy(logits, cells.y, self.class_weight),
+                   "validation_accuracy": (logits.argmax(1) == cells.y).float().mean()}
+        self.log_dict(figures, prog_bar=True, batch_size=len(cells.y))
+
+    def on_train_epoch_end(self) -> None:
+        figures = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
+        if not math.isfinite(figures["loss"]):
+            raise FloatingPointError(f"The loss is {figures['loss']} in epoch {self.current_epoch}; a smaller "
+                                     f"learning_rate than {self.learning_rate:.3g} may help.")
+        self.history.append({"epoch": self.current_epoch, **figures})
+
+    def configure_optimizers(self):
+        arguments = {"lr": self.learning_rate, "weight_decay": self.options.weight_decay}
+        if self.options.optimizer == "adam":
+            return torch.optim.Adam(self.model.parameters(), betas=(0.9, 0.999), eps=1e-8, **arguments)
+        return torch.optim.SGD(self.model.parameters(), momentum=MOMENTUM, nesterov=True, **arguments)
+
+
+class _RestoreBest(EarlyStopping):
+    """Early stopping that ends with the weights of the best epoch."""
+
+    def __init__(self, patience: int):
+        super().__init__("validation_loss", patience=patience, min_delta=1e-4, mode="min")
+        self._weights: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer, task: _Task) -> None:
+        before = self.best_score
+        super().on_validation_end(trainer, task)
+        if self.best_score < before:
+            self._weights = {name: value.detach().clone() for name, value in task.model.state_dict().items()}
+
+    def on_fit_end(self, trainer, task: _Task) -> None:
+        if self._weights:
+            task.model.load_state_dict(self._weights)
+
+
+def _loader(cells: CellDataset, batch_size: int, generator: torch.Generator | None = None) -> DataLoader:
+    """Batches of cells, in random order where there is a generator."""
+    return DataLoader(cells, batch_size, shuffle=generator is not None, generator=generator,
+                      collate_fn=lambda batch: batch)
+
+
+def _to(equal: EqualGenes | None, device: torch.device) -> EqualGenes | None:
+    return None if equal is None else EqualGenes(*(t.to(device) for t in equal))
+
+
+def _torch_device(device: str) -> torch.device:
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("cpu")
+
+
+def _hardware(device: str) -> dict:
+    chosen = _torch_device(device)
+    devices = 1 if chosen.index is None else [chosen.index]
+    return {"accelerator": "gpu" if chosen.type == "cuda" else chosen.type, "devices": devices}
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Torch's global generators seeded inside, as before outside."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without lightning's remarks on hardware and workers, which no user of ours can act on."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\.")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,65 @@
+"""Figures, against counts made by hand."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gene_gcn.benchmark.metrics import evaluate, recall_per_type
+
+TRUE = np.array(["a", "a", "a", "b", "b", "c"])
+PRED = np.array(["a", "a", "b", "b", "b", "a"])
+
+
+def test_figures_by_hand():
+    f1 = {"a": 2 * 2 / (3 + 3), "b": 2 * 2 / (2 + 3), "c": 0.0}
+    figures = evaluate(TRUE, PRED)
+    assert figures == pytest.approx({
+        "accuracy": 4 / 6,
+        "macro_f1": np.mean(list(f1.values())),
+        "weighted_f1": (3 * f1["a"] + 2 * f1["b"]) / 6,
+        "balanced_accuracy": np.mean([2 / 3, 1, 0]),
+    })
+    assert all(type(value) is float for value in figures.values())
+
+
+def test_recall_by_hand():
+    table = recall_per_type(TRUE, PRED)
+    assert table.index.tolist() == ["a", "b", "c"] and table.index.name == "type"
+    assert table["cells"].tolist() == [3, 2, 1] and table["correct"].tolist() == [2, 2, 0]
+    assert table["recall"].tolist() == pytest.approx([2 / 3, 1, 0])
+
+
+def test_order_and_names_of_types_do_not_matter():
+    order = np.random.default_rng(0).permutation(len(TRUE))
+    other = {"a": "z", "b": "Ä b", "c": "0"}
+    renamed = [np.array([other[v] for v in labels[order]], dtype=object) for labels in (TRUE, PRED)]
+    assert evaluate(*renamed) == pytest.approx(evaluate(TRUE, PRED))
+
+
+@pytest.mark.parametrize("make", [list, pd.Series, pd.Categorical, lambda v: np.asarray(v, object)])
+def test_any_kind_of_labels(make):
+    assert evaluate(make(TRUE), make(PRED)) == evaluate(TRUE, PRED)
+    assert recall_per_type(make(TRUE), make(PRED)).equals(recall_per_type(TRUE, PRED))
+
+
+def test_numbers_and_their_texts_are_the_same_types():
+    assert evaluate([0, 1, 1], ["0", "1", "0"])["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_perfect_and_unknown_types_without_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert set(evaluate(TRUE, TRUE).values()) == {1.0}
+        figures = evaluate(["a", "a"], ["a", "never seen"])
+    assert figures["accuracy"] == figures["balanced_accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("true, pred", [([], []), (["a"], ["a", "b"]), ([["a"]], [["a"]])])
+def test_labels_that_do_not_fit_are_refused(true, pred):
+    for function in (evaluate, recall_per_type):
+        with pytest.raises(ValueError, match="one label per cell"):
+            function(true, pred)
