@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 import traceback
@@ -145,6 +147,7 @@ def train(
     say = _console().print
     _check_model_destination(out, force)
     _check_inputs(cells, network, network_info)
+    _check_device(device)
     from gene_gcn import GeneGCNClassifier
 
     adata = _labelled(say, _read(say, cells, label), label)
@@ -266,8 +269,6 @@ def _check_file(out: Path, force: bool, cells: Path) -> None:
 
 def _check_folder(folder: Path) -> None:
     """Refuse a folder that can neither be written to nor be made."""
-    import os
-
     folder = folder.expanduser().absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if not existing.is_dir():
@@ -276,11 +277,30 @@ def _check_folder(folder: Path) -> None:
         raise PermissionError(f"There is no permission to write in {str(existing)!r}.")
 
 
+def _check_device(name: str) -> None:
+    import torch
+
+    if name == "auto":
+        return
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"--device {name!r} is unknown; choose auto, cpu, cuda, cuda:1, mps.") from error
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= there.get(device.type, 0):
+        found = [kind for kind, n in there.items() if n]
+        raise ValueError(f"--device {name!r} is not in this computer; torch finds {', '.join(found)}.")
+
+
 def _check_overlap(net: Any, genes: Any) -> None:
-    if not net.align(tuple(dict.fromkeys(map(str, genes)))).num_edges:
-        raise ValueError(f"The network connects none of the genes of the cells: its genes are named "
-                         f"{', '.join(net.genes[:3])}, …, those of the cells {', '.join(genes[:3])}, …. For "
-                         "STRING, pass --network-info; for other names in .var, --gene-column.")
+    """Refuse a network of another species or another kind of names; a few symbols are alike in any two."""
+    genes = tuple(dict.fromkeys(map(str, genes)))
+    shared = len(set(genes) & set(net.genes))
+    if shared < 0.01 * min(len(genes), net.num_genes) or not net.align(genes).num_edges:
+        raise ValueError(f"Only {shared:,} of the {len(genes):,} genes of the cells are in the network. Its "
+                         f"genes are {', '.join(net.genes[:3])}, …; those of the cells are "
+                         f"{', '.join(genes[:3])}, …. Is it of another species? For STRING, --network-info "
+                         "gives names; other names in .var are read by --gene-column.")
 
 
 # ---- reading ----
@@ -318,7 +338,8 @@ def _load(model: Path, layer, use_raw, gene_column):
         asked["use_raw"] = False                                # the layer, not the .raw of training
     if use_raw and layer is None:
         clf.set_params(layer=None)
-    return clf.set_params(**{name: value for name, value in asked.items() if value is not None})
+    clf.set_params(**{name: value for name, value in asked.items() if value is not None})
+    return clf.set_params(gene_column=clf.gene_column or None)  # --gene-column '' is the index of .var
 
 
 def _network(name: str, info: Path | None, organism: str | None):
@@ -366,10 +387,10 @@ def _timed(say, fit, *args, **parameters):
 def _of_validation(history) -> str:
     """What the weights that were kept reached on the cells set aside, where there were enough for that."""
     if "validation_loss" not in history:
-        return "; too few cells to set some aside for validation"
+        return "; too few cells to set some aside"
     best = history.loc[history["validation_loss"].idxmin()]
-    return (f"; kept epoch {int(best['epoch']) + 1}, with {best['validation_accuracy']:.1%} of the validation "
-            "cells right")
+    return (f"; kept epoch {int(best['epoch']) + 1}, with {best['validation_accuracy']:.1%} of the cells set "
+            "aside right")
 
 
 def _say_network(say, net, clf) -> None:
@@ -484,6 +505,9 @@ def main(argv: list[str] | None = None) -> int:
         Exit status: 0; 2 after an error of the user's, told in one line on stderr; 130 after Ctrl-C. An error
         of the program's own is raised, with its traceback.
     """
+    # Threads of torch that wait for each other spin by default: on busy cores that makes training ten times
+    # slower. OpenMP reads this when torch is imported, which has not happened yet.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     argv = sys.argv[1:] if argv is None else list(argv)
     status = 130
     try:
@@ -491,6 +515,9 @@ def main(argv: list[str] | None = None) -> int:
             status = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         pass
+    except SystemExit as error:                                 # what lightning makes of Ctrl-C in training
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
     except Exception as error:
         message = _message_for_user(error)
         if message is None:
@@ -513,7 +540,15 @@ def _message_for_user(error: Exception) -> str | None:
         text = str(error)
     else:
         return None
-    return " ".join(text.split())
+    return " ".join(_in_options(text).split())
+
+
+def _in_options(text: str) -> str:
+    """Advice about arguments of Python as advice about options."""
+    text = text.replace("use_raw=True", "--use-raw").replace("gene_column=None", "--gene-column ''")
+    names = {"y": "label", "info": "network-info", "gene_column": "gene-column"}
+    pattern = r"\b(y|info|gene_column|layer|organism|normalization|device)=(?P<value>\w|['\"])?"
+    return re.sub(pattern, lambda m: f"--{names.get(m[1], m[1])} {m['value'] or ''}".rstrip(), text)
 
 
 def _is_ours(error: Exception) -> bool:

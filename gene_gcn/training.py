@@ -61,7 +61,7 @@ class CellDataset(Dataset):
     def __init__(self, X: sparse.csr_matrix, y: np.ndarray | None = None, channels: int = 1, group: bool = True):
         self.X = X
         self.y = y
-        self.groups = _group_rows(X, channels) if group else None
+        self.groups, self.background = _group_rows(X, channels) if group else (None, None)
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -73,24 +73,32 @@ class CellDataset(Dataset):
         return Cells(x, None if self.groups is None else self._equal_genes(cells), y)
 
     def _equal_genes(self, cells: list[int]) -> EqualGenes:
-        group = torch.from_numpy(self.groups[cells].toarray()).long()   # (B, N)
-        b, n = group.shape
-        m = int(group.max()) + 1
-        rows = torch.arange(b).unsqueeze(1) * m
-        size = torch.bincount((group + rows).flatten(), minlength=b * m).view(b, m)
-        first = torch.zeros(b, m, dtype=torch.int64).scatter_(1, group, torch.arange(n).expand(b, n))
-        return EqualGenes(group, first, size.float())
+        rows = self.groups[cells]
+        b, n = rows.shape
+        lengths = np.diff(rows.indptr)
+        m = int(rows.data.max(initial=0)) + 1
+        cell = np.repeat(np.arange(b), lengths)
+        flat = cell * m + rows.data                                     # (P,) into (B, M)
+        size = np.bincount(flat, minlength=b * m).reshape(b, m).astype(np.float32)
+        size[:, 0] = n - lengths
+        first = np.zeros((b, m), np.int64)
+        first.flat[flat] = rows.indices
+        first[:, 0] = self.background[cells]
+        gene, group = rows.indices.astype(np.int64), rows.data.astype(np.int64)
+        return EqualGenes(*map(torch.from_numpy, (cell, gene, group, first, size)))
 
 
-def _group_rows(X: sparse.csr_matrix, channels: int) -> sparse.csr_matrix:
-    """Number the distinct features of each cell: group 0 is "no expression", which CSR does not store."""
-    if channels > 1:
-        group = np.arange(1, X.nnz + 1) - np.repeat(X.indptr[:-1], np.diff(X.indptr))
-    else:
-        group = np.empty(X.nnz, np.int32)
-        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
-            group[start:stop] = np.unique(X.data[start:stop], return_inverse=True)[1] + 1
-    return sparse.csr_matrix((group.astype(np.int32), X.indices, X.indptr), shape=X.shape)
+def _group_rows(X: sparse.csr_matrix, channels: int) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Number the distinct features of each cell, from 1, and find a gene of each that is not expressed."""
+    group = np.empty(X.nnz, np.int32)
+    background = np.zeros(X.shape[0], np.int64)
+    for cell, (start, stop) in enumerate(zip(X.indptr[:-1], X.indptr[1:], strict=True)):
+        values, genes = X.data[start:stop], X.indices[start:stop]
+        number = np.unique(values, return_inverse=True)[1] if channels == 1 else np.arange(len(values))
+        group[start:stop] = number + 1
+        missing = np.flatnonzero(genes != np.arange(len(genes)))        # indices are sorted
+        background[cell] = (missing[0] if len(missing) else len(genes)) % X.shape[1]
+    return sparse.csr_matrix((group, X.indices, X.indptr), shape=X.shape), background
 
 
 @dataclass(frozen=True)
@@ -285,8 +293,10 @@ class _Task(lightning.LightningModule):
     def configure_optimizers(self):
         arguments = {"lr": self.learning_rate, "weight_decay": self.options.weight_decay}
         if self.options.optimizer == "adam":
-            return torch.optim.Adam(self.model.parameters(), betas=(0.9, 0.999), eps=1e-8, **arguments)
-        return torch.optim.SGD(self.model.parameters(), momentum=MOMENTUM, nesterov=True, **arguments)
+            return torch.optim.Adam(self.model.parameters(), betas=(0.9, 0.999), eps=1e-8, fused=True,
+                                    **arguments)
+        return torch.optim.SGD(self.model.parameters(), momentum=MOMENTUM, nesterov=True, fused=True,
+                               **arguments)
 
 
 class _RestoreBest(EarlyStopping):

@@ -8,6 +8,7 @@ same sum with its equal terms collected. In counts of 20,000 genes some 20 to 10
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -22,16 +23,22 @@ LARGEST_DENSE_GRAPH = 2**28     # entries of G (1 GB in float32)
 class EqualGenes(NamedTuple):
     """Which genes of each cell have equal features.
 
+    Group 0 of a cell is its background, for counts the genes without expression; the P genes of all other
+    groups are listed, so that the work grows with the expressed genes.
+
     Attributes
     ----------
-    group : Tensor of int64, shape (B, N)
-        The group of each gene, from 0 to M − 1.
+    cell, gene, group : Tensors of int64, shape (P,)
+        The genes outside the background and their groups, from 1 to M − 1.
     first : Tensor of int64, shape (B, M)
         One gene of each group; any gene where the group is empty.
     size : Tensor of float, shape (B, M)
-        Number of genes in each group; 0 pads cells that have fewer than M groups.
+        Number of genes in each group; 0 where a group is empty, as the last ones are in cells with fewer
+        groups than others of the batch.
     """
 
+    cell: Tensor
+    gene: Tensor
     group: Tensor
     first: Tensor
     size: Tensor
@@ -40,11 +47,10 @@ class EqualGenes(NamedTuple):
         """The feature of each group, (B, N, C) -> (B, M, C)."""
         return x.gather(1, self.first.unsqueeze(-1).expand(-1, -1, x.size(-1)))
 
-    def spread(self, x: Tensor) -> Tensor:
+    def spread(self, x: Tensor, num_genes: int) -> Tensor:
         """Give every gene the feature of its group, (B, M, C) -> (B, N, C)."""
-        if x.size(-1) == 1:
-            return x.squeeze(-1).gather(1, self.group).unsqueeze(-1)
-        return x.gather(1, self.group.unsqueeze(-1).expand(-1, -1, x.size(-1)))
+        background = x[:, :1].expand(-1, num_genes, -1)
+        return background.index_put((self.cell, self.gene), x[self.cell, self.group])
 
 
 def find_equal_genes(x: Tensor) -> EqualGenes:
@@ -67,10 +73,10 @@ def find_equal_genes(x: Tensor) -> EqualGenes:
     value, order = key.sort(dim=1)                                      # (B, N)
     new = torch.ones_like(value, dtype=torch.bool)
     new[:, 1:] = value[:, 1:] != value[:, :-1]
-    rank = new.cumsum(1) - 1                                            # group of each gene, sorted
-    equal = _groups(rank, order)
-    if x.size(-1) > 1 and not torch.equal(equal.spread(equal.distinct(x)), x):
-        return _groups(torch.arange(x.size(1), device=x.device).expand_as(rank), order)
+    group = torch.empty_like(order).scatter_(1, order, new.cumsum(1) - 1)
+    equal = _list_groups(group)
+    if x.size(-1) > 1 and not torch.equal(equal.spread(equal.distinct(x), x.size(1)), x):
+        return _list_groups(torch.arange(x.size(1), device=x.device).repeat(len(x), 1))
     return equal
 
 
@@ -80,13 +86,21 @@ def _project(x: Tensor) -> Tensor:
     return (x.double() * direction.to(x.device)).sum(-1)                # (B, N)
 
 
-def _groups(rank: Tensor, order: Tensor) -> EqualGenes:
-    m = int(rank.max()) + 1
-    group = torch.empty_like(rank).scatter_(1, order, rank)
-    size = torch.zeros(len(rank), m, device=rank.device).scatter_add_(
-        1, rank, torch.ones_like(rank, dtype=torch.float32))
-    first = torch.zeros(len(rank), m, dtype=torch.int64, device=rank.device).scatter_(1, rank, order)
-    return EqualGenes(group, first, size)
+def _list_groups(group: Tensor) -> EqualGenes:
+    """EqualGenes of a table (B, N) of group numbers; the largest group of each cell becomes its group 0."""
+    b, n = group.shape
+    m = int(group.max()) + 1
+    size = torch.zeros(b, m, device=group.device).scatter_add_(1, group, torch.ones_like(group).float())
+    first = torch.zeros(b, m, dtype=torch.int64, device=group.device).scatter_(
+        1, group, torch.arange(n, device=group.device).expand(b, n))
+    largest = size.argmax(1, keepdim=True)                              # (B, 1) changes places with group 0
+    for table in (size, first):
+        moved = table.gather(1, largest)
+        table.scatter_(1, largest, table[:, :1].clone())
+        table[:, :1] = moved
+    group = torch.where(group == largest, 0, torch.where(group == 0, largest, group))
+    cell, gene = group.nonzero(as_tuple=True)
+    return EqualGenes(cell, gene, group[cell, gene], first, size)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, multiplicity: Tensor | None = None) -> Tensor:
@@ -145,7 +159,8 @@ class EmbeddedDotAttention(nn.Module):
         self.theta.reset_parameters()
         self.phi.reset_parameters()
 
-    def forward(self, x: Tensor, equal: EqualGenes | None = None) -> Tensor:
+    def forward(self, x: Tensor, equal: EqualGenes | None = None,
+                transform: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Average over all genes.
 
         Args:
@@ -153,13 +168,16 @@ class EmbeddedDotAttention(nn.Module):
             equal: Genes with equal features, when they are known. Gradients of parameters are exact; that of
                 `x` is exact summed over each group and arrives at its first gene. Without it, equal genes
                 are looked for unless `x` requires a gradient, which then is exact for every gene.
+            transform: What to do with each gene's average, (…, C) -> (…, C_out): once for equal genes.
         """
+        transform = transform or nn.Identity()
         if equal is None and not x.requires_grad:
             equal = find_equal_genes(x)
         if equal is None:
-            return attend(self.theta(x), self.phi(x), x)
-        x = equal.distinct(x)                                           # (B, N, C) -> (B, M, C)
-        return equal.spread(attend(self.theta(x), self.phi(x), x, equal.size))
+            return transform(attend(self.theta(x), self.phi(x), x))
+        rows = equal.distinct(x)                                        # (B, N, C) -> (B, M, C)
+        out = attend(self.theta(rows), self.phi(rows), rows, equal.size)
+        return equal.spread(transform(out), x.size(1))
 
     def graph(self, x: Tensor) -> Tensor:
         """The attention graph G itself, for a few genes: (B, N, C) -> (B, N, N), rows sum to 1.
