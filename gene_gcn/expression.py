@@ -7,7 +7,6 @@ in the training set's order. Letters: B cells, N genes.
 from __future__ import annotations
 
 import difflib
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+
+from gene_gcn.networks.identifiers import gene_kind, without_versions
 
 __all__ = ["Expression", "Normalizer", "detect_scale", "read_expression", "read_labels"]
 
@@ -462,7 +463,7 @@ class Normalizer:
             return np.arange(n)
         if expr.genes == self.genes:
             return np.arange(n)
-        ours, theirs = _without_versions(self.genes, expr.genes)
+        ours, theirs = without_versions(self.genes, expr.genes)
         index = {gene: i for i, gene in enumerate(ours)}
         place = np.array([index.get(gene, -1) for gene in theirs])
         shared = int((place >= 0).sum())
@@ -513,35 +514,8 @@ def _negative_values(expr: Expression, method: str) -> str:
             f"which {method} cannot normalise: {remedy}, or fit with normalization='none'.")
 
 
-_VERSIONED = re.compile(r"((?:\d+\.)?ENS[A-Z]*[GTP]\d+|[NX][MRP]_\d+)\.\d+")
-_KINDS = {
-    "human Ensembl gene ids": r"ENSG\d+(\.\d+)?",
-    "mouse Ensembl gene ids": r"ENSMUSG\d+(\.\d+)?",
-    "Ensembl protein ids": r"(\d+\.)?ENS[A-Z]*P\d+(\.\d+)?",
-    "Ensembl ids": r"ENS[A-Z]*[GT]\d+(\.\d+)?",
-    "RefSeq ids": r"[NX][MRP]_\d+(\.\d+)?",
-    "Entrez numbers": r"\d+",
-    "human symbols": r"[A-Z0-9][A-Z0-9.-]*",
-    "mouse symbols": r"[A-Z][a-z0-9.-]*[a-z][A-Za-z0-9.-]*|\d+[A-Z]\d+Rik",
-}
-
-
-def _without_versions(*sets: tuple[str, ...]) -> list[list[str]]:
-    """Drop '.N' of Ensembl and RefSeq ids (not of clones such as AC123.1), unless two names fall together."""
-    short = [[m[1] if (m := _VERSIONED.fullmatch(g)) else g for g in genes] for genes in sets]
-    return short if all(len(set(s)) == len(s) for s in short) else [list(genes) for genes in sets]
-
-
-def _gene_kind(genes) -> str:
-    if genes == tuple(map(str, range(len(genes)))):
-        return "positions"
-    counts = {kind: sum(bool(re.fullmatch(pattern, g)) for g in genes) for kind, pattern in _KINDS.items()}
-    best = max(counts, key=counts.get)
-    return best if counts[best] > len(genes) / 2 else "names of no known kind"
-
-
 def _no_overlap(genes: tuple[str, ...], expr: Expression, shared: int) -> str:
-    ours, theirs = _gene_kind(genes), _gene_kind(expr.genes)
+    ours, theirs = gene_kind(genes), gene_kind(expr.genes)
     text = (f"X and the model have {shared or 'no'} genes in common: X's genes look like {theirs} "
             f"({_some(expr.genes)}), the model's like {ours} ({_some(genes)}). ")
     column, share = _better_column(genes, expr.var)
@@ -562,7 +536,7 @@ def _better_column(genes: tuple[str, ...], var: pd.DataFrame | None) -> tuple[st
     shares = {}
     for column in [None, *(c for c in var if var[c].dtype.kind == "O")]:
         names = dict.fromkeys(map(str, var.index if column is None else var[column]))
-        ours, theirs = _without_versions(genes, tuple(names))
+        ours, theirs = without_versions(genes, tuple(names))
         shares[column] = len(set(ours) & set(theirs)) / len(genes)
     best = max(shares, key=shares.get)
     return best, shares[best]

@@ -1,15 +1,29 @@
 """Where a gene network comes from: STRING, BioGRID, edge files, co-expression.
 
-Each function returns a :class:`GeneNetwork`, an immutable value. All of them read what is already on disk or
-in memory; none goes online.
+Each function returns a :class:`GeneNetwork`, an immutable value. :func:`string` and :func:`biogrid` fetch
+what is not in the cache yet; :func:`cached` lists what is, :func:`remove` removes it.
 """
 
 from __future__ import annotations
 
-from gene_gcn.networks.biogrid import biogrid
+from gene_gcn.networks.biogrid import biogrid, biogrid_versions
+from gene_gcn.networks.cache import cached, remove
 from gene_gcn.networks.coexpression import coexpression
+from gene_gcn.networks.download import DownloadError
 from gene_gcn.networks.edges import read
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
-from gene_gcn.networks.string import string
+from gene_gcn.networks.string import string, string_versions
 
-__all__ = ["GeneNetwork", "NetworkSource", "biogrid", "coexpression", "read", "string"]
+__all__ = [
+    "DownloadError",
+    "GeneNetwork",
+    "NetworkSource",
+    "biogrid",
+    "biogrid_versions",
+    "cached",
+    "coexpression",
+    "read",
+    "remove",
+    "string",
+    "string_versions",
+]

@@ -1,57 +1,67 @@
-"""BioGRID: interactions curated from publications, as files of its download host."""
+"""BioGRID: interactions curated from publications, fetched by release or read from its files."""
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
-import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Literal
+from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
-from pandas.api.types import union_categoricals
-
-from gene_gcn.networks.network import GeneNetwork, NetworkSource
-from gene_gcn.networks.organisms import SCIENTIFIC_NAMES, describe_taxid, find_taxid, plain_name
-from gene_gcn.networks.tables import (
-    AS_IS,
-    errors_naming,
-    existing_file,
-    first_line,
-    is_zip,
-    open_file,
-    sha256_of,
+from gene_gcn.networks import cache, download
+from gene_gcn.networks.biogrid_tables import (
+    Choice,
+    check_archive,
+    parse_biogrid,
+    parse_biogrid_genes,
+    read_pairs,
 )
+from gene_gcn.networks.network import GeneNetwork, NetworkSource
+from gene_gcn.networks.organisms import describe_taxid, find_organism, find_taxid
+from gene_gcn.networks.tables import existing_file, sha256_of
+
+__all__ = [
+    "biogrid",
+    "biogrid_versions",
+    "fetch_archive",
+    "latest_release",
+    "parse_biogrid",
+    "parse_biogrid_genes",
+]
 
 LICENCE = "MIT"
 CITATION = "Oughtred et al. 2021, doi:10.1002/pro.3978"
 
-_MEMBER = re.compile(r"BIOGRID-ORGANISM-(?P<organism>.+)-\d+\.\d+\.\d+\.(?:tab[23]|mitab)")
-_VERSION = re.compile(r"-(\d+\.\d+\.\d+)\.tab")
+LATEST = "BioGRID/Latest-Release/"
+RELEASES = "BioGRID/Release-Archive/"
+ARCHIVE = "Download/BioGRID/Release-Archive/BIOGRID-{release}/BIOGRID-ORGANISM-{release}.{layout}.zip"
+FIRST_TAB3 = (3, 5, 183)  # older releases come as tab2
+REMEMBERED = datetime.timedelta(days=30)  # BioGRID is released every month
 
-# What is read of the 24 (tab2) or 37 (tab3) columns; the two layouts differ in three names.
-_COLUMNS = {
-    "source": ("Official Symbol Interactor A",),
-    "target": ("Official Symbol Interactor B",),
-    "evidence": ("Experimental System Type",),
-    "publication": ("Pubmed ID", "Publication Source"),
-    "taxid_a": ("Organism Interactor A", "Organism ID Interactor A"),
-    "taxid_b": ("Organism Interactor B", "Organism ID Interactor B"),
-}
+_VERSION = re.compile(r"-(\d+\.\d+\.\d+)\.tab")
+_RELEASE = re.compile(r"BIOGRID-(?:[A-Z]+-)?(\d+\.\d+\.\d+)")
 
 
 def biogrid(
-    path: str | os.PathLike[str] | None = None,
-    *,
     organism: str | int | None = None,
+    *,
+    version: str | None = None,
     evidence: Literal["physical", "genetic", "all"] = "physical",
+    throughput: Literal["low", "high"] | None = None,
+    min_publications: int = 1,
+    genes: Sequence[str] | None = None,
+    access_key: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    base_url: str | None = None,
+    progress: bool | Any = False,
 ) -> GeneNetwork:
-    r"""Read the BioGRID network of one organism from a ``tab2`` or ``tab3`` file.
+    r"""Return the BioGRID network of an organism: fetched once, then from the cache and offline.
 
     The weight of a pair comes from the number n of distinct publications that report it,
 
-    .. math:: s = \log(1 + n), \quad A = s / \max s,
+    .. math:: s = \log(1 + n), \quad A = s / \max s \in (0, 1],
 
     so that a few heavily studied pairs do not flatten all others. BioGRID's own Score column is not used: it
     holds whatever each paper reports. Genes have their official symbols; both interactors must be of the
@@ -59,188 +69,197 @@ def biogrid(
 
     Parameters
     ----------
-    path
-        A ``.tab2.txt`` or ``.tab3.txt`` file, plain or gzip, or the zip archive with one member per organism
-        (``BIOGRID-ORGANISM-{release}.tab3.zip``) from https://downloads.thebiogrid.org. Of an archive only
-        the member asked for is unpacked, while it is read.
     organism
-        ``"human"``, ``"mouse"``, a scientific name of these, the taxonomy id of any organism, or the name of
-        an archive's member (``"Saccharomyces_cerevisiae_S288c"``). None where there is only one.
+        A name (``"human"``, ``"Mus musculus"``), a taxonomy id or BioGRID's own name of it
+        (``"Saccharomyces_cerevisiae_S288c"``). None for human, or for the only one that `path` holds.
+    version
+        Release, for instance ``"4.4.232"``; None for the latest, which is looked up once a month.
     evidence
         ``"physical"``, ``"genetic"`` or ``"all"`` interactions.
+    throughput
+        Only interactions of ``"low"`` or ``"high"`` throughput experiments; None for any.
+    min_publications
+        Smallest number of distinct publications, of those that the above leaves.
+    genes
+        Ask BioGRID's service for the interactions between these genes (official symbols) only, instead of
+        fetching the archive of all organisms, some 150 MB. It answers for the latest release.
+    access_key
+        The key that the service asks for, free at https://webservice.thebiogrid.org; None for the
+        environment's ``BIOGRID_ACCESS_KEY``. It is sent to the service and goes nowhere else.
+    path
+        Read this file instead: ``.tab2.txt`` or ``.tab3.txt``, plain or gzip, or a zip archive with one
+        member per organism, ``BIOGRID-ORGANISM-{release}.tab3.zip``. Of an archive only the member asked for
+        is unpacked, while it is read.
+    base_url
+        A mirror of the host; None for the one that the environment names (``GENE_GCN_BIOGRID_URL``; with
+        `genes`, ``GENE_GCN_BIOGRID_API``), or else BioGRID's own.
+    progress
+        Whether to show a progress bar, which needs tqdm.
 
     Returns
     -------
     GeneNetwork
-        Its source has the version, organism, licence, citation and the SHA-256 of `path`.
+        Its source has the version, organism, licence, citation and the SHA-256 of the file.
 
     Raises
     ------
-    NotImplementedError
-        If `path` is None: this version does not fetch files.
+    DownloadError
+        If a file cannot be fetched, or there is no such release.
+    OSError
+        If the cache cannot be written, or a file in it has changed.
     FileNotFoundError
         If `path` does not exist.
     ValueError
-        If the file is damaged or no BioGRID table, the organism is missing, unknown or one of several,
-        `evidence` is unknown, or no interaction is left.
+        If an argument is wrong, a file is damaged or no BioGRID table, the organism is missing, unknown or
+        one of several, or no interaction is left.
 
     References
     ----------
     Oughtred et al. (2021), The BioGRID database, doi:10.1002/pro.3978. Licence MIT.
     """
-    if path is None:
-        raise NotImplementedError(
-            "networks.biogrid cannot fetch files yet in this version. Get "
-            "BIOGRID-ORGANISM-{release}.tab3.zip from https://downloads.thebiogrid.org and pass path= that "
-            "file."
+    choice = Choice(evidence, throughput, min_publications)
+    if genes is not None:
+        return _of_genes(genes, organism, version, choice, access_key, path, base_url)
+    if path is not None:
+        return _read(path, organism, choice, version)
+    label = _label("human" if organism is None else organism)
+    archive = fetch_archive(version, base_url=base_url, progress=progress)
+    release = _VERSION.search(archive.name)[1]
+    return cache.parsed(
+        f"biogrid/{release}/{re.sub(r'[^A-Za-z0-9_-]+', '_', label)}.{choice.evidence}",
+        {"organism": label, **asdict(choice)},
+        [archive],
+        lambda: _read(archive, label, choice, release),
+    )
+
+
+def fetch_archive(
+    version: str | None = None, *, base_url: str | None = None, progress: bool | Any = False
+) -> Path:
+    """Return the archive of all organisms of a release, from the cache or fetched; see :func:`biogrid`."""
+    release = latest_release(base_url=base_url) if version is None else str(version)
+    if not re.fullmatch(r"\d+\.\d+\.\d+", release):
+        raise ValueError(f"version={version!r} is no release of BioGRID, which are like '4.4.232'.")
+    layout = "tab3" if _number(release) >= FIRST_TAB3 else "tab2"
+    base = download.base_url("GENE_GCN_BIOGRID_URL", base_url)
+    url = f"{base}/{ARCHIVE.format(release=release, layout=layout)}"
+    name = f"biogrid/{release}/{url.rsplit('/', 1)[1]}"
+    try:
+        return download.fetch(
+            url, name, check=check_archive, progress=progress, version=release, organism="all"
         )
+    except download.DownloadError as error:
+        if not error.missing:
+            raise
+        raise download.DownloadError(
+            f"BioGRID has no release {release} at {url}. {_known_releases(base_url)}", missing=True
+        ) from error
+
+
+def latest_release(*, base_url: str | None = None) -> str:
+    """Return the latest release of BioGRID, as its page said at most 30 days ago.
+
+    Where that page cannot be reached, an older answer will do.
+
+    Raises
+    ------
+    DownloadError
+        If there is no earlier answer, and the page cannot be reached or names no release.
+    """
+    note = cache.cache_folder() / "biogrid" / "latest.json"
+    known = cache.read_json(note)
+    if known is not None:
+        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(known["date"])
+        if age < REMEMBERED:
+            return known["version"]
+    try:
+        release = (_releases(LATEST, base_url) or biogrid_versions(base_url=base_url))[0]
+    except download.DownloadError:
+        if known is None:
+            raise
+        return known["version"]
+    cache.write_json(note, {"version": release, "date": cache.now()})
+    return release
+
+
+def biogrid_versions(*, base_url: str | None = None) -> list[str]:
+    """List the releases of BioGRID, newest first, as its page of archives names them.
+
+    Raises
+    ------
+    DownloadError
+        If that page cannot be reached or names none.
+    """
+    if not (releases := _releases(RELEASES, base_url)):
+        raise download.DownloadError(
+            f"The page {RELEASES} names no release of BioGRID; pass version=, for instance version='4.4.232'."
+        )
+    return releases
+
+
+def _releases(page: str, base_url: str | None) -> list[str]:
+    text = download.ask(f"{download.base_url('GENE_GCN_BIOGRID_URL', base_url)}/{page}")
+    return sorted(set(_RELEASE.findall(text)), key=_number, reverse=True)
+
+
+def _known_releases(base_url: str | None) -> str:
+    try:
+        return f"Releases are {', '.join(biogrid_versions(base_url=base_url)[:10])}, …"
+    except download.DownloadError:
+        return f"Releases are listed at {download.HOSTS['GENE_GCN_BIOGRID_URL']}/{RELEASES}."
+
+
+def _label(organism: str | int) -> str:
+    """Return BioGRID's taxonomy id, or the name of an archive's member as it is; ValueError for neither."""
+    if find_taxid(organism) is None and "_" in str(organism):
+        return str(organism)
+    return find_organism(organism).biogrid_taxid
+
+
+def _number(release: str) -> tuple[int, ...]:
+    return tuple(map(int, release.split(".")))
+
+
+def _of_genes(
+    genes: Sequence[str],
+    organism: str | int | None,
+    version: str | None,
+    choice: Choice,
+    access_key: str | None,
+    path: Any,
+    base_url: str | None,
+) -> GeneNetwork:
+    from gene_gcn.networks.biogrid_api import fetch_interactions
+
+    for name, value in {"path": path, "version": version}.items():
+        if value is not None:
+            raise ValueError(
+                f"genes= asks BioGRID's service for its latest release; {name}= does not go with it."
+            )
+    if organism is None:
+        raise ValueError("genes= needs organism=, for instance organism='human'.")
+    found = find_organism(organism)
+    table = fetch_interactions(genes, found, access_key, base_url=base_url)
+    return _read(table, found.biogrid_taxid, choice, cache.record(table)["version"])
+
+
+def _read(
+    path: str | os.PathLike[str], organism: str | int | None, choice: Choice, version: str | None
+) -> GeneNetwork:
+    """Read the network of a file on disk."""
     path = existing_file(path)
-    member = path.name
-    if is_zip(path):
-        with errors_naming(path), zipfile.ZipFile(path) as archive:
-            member = _choose_member(archive.namelist(), organism, path)
-            with archive.open(member) as file:
-                table, taxid = _parse(file, f"{path}:{member}", Path(member).name, organism, evidence)
-    else:
-        with open_file(path) as file:
-            table, taxid = _parse(file, str(path), path.name, organism, evidence)
-    version = _VERSION.search(member) or _VERSION.search(path.name)
+    table, taxid, name = read_pairs(path, organism, choice)
+    named = _VERSION.search(name) or _VERSION.search(path.name)
+    kinds = [
+        choice.evidence if choice.evidence != "all" else "",
+        choice.throughput and f"{choice.throughput} throughput",
+    ]
     source = NetworkSource(
-        name="BioGRID" if evidence == "all" else f"BioGRID {evidence}",
-        version=version and version[1],
+        name=" ".join(filter(None, ["BioGRID", *kinds])),
+        version=version or (named and named[1]),
         organism=describe_taxid(taxid),
         licence=LICENCE,
         citation=CITATION,
         sha256=sha256_of(path),
     )
     return GeneNetwork.from_frame(table, source=source)
-
-
-def parse_biogrid(
-    path: str | os.PathLike[str], *, organism: str | int | None = None, evidence: str = "physical"
-) -> pd.DataFrame:
-    """Read a ``tab2`` or ``tab3`` file, plain or gzip, into a table ``source, target, weight``.
-
-    Parameters
-    ----------
-    path
-        The file (not an archive).
-    organism, evidence
-        As for :func:`biogrid`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Each unordered pair once, by official symbols; ``weight`` is log(1 + n) of its n distinct
-        publications. A pair without a known publication counts as one with a single publication.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As for :func:`biogrid`.
-    """
-    path = existing_file(path)
-    with open_file(path) as file:
-        return _parse(file, str(path), path.name, organism, evidence)[0]
-
-
-def _parse(
-    file: IO[bytes], where: str, file_name: str, organism: str | int | None, evidence: str
-) -> tuple[pd.DataFrame, str]:
-    """Read an open file; `where` names it in errors. Return the table and the taxonomy id of its organism."""
-    if evidence not in ("physical", "genetic", "all"):
-        raise ValueError(f"evidence={evidence!r} is unknown; choose 'physical', 'genetic' or 'all'.")
-    rows = _read_rows(file, where)
-    taxid = _which_taxid(rows, where, file_name, organism)
-    keep = (rows["taxid_a"] == taxid) & (rows["taxid_b"] == taxid)
-    if not keep.any():
-        raise ValueError(f"{where} holds no interaction within organism={organism!r} (taxid {taxid}).")
-    if evidence != "all":
-        types = rows["evidence"].cat
-        wanted = types.categories.str.lower() == evidence
-        keep &= wanted[types.codes]
-    # '-' is how BioGRID writes a missing value.
-    keep &= (rows["source"] != "-") & (rows["target"] != "-")
-    rows = rows[keep]
-    if rows.empty:
-        raise ValueError(
-            f"{where} holds no interaction of evidence={evidence!r} within {describe_taxid(taxid)}."
-        )
-    return _count_publications(rows), taxid
-
-
-def _read_rows(file: IO[bytes], where: str) -> pd.DataFrame:
-    header = first_line(file, where).split("\t")
-    at = {}
-    for name, spellings in _COLUMNS.items():
-        found = [header.index(spelling) for spelling in spellings if spelling in header]
-        if not found:
-            raise ValueError(
-                f"{where} is no BioGRID tab2 or tab3 table: its header {' '.join(header)[:80]!r} lacks "
-                f"{' or '.join(map(repr, spellings))}."
-            )
-        at[name] = found[0]
-    with errors_naming(where):
-        rows = pd.read_csv(file, sep="\t", header=None, usecols=list(at.values()), dtype="category", **AS_IS)
-    return rows[list(at.values())].set_axis(list(at), axis="columns")
-
-
-def _which_taxid(rows: pd.DataFrame, where: str, file_name: str, organism: str | int | None) -> str:
-    """Find out which organism to keep: the one asked for, that of the file, or the only one there is."""
-    taxid = None if organism is None else find_taxid(organism)
-    if taxid is not None:
-        return taxid
-    counts = (
-        pd.concat([rows["taxid_a"].value_counts(), rows["taxid_b"].value_counts()])
-        .groupby(level=0, observed=True)
-        .sum()
-    )
-    counts = counts[counts > 0].sort_values(ascending=False)
-    member = _MEMBER.search(file_name)
-    if member and (organism is None or plain_name(str(organism)) == plain_name(member["organism"])):
-        # Each row of an organism's file has at least one interactor of it, so its id is the most frequent
-        # one.
-        return find_taxid(member["organism"]) or str(counts.index[0])
-    if organism is not None:
-        raise ValueError(f"organism={organism!r} is not known here by name; pass its NCBI taxonomy id.")
-    if len(counts) > 1:
-        raise ValueError(
-            f"{where} holds {len(counts)} organisms (taxids {', '.join(map(str, counts.index[:5]))}); choose "
-            "one with organism=."
-        )
-    return str(counts.index[0])
-
-
-def _count_publications(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return each unordered pair once, weighted by log(1 + number of distinct publications)."""
-    both = union_categoricals([rows["source"].array, rows["target"].array], sort_categories=True)
-    codes = both.codes.astype(np.int64).reshape(2, -1)
-    num_names = len(both.categories)
-    pair = codes.min(axis=0) * num_names + codes.max(axis=0)
-    reports = pd.DataFrame({"pair": pair, "publication": rows["publication"].cat.codes.to_numpy()})
-    known = (rows["publication"] != "-").to_numpy()
-    counts = reports[known].drop_duplicates()["pair"].value_counts()
-    pairs = np.unique(pair)
-    n = counts.reindex(pairs, fill_value=1).to_numpy()
-    ends = {"source": pairs // num_names, "target": pairs % num_names}
-    table = {name: pd.Categorical.from_codes(code, categories=both.categories) for name, code in ends.items()}
-    return pd.DataFrame({**table, "weight": np.log1p(n)})
-
-
-def _choose_member(members: list[str], organism: str | int | None, path: Path) -> str:
-    """Choose the member of an archive by the organism in its name; one alone needs no choice."""
-    members = [name for name in members if name.endswith(".txt")]
-    if not members:
-        raise ValueError(f"{path} is a zip archive without a .txt member; get the tab3 archive of BioGRID.")
-    if len(members) == 1:
-        return members[0]
-    organisms = {m: match["organism"] for m in members if (match := _MEMBER.search(m))}
-    shown = ", ".join(sorted(organisms.values()) or sorted(members))
-    if organism is None:
-        raise ValueError(f"{path} holds several organisms; choose one with organism=: {shown}.")
-    taxid = find_taxid(organism)
-    name = plain_name(SCIENTIFIC_NAMES.get(taxid, str(organism)) if taxid else str(organism))
-    chosen = [m for m in members if plain_name(organisms.get(m, "")) == name]
-    if not chosen:
-        raise ValueError(f"{path} has no member for organism={organism!r}; choose one of these: {shown}.")
-    return chosen[0]

@@ -6,59 +6,32 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from gene_gcn.networks.edge_arrays import (
+    both_ways,
+    check_edge_index,
+    check_edge_weight,
+    check_genes,
+    edge_columns,
+    encode,
+    largest_of_each,
+    positive_float32,
+    smaller_of_both,
+)
 from gene_gcn.networks.rewiring import swap_edges
+from gene_gcn.networks.source import NetworkSource
 
 if TYPE_CHECKING:
     import networkx
     import torch
+    import torch_geometric
 
 Normalization = Literal["max", "sym"]
-
-
-@dataclass(frozen=True)
-class NetworkSource:
-    """Where a network came from.
-
-    Parameters
-    ----------
-    name
-        Name of the database or file, for instance ``"STRING"``.
-    version
-        Release, for instance ``"12.0"``.
-    organism
-        Scientific name or taxonomy id.
-    licence
-        Licence of the data.
-    citation
-        What to cite when the network is used, with its DOI.
-    sha256
-        SHA-256 of the file that was read, as hex.
-    """
-
-    name: str | None = None
-    version: str | None = None
-    organism: str | None = None
-    licence: str | None = None
-    citation: str | None = None
-    sha256: str | None = None
-
-    def __str__(self) -> str:
-        title = " ".join(part for part in (self.name, self.version) if part)
-        return ", ".join(part for part in (title, self.organism) if part)
-
-    def joined(self, other: NetworkSource) -> NetworkSource:
-        """Name both sources: fields that differ are joined by ``"; "``, the names by ``" + "``."""
-        values = {}
-        for field in fields(self):
-            both = [value for value in (getattr(self, field.name), getattr(other, field.name)) if value]
-            values[field.name] = (" + " if field.name == "name" else "; ").join(dict.fromkeys(both)) or None
-        return NetworkSource(**values)
 
 
 class GeneNetwork:
@@ -120,14 +93,14 @@ class GeneNetwork:
         *,
         source: NetworkSource | None = None,
     ) -> None:
-        genes = _check_genes(genes)
-        low, high = _check_edge_index(edge_index, len(genes))
-        score = _check_edge_weight(edge_weight, len(low))
+        genes = check_genes(genes)
+        low, high = check_edge_index(edge_index, len(genes))
+        score = check_edge_weight(edge_weight, len(low))
         keep = low != high
-        low, high, score = _largest_of_each(low[keep], high[keep], score[keep], len(genes))
+        low, high, score = largest_of_each(low[keep], high[keep], score[keep], len(genes))
         if len(score):
             score = score / score.max()
-        self._set(genes, *_both_ways(low, high, _positive_float32(score), len(genes)), 0, "max", source)
+        self._set(genes, *both_ways(low, high, positive_float32(score), len(genes)), 0, "max", source)
 
     def _set(
         self,
@@ -302,7 +275,7 @@ class GeneNetwork:
             If `genes` does not have that form, or the network is normalized "sym": its weights were divided
             by degrees that dropped edges would change.
         """
-        genes = _check_genes(genes)
+        genes = check_genes(genes)
         if genes == self._genes:
             return self
         self._refuse_sym("align", "align(genes).normalized('sym')")
@@ -362,7 +335,7 @@ class GeneNetwork:
         rows, columns = self._edge_index
         weight = self._edge_weight.astype(np.float64)
         strength = np.bincount(rows, weights=weight, minlength=self.num_genes)
-        weight = _positive_float32(weight / np.sqrt(strength[rows] * strength[columns]))
+        weight = positive_float32(weight / np.sqrt(strength[rows] * strength[columns]))
         return self._canonical(self._genes, self._edge_index, weight, self._diagonal, "sym", self._source)
 
     def permuted(self, seed: int, groups: Any = None) -> GeneNetwork:
@@ -441,17 +414,103 @@ class GeneNetwork:
         ValueError
             If `other` is no GeneNetwork, or either network is normalized "sym".
         """
-        if not isinstance(other, GeneNetwork):
-            raise ValueError(f"other is a {type(other).__name__}; union takes another GeneNetwork.")
-        for network in (self, other):
-            network._refuse_sym("union", "union(other).normalized('sym')")
-        genes = tuple(dict.fromkeys(self._genes + other._genes))
-        edges = zip(self.align(genes)._upper(), other.align(genes)._upper(), strict=True)
-        low, high, weight = _largest_of_each(*(np.concatenate(pair) for pair in edges), len(genes))
-        sources = [network.source for network in (self, other) if network.source is not None]
-        source = sources[0].joined(sources[1]) if len(sources) == 2 else None
+        low, high, weight, genes = self._edges_of_both(other, "union")
+        low, high, weight = largest_of_each(low, high, weight, len(genes))
         diagonal = max(self._diagonal, other._diagonal)
+        source = self._joined_source(other, " + ")
         return self._with_edges(genes, low, high, weight, diagonal=diagonal, source=source)
+
+    def intersection(self, other: GeneNetwork) -> GeneNetwork:
+        """Return the edges that both networks have, each with the smaller of its two weights.
+
+        Genes are those of both, in the order of this network. With :meth:`union`, which takes the larger
+        weight, this makes a lattice: ``a.union(a.intersection(b)) == a``. Weights are not rescaled. The
+        diagonal is set if it is set in both.
+
+        Raises
+        ------
+        ValueError
+            If `other` is no GeneNetwork, or either network is normalized "sym".
+        """
+        low, high, weight, genes = self._edges_of_both(other, "intersection")
+        low, high, weight = smaller_of_both(low, high, weight, len(genes))
+        theirs = set(other._genes)
+        diagonal = min(self._diagonal, other._diagonal)
+        source = self._joined_source(other, " and ")
+        both = self._with_edges(genes, low, high, weight, diagonal=diagonal, source=source)
+        return both.align(tuple(gene for gene in self._genes if gene in theirs))
+
+    def rename(self, names: Mapping[str, str]) -> GeneNetwork:
+        """Return the network under other names; an edge that arises several times keeps its largest weight.
+
+        Genes that get the same name become one, at the place of the first of them, and edges between them
+        are dropped. Weights are not rescaled.
+
+        Parameters
+        ----------
+        names
+            New name of each gene that gets one; the others keep theirs, and names of no gene are ignored.
+
+        Raises
+        ------
+        ValueError
+            If `names` holds no gene of this network, a new name is empty or no string, or genes become one in
+            a network normalized "sym".
+        """
+        if names and not any(gene in names for gene in self._genes):
+            raise ValueError(
+                f"names holds none of the {self.num_genes:,} genes of this network ({self._genes[:3]}…); its "
+                f"keys are the old names ({list(names)[:3]}…)."
+            )
+        renamed = [names.get(gene, gene) for gene in self._genes]
+        genes = check_genes(dict.fromkeys(renamed))
+        if len(genes) == self.num_genes:
+            state = (self._edge_index, self._edge_weight, self._diagonal, self._normalization, self._source)
+            return self._canonical(genes, *state)
+        self._refuse_sym("rename", "rename(names).normalized('sym')")
+        position = pd.Index(genes, dtype=object).get_indexer(pd.Index(renamed, dtype=object))
+        low, high, weight = self._upper()
+        ends = np.sort(position[np.stack([low, high])], axis=0)
+        keep = ends[0] < ends[1]
+        return self._with_edges(genes, *largest_of_each(*ends[:, keep], weight[keep], len(genes)))
+
+    def to_organism(
+        self,
+        orthologs: pd.DataFrame,
+        organism: str | int | None = None,
+        *,
+        many: Literal["drop", "copy"] = "drop",
+    ) -> GeneNetwork:
+        """Return the network under the names of another organism's orthologous genes (interologs).
+
+        Genes without an ortholog are dropped. The source of the result says how many were kept.
+
+        Parameters
+        ----------
+        orthologs
+            Table whose first column names genes of this network and whose second names those of the other
+            organism, a pair per row.
+        organism
+            The other organism, for the source; by default the name of the second column, if it is one.
+        many
+            ``"drop"`` uses one-to-one orthologs only. ``"copy"`` uses all: a gene with several orthologs
+            passes its edges to each, and of genes with the same ortholog the larger weights stay.
+
+        Raises
+        ------
+        ValueError
+            If `orthologs` is no table of two columns of names or names no gene of this network, `many` or
+            `organism` is unknown, or the network is normalized "sym".
+
+        References
+        ----------
+        Yu et al. (2004), Annotation transfer between genomes: protein-protein interologs and protein-DNA
+        regulogs, doi:10.1101/gr.1774904.
+        """
+        from gene_gcn.networks.orthologs import through_orthologs
+
+        self._refuse_sym("to_organism", "to_organism(orthologs).normalized('sym')")
+        return through_orthologs(self, orthologs, organism, many)
 
     # ---- other forms ----
 
@@ -460,6 +519,53 @@ class GeneNetwork:
         low, high, weight = self._upper()
         genes = np.array(self._genes, dtype=object)
         return pd.DataFrame({"source": genes[low], "target": genes[high], "weight": weight})
+
+    def summary(self) -> pd.Series:
+        """Count genes, edges and components; print it to read it.
+
+        Returns
+        -------
+        pandas.Series
+            ``genes``; ``connected genes`` (with an edge to another); ``edges``; ``components`` (of two genes
+            or more) and the genes in the ``largest component``; the quartiles of ``degree`` over connected
+            genes and those of ``weight`` over edges, NaN where there are none. Named after the source.
+        """
+        from gene_gcn.networks.summary import summarize
+
+        return summarize(self)
+
+    def to_data(self) -> torch_geometric.data.Data:
+        """Return a ``torch_geometric.data.Data``: `edge_index`, `edge_weight`, `num_nodes` and `genes`.
+
+        Expression comes as ``data.x``, shape (N, C), in the order of `genes`, a list of strings.
+        """
+        from torch_geometric.data import Data
+
+        return Data(
+            edge_index=self.edge_index,
+            edge_weight=self.edge_weight,
+            num_nodes=self.num_genes,
+            genes=list(self._genes),
+        )
+
+    def to_sparse_tensor(self) -> Any:
+        """Return the (N, N) adjacency as a ``torch_sparse.SparseTensor``; :attr:`adj_t` needs no package.
+
+        Raises
+        ------
+        ImportError
+            If torch-sparse is not installed.
+        """
+        try:
+            from torch_sparse import SparseTensor
+        except ImportError as error:
+            raise ImportError(
+                "to_sparse_tensor needs torch-sparse: pip install --no-build-isolation 'gene-gcn[sparse]'. "
+                "Without it, adj_t is the same matrix as a torch.sparse_csr tensor."
+            ) from error
+        row, col = self.edge_index
+        shape = (self.num_genes, self.num_genes)
+        return SparseTensor(row=row, col=col, value=self.edge_weight, sparse_sizes=shape, is_sorted=True)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, source: NetworkSource | None = None) -> GeneNetwork:
@@ -483,13 +589,13 @@ class GeneNetwork:
             If columns are missing or too many, a name is missing or no string, or a score is not positive and
             finite.
         """
-        names = _edge_columns(list(frame.columns))
+        names = edge_columns(list(frame.columns))
         for name in names[:2]:
             if missing := int(frame[name].isna().sum()):
                 raise ValueError(
                     f"column {name!r} has {missing:,} missing gene names; drop these rows first."
                 )
-        genes, edge_index = _encode(frame[names[0]], frame[names[1]])
+        genes, edge_index = encode(frame[names[0]], frame[names[1]])
         weight = None
         if len(names) == 3:
             try:
@@ -548,8 +654,6 @@ class GeneNetwork:
             scores = None
         return cls(genes, edge_index, scores, source=source)
 
-    # ---- helpers ----
-
     # ---- to and from a file ----
 
     def to_dict(self) -> dict[str, Any]:
@@ -558,7 +662,7 @@ class GeneNetwork:
         return {"diagonal": self._diagonal, "normalization": self._normalization, "source": source}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays to save next to :meth:`to_dict`: `edge_index`, int64 (2, E), `edge_weight`, float32 (E,)."""
+        """What to save with :meth:`to_dict`: `edge_index`, int64 (2, E), and `edge_weight`, float32 (E,)."""
         return {"edge_index": self._edge_index.copy(), "edge_weight": self._edge_weight.copy()}
 
     @classmethod
@@ -566,15 +670,17 @@ class GeneNetwork:
         cls, genes: Sequence[str], values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> GeneNetwork:
         """Build again, unchanged and not rescaled, what :meth:`to_dict` and :meth:`arrays` gave."""
-        genes = _check_genes(genes)
+        genes = check_genes(genes)
         edge_index = np.array(arrays["edge_index"], dtype=np.int64)
         edge_weight = np.array(arrays["edge_weight"], dtype=np.float32)
-        _check_edge_index(edge_index, len(genes))
-        _check_edge_weight(edge_weight, edge_index.shape[1])
+        check_edge_index(edge_index, len(genes))
+        check_edge_weight(edge_weight, edge_index.shape[1])
         source = None if values["source"] is None else NetworkSource(**values["source"])
         return cls._canonical(
             genes, edge_index, edge_weight, values["diagonal"], values["normalization"], source
         )
+
+    # ---- helpers ----
 
     def _upper(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each undirected edge once: lower end, upper end, weight."""
@@ -592,8 +698,24 @@ class GeneNetwork:
         source: NetworkSource | None = None,
     ) -> GeneNetwork:
         diagonal = self._diagonal if diagonal is None else diagonal
-        arrays = _both_ways(low, high, weight, len(genes), diagonal)
+        arrays = both_ways(low, high, weight, len(genes), diagonal)
         return self._canonical(genes, *arrays, diagonal, "max", source or self._source)
+
+    def _edges_of_both(
+        self, other: GeneNetwork, method: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
+        """Lower ends, upper ends and weights of this network's edges, then the other's, and all genes."""
+        if not isinstance(other, GeneNetwork):
+            raise ValueError(f"other is a {type(other).__name__}; {method} takes another GeneNetwork.")
+        for network in (self, other):
+            network._refuse_sym(method, f"{method}(other).normalized('sym')")
+        genes = tuple(dict.fromkeys(self._genes + other._genes))
+        edges = zip(self.align(genes)._upper(), other.align(genes)._upper(), strict=True)
+        return *(np.concatenate(pair) for pair in edges), genes
+
+    def _joined_source(self, other: GeneNetwork, word: str) -> NetworkSource | None:
+        sources = [network.source for network in (self, other) if network.source is not None]
+        return sources[0].joined(sources[1], word) if len(sources) == 2 else None
 
     def _control_source(self, how: str) -> NetworkSource | None:
         # A control must not pass for the database it was made from.
@@ -605,128 +727,3 @@ class GeneNetwork:
                 f"{method} on a network with normalization 'sym' would leave weights that belong to other "
                 f"degrees; start from the network before normalized('sym') and call {remedy}."
             )
-
-
-def _check_genes(genes: Any) -> tuple[str, ...]:
-    if isinstance(genes, (str, bytes)):
-        raise ValueError(f"genes={genes!r} is one name; pass a sequence of names.")
-    genes = tuple(genes)
-    for gene in genes:
-        if not isinstance(gene, str) or not gene:
-            raise ValueError(f"genes holds {gene!r}; every gene needs a non-empty string as its name.")
-    if len(set(genes)) < len(genes):
-        twice = pd.Index(genes, dtype=object)
-        twice = list(twice[twice.duplicated()].unique()[:3])
-        raise ValueError(
-            f"genes must be unique, but {twice} occur more than once; drop or rename them (AnnData: "
-            "var_names_make_unique)."
-        )
-    return tuple(str(gene) for gene in genes)  # numpy's str_ becomes str
-
-
-def _as_array(values: Any) -> np.ndarray:
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
-
-
-def _check_edge_index(edge_index: Any, num_genes: int) -> tuple[np.ndarray, np.ndarray]:
-    edge_index = _as_array(edge_index)
-    if edge_index.ndim != 2 or edge_index.shape[0] != 2:
-        hint = "; transpose it" if edge_index.ndim == 2 and edge_index.shape[1] == 2 else ""
-        raise ValueError(f"edge_index has shape {edge_index.shape} but must be (2, E){hint}.")
-    if edge_index.size == 0:
-        edge_index = edge_index.astype(np.int64)
-    if edge_index.dtype.kind not in "iu":
-        raise ValueError(f"edge_index holds {edge_index.dtype}; it must hold integers, positions in genes.")
-    if edge_index.size and (edge_index.min() < 0 or edge_index.max() >= num_genes):
-        wrong = edge_index.min() if edge_index.min() < 0 else edge_index.max()
-        raise ValueError(
-            f"edge_index holds {wrong}, but there are {num_genes:,} genes: positions go from 0 to one less."
-        )
-    edge_index = edge_index.astype(np.int64, copy=False)
-    return edge_index.min(axis=0), edge_index.max(axis=0)
-
-
-def _check_edge_weight(edge_weight: Any, num_edges: int) -> np.ndarray:
-    if edge_weight is None:
-        return np.ones(num_edges)
-    try:
-        score = _as_array(edge_weight).astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"edge_weight must hold numbers: {error}") from error
-    if score.shape != (num_edges,):
-        raise ValueError(
-            f"edge_weight has shape {score.shape} but edge_index holds {num_edges:,} edges; pass "
-            f"({num_edges},)."
-        )
-    wrong = ~(np.isfinite(score) & (score > 0))
-    if wrong.any():
-        at = int(np.argmax(wrong))
-        raise ValueError(
-            f"edge_weight[{at}] is {score[at]:g}; scores must be positive and finite. Leave out edges that "
-            "score nothing."
-        )
-    return score
-
-
-def _positive_float32(weight: np.ndarray) -> np.ndarray:
-    """Round to float32, but never to 0: an edge whose weight is 0 would be no edge."""
-    return np.maximum(weight, np.finfo(np.float32).tiny).astype(np.float32)
-
-
-def _largest_of_each(
-    low: np.ndarray, high: np.ndarray, weight: np.ndarray, num_genes: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Merge edges that are the same; the largest weight stays. Ends are given as low < high."""
-    if not len(low):
-        return low, high, weight
-    key = low * num_genes + high
-    order = np.argsort(key)
-    key, weight = key[order], weight[order]
-    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
-    key = key[starts]
-    return key // num_genes, key % num_genes, np.maximum.reduceat(weight, starts)
-
-
-def _both_ways(
-    low: np.ndarray, high: np.ndarray, weight: np.ndarray, num_genes: int, diagonal: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Store each edge in both directions, and the diagonal, sorted by (row, column)."""
-    loops = np.arange(num_genes if diagonal else 0)
-    rows = np.concatenate([low, high, loops])
-    columns = np.concatenate([high, low, loops])
-    weight = np.concatenate([weight, weight, np.ones(len(loops), dtype=np.float32)])
-    order = np.argsort(rows * num_genes + columns)
-    return np.stack([rows[order], columns[order]]), weight[order]
-
-
-def _edge_columns(columns: list[Any]) -> list[Any]:
-    if "source" in columns and "target" in columns:
-        names = ["source", "target"] + ["weight"] * ("weight" in columns)
-    elif len(columns) in (2, 3):
-        names = columns
-    else:
-        raise ValueError(
-            f"the table has columns {columns}; name those of the edges 'source', 'target' and, if there are "
-            "scores, 'weight', or pass only these two or three, in this order."
-        )
-    if twice := [name for name in dict.fromkeys(names) if columns.count(name) > 1]:
-        raise ValueError(f"the table has several columns named {twice}; names must be unique.")
-    return names
-
-
-def _encode(source: pd.Series, target: pd.Series) -> tuple[list[str], np.ndarray]:
-    """Return the sorted names of both columns and the positions of each row's two, shape (2, E)."""
-    columns = [pd.Categorical(column) for column in (source, target)]
-    names = np.concatenate([column.categories.to_numpy(dtype=object) for column in columns])
-    used = np.zeros(len(names), dtype=bool)
-    offsets = (0, len(columns[0].categories))
-    codes = [column.codes.astype(np.int64) + offset for column, offset in zip(columns, offsets, strict=True)]
-    for code in codes:
-        used[code] = True
-    for name in names[used]:
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"a gene is named {name!r}; every gene needs a non-empty string as its name.")
-    genes = sorted(set(names[used]))
-    position = np.full(len(names), -1, dtype=np.int64)
-    position[used] = pd.Index(genes, dtype=object).get_indexer(names[used])
-    return genes, np.stack([position[code] for code in codes])

@@ -1,102 +1,273 @@
-"""STRING: functional associations between proteins, as files of its download host."""
+"""STRING: functional associations between proteins, fetched by organism or read from its files."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
-from numbers import Real
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
-from pandas.api.types import union_categoricals
 
+from gene_gcn.networks import cache, download
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
-from gene_gcn.networks.organisms import describe_taxid, find_taxid
-from gene_gcn.networks.tables import (
-    AS_IS,
-    as_strings,
-    errors_naming,
-    existing_file,
-    first_line,
-    open_file,
-    read_header,
-    sha256_of,
+from gene_gcn.networks.organisms import describe_taxid, find_organism
+from gene_gcn.networks.string_tables import (
+    check_aliases,
+    check_channels,
+    check_info,
+    check_links,
+    check_min_score,
+    parse_aliases,
+    parse_info,
+    parse_links,
 )
+from gene_gcn.networks.tables import as_strings, existing_file, sha256_of
+
+__all__ = [
+    "fetch_aliases",
+    "fetch_info",
+    "fetch_links",
+    "parse_aliases",
+    "parse_info",
+    "parse_links",
+    "string",
+    "string_versions",
+]
 
 LICENCE = "CC BY 4.0"
 CITATION = "Szklarczyk et al. 2023, doi:10.1093/nar/gkac1000"
+VERSION = "12.0"
+KNOWN_VERSIONS = ("12.0", "11.5", "11.0b", "11.0", "10.5")
+LINKS = {"functional": "protein.links", "physical": "protein.physical.links"}
 
 # 9606.protein.links.v12.0.txt.gz, 9606.protein.physical.links.detailed.v12.0.txt.gz,
 # protein.links.full.v11.5.txt
 _FILE_NAME = re.compile(
-    r"(?:(?P<taxid>\d+)\.)?protein\.(?:physical\.)?links(?:\.detailed|\.full)?\.v(?P<version>\d+(?:\.\d+)?)"
+    r"(?:(?P<taxid>\d+)\.)?protein\.(?P<physical>physical\.)?links(?:\.detailed|\.full)?"
+    r"\.v(?P<version>\d+(?:\.\d+)?)"
 )
 _TAXON = re.compile(r"(\d+)\.(.+)")
-_ROWS_AT_A_TIME = 1_000_000
 
 
 def string(
-    path: str | os.PathLike[str] | None = None,
-    info: str | os.PathLike[str] | None = None,
-    *,
     organism: str | int | None = None,
+    *,
     version: str | None = None,
     min_score: int = 400,
+    network: Literal["functional", "physical"] = "functional",
+    channels: Sequence[str] | None = None,
+    genes: Sequence[str] | None = None,
+    path: str | os.PathLike[str] | None = None,
+    info: str | os.PathLike[str] | None = None,
+    base_url: str | None = None,
+    progress: bool | Any = False,
 ) -> GeneNetwork:
-    """Read the STRING network of one organism from its ``protein.links`` file.
+    """Return the STRING network of an organism: fetched once, then from the cache and offline.
 
-    Weights are combined scores divided by the largest one. Genes are those with at least one edge; genes of
-    several proteins keep the largest score. Genes have the preferred names of the ``protein.info`` file;
-    proteins that it does not name keep their STRING id without the taxon (``ENSP00000269305``), as all do
-    where there is no such file.
+    Weights are scores divided by the largest one. Genes are those with at least one edge; genes of several
+    proteins keep the largest score. Genes have the preferred names of the ``protein.info`` file; proteins
+    that it does not name keep their STRING id without the taxon (``ENSP00000269305``).
 
     Parameters
     ----------
-    path
-        ``{taxid}.protein.links.v{version}.txt.gz``, or its ``links.detailed``, ``links.full`` or
-        ``physical.links`` layout, plain or gzip, from https://stringdb-downloads.org.
-    info
-        ``{taxid}.protein.info.v{version}.txt.gz``. With None, the file of that name (with or without ``.gz``)
-        is taken from the folder of `path`, or from ``../protein.info.v{version}/``, which is how the download
-        host is laid out.
     organism
-        ``"human"``, ``"mouse"``, a scientific name of these or a taxonomy id; checked against the file. None
-        to take what the file holds.
+        A name (``"human"``, ``"Mus musculus"``) or a taxonomy id. None for human, or for what `path` holds.
     version
-        STRING version; None to take it from the name of the file.
+        STRING version; None for 12.0, or for the one that the name of `path` says.
     min_score
-        Smallest combined score to keep, 0 to 1000. STRING calls 150 low, 400 medium, 700 high and 900 highest
+        Smallest score to keep, 0 to 1000. STRING calls 150 low, 400 medium, 700 high and 900 highest
         confidence.
+    network
+        ``"functional"`` associations of any kind, or ``"physical"``: parts of the same complex.
+    channels
+        Kinds of evidence to combine, of ``neighborhood, fusion, cooccurence, coexpression, experimental,
+        database, textmining``, by STRING's formula (:func:`gene_gcn.networks.string_tables.combined_score`).
+        None for STRING's own combined score of all.
+    genes
+        Ask STRING's service for the network of these genes only, some 2,000 at most, instead of fetching the
+        file of the organism. Genes of the result have the names given here.
+    path
+        Read this file instead: ``{taxid}.protein.links.v{version}.txt.gz``, or its ``links.detailed``,
+        ``links.full`` or ``physical.links`` layout, plain or gzip.
+    info
+        The ``{taxid}.protein.info.v{version}.txt.gz`` that goes with `path`. With None, the file of that name
+        (with or without ``.gz``) is taken from the folder of `path`, or from ``../protein.info.v{version}/``,
+        which is how the download host is laid out; without such a file genes keep their STRING ids.
+    base_url
+        A mirror of the host; None for the one that the environment names (``GENE_GCN_STRING_URL``; with
+        `genes`, ``GENE_GCN_STRING_API``), or else STRING's own.
+    progress
+        Whether to show a progress bar, which needs tqdm.
 
     Returns
     -------
     GeneNetwork
-        Its source has the version, organism, licence, citation and the SHA-256 of `path`.
+        Its source has the version, organism, licence, citation and the SHA-256 of the file of links.
 
     Raises
     ------
-    NotImplementedError
-        If `path` is None: this version does not fetch files.
+    DownloadError
+        If a file cannot be fetched, or there is none of that version and organism.
+    OSError
+        If the cache cannot be written, or a file in it has changed.
     FileNotFoundError
         If `path` or `info` does not exist.
     ValueError
-        If a file is damaged or not what it should be, holds another organism or several, or no edge is left.
+        If an argument is wrong, a file is damaged or not what it should be, holds another organism or
+        several, or no edge is left.
 
     References
     ----------
     Szklarczyk et al. (2023), The STRING database in 2023, doi:10.1093/nar/gkac1000. Licence CC BY 4.0.
     """
-    if path is None:
-        raise NotImplementedError(
-            "networks.string cannot fetch files yet in this version. Get {taxid}.protein.links.v12.0.txt.gz "
-            "and {taxid}.protein.info.v12.0.txt.gz (human: 9606, mouse: 10090) from "
-            "https://stringdb-downloads.org, put them into one folder and pass path= the first of them."
-        )
-    _check_min_score(min_score)
+    check_min_score(min_score)
+    _check_network(network)
+    version = None if version is None else str(version)
+    chosen = check_channels(channels)
+    if genes is not None:
+        return _of_genes(genes, organism, version, min_score, network, chosen, path, base_url)
+    if path is not None:
+        return _read(path, info, organism, version, min_score, network, chosen)
+    if info is not None:
+        raise ValueError("info= goes with path=; without path both files are fetched.")
+    taxid = find_organism("human" if organism is None else organism).taxid
+    version = version or VERSION
+    options = {"base_url": base_url, "progress": progress}
+    links = fetch_links(taxid, version, network=network, detailed=bool(chosen), **options)
+    names = fetch_info(taxid, version, **options)
+    return cache.parsed(
+        f"string/{version}/{'.'.join((taxid, network, f'{min_score:g}', *chosen))}",
+        {"min_score": float(min_score), "network": network, "channels": chosen},
+        [links, names],
+        lambda: _read(links, names, taxid, version, min_score, network, chosen),
+    )
+
+
+def fetch_links(
+    organism: str | int,
+    version: str = VERSION,
+    *,
+    network: Literal["functional", "physical"] = "functional",
+    detailed: bool = False,
+    base_url: str | None = None,
+    progress: bool | Any = False,
+) -> Path:
+    """Return the file of links of an organism, from the cache or fetched; arguments as for :func:`string`."""
+    _check_network(network)
+    kind = LINKS[network] + (".detailed" if detailed else "")
+    scores = ("combined_score", "experimental") if detailed else ("combined_score",)
+    return _fetch(kind, organism, version, check_links(*scores), base_url, progress)
+
+
+def fetch_info(
+    organism: str | int, version: str = VERSION, *, base_url: str | None = None, progress: bool | Any = False
+) -> Path:
+    """Return the file of proteins and their preferred names; arguments as for :func:`string`."""
+    return _fetch("protein.info", organism, version, check_info, base_url, progress)
+
+
+def fetch_aliases(
+    organism: str | int, version: str = VERSION, *, base_url: str | None = None, progress: bool | Any = False
+) -> Path:
+    """Return the file of all names of an organism's proteins; arguments as for :func:`string`."""
+    return _fetch("protein.aliases", organism, version, check_aliases, base_url, progress)
+
+
+def string_versions(*, base_url: str | None = None) -> list[str]:
+    """List the versions of STRING, newest first: the current one, asked for, and the earlier ones known here.
+
+    Parameters
+    ----------
+    base_url
+        A mirror of ``https://string-db.org/api``; None for ``GENE_GCN_STRING_API``, or else STRING's own.
+
+    Raises
+    ------
+    DownloadError
+        If STRING cannot be reached, or answers something else.
+    """
+    url = f"{download.base_url('GENE_GCN_STRING_API', base_url)}/json/version"
+    try:
+        current = json.loads(download.ask(url))[0]["string_version"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise download.DownloadError(f"{url} was answered with something else than a version.") from error
+    return list(dict.fromkeys([str(current), *KNOWN_VERSIONS]))
+
+
+def _fetch(
+    kind: str,
+    organism: str | int,
+    version: str,
+    check: Callable[[Path], Any],
+    base_url: str | None,
+    progress: bool | Any,
+) -> Path:
+    version = _checked_version(version)
+    found = find_organism(organism)
+    number = version.rstrip("abcdefghijklmnopqrstuvwxyz")  # 11.0b names its files 11.0
+    name = f"{found.taxid}.{kind}.v{number}.txt.gz"
+    url = f"{download.base_url('GENE_GCN_STRING_URL', base_url)}/{kind}.v{number}/{name}"
+    facts = {"version": version, "organism": str(found)}
+    try:
+        return download.fetch(url, f"string/{version}/{name}", check=check, progress=progress, **facts)
+    except download.DownloadError as error:
+        if not error.missing:
+            raise
+        raise download.DownloadError(
+            f"STRING {version} has no {kind} of {found} (taxid {found.taxid}): {url} is not there. Versions "
+            f"are {', '.join(_versions())}; its organisms are listed at https://string-db.org/cgi/organisms.",
+            missing=True,
+        ) from error
+
+
+def _versions() -> Sequence[str]:
+    try:
+        return string_versions()
+    except download.DownloadError:
+        return KNOWN_VERSIONS
+
+
+def _of_genes(
+    genes: Sequence[str],
+    organism: str | int | None,
+    version: str | None,
+    min_score: int,
+    network: str,
+    channels: Sequence[str],
+    path: Any,
+    base_url: str | None,
+) -> GeneNetwork:
+    from gene_gcn.networks.string_api import ask_links
+
+    if path is not None or channels:
+        other = "path" if path is not None else "channels"
+        raise ValueError(f"genes= asks STRING's service, {other}= reads a file; pass one of them.")
+    if organism is None:
+        raise ValueError("genes= needs organism=, for instance organism='human'.")
+    found = find_organism(organism)
+    version = _checked_version(version or VERSION)
+    links, sha256 = ask_links(genes, found, version, math.ceil(min_score), network, base_url=base_url)
+    return GeneNetwork.from_frame(links, source=_source(network, (), version, found.taxid, sha256))
+
+
+def _read(
+    path: str | os.PathLike[str],
+    info: str | os.PathLike[str] | None,
+    organism: str | int | None,
+    version: str | None,
+    min_score: int,
+    network: str,
+    channels: Sequence[str],
+) -> GeneNetwork:
+    """Read the network of a file on disk."""
     path = existing_file(path)
     named = _FILE_NAME.search(path.name)
     info_path = existing_file(info, "info") if info is not None else _find_info(path)
-    links = parse_links(path, min_score=min_score)
+    links = parse_links(path, min_score=min_score, channels=channels or None)
     taxid = _check_organism(links, path, organism)
     names = {} if info_path is None else parse_info(info_path).to_dict()
     ids = links["source"].cat.categories
@@ -107,120 +278,43 @@ def string(
         )
     labels = [names.get(protein) or _without_taxon(protein) for protein in ids]
     table = pd.DataFrame({side: as_strings(links[side].array, labels) for side in ("source", "target")})
-    source = NetworkSource(
-        name="STRING",
-        version=version or (named and named["version"]) or None,
-        organism=taxid and describe_taxid(taxid),
-        licence=LICENCE,
-        citation=CITATION,
-        sha256=sha256_of(path),
-    )
+    if named:
+        version = version or named["version"]
+        network = "physical" if named["physical"] else network
+    source = _source(network, channels, version, taxid, sha256_of(path))
     return GeneNetwork.from_frame(table.assign(weight=links["weight"]), source=source)
 
 
-def parse_links(path: str | os.PathLike[str], *, min_score: int = 0) -> pd.DataFrame:
-    """Read a ``protein.links`` file (also ``.detailed``, ``.full``) into a table ``source, target, weight``.
+def _source(
+    network: str, channels: Sequence[str], version: str | None, taxid: str | None, sha256: str
+) -> NetworkSource:
+    kinds = [
+        "STRING",
+        *(["physical"] if network == "physical" else []),
+        *(["+".join(channels)] if channels else []),
+    ]
+    return NetworkSource(
+        name=" ".join(kinds),
+        version=version,
+        organism=taxid and describe_taxid(taxid),
+        licence=LICENCE,
+        citation=CITATION,
+        sha256=sha256,
+    )
 
-    Parameters
-    ----------
-    path
-        The file, plain or gzip; space-separated, with columns ``protein1``, ``protein2`` and
-        ``combined_score``.
-    min_score
-        Smallest combined score to keep, 0 to 1000. Rows below it are dropped while the file is read.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``source`` and ``target`` are STRING ids (``9606.ENSP00000269305``), categorical with the same
-        categories; ``weight`` is the combined score. STRING lists each pair both ways, and so does the table.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is empty, damaged, a web page, has another header, or no row reaches `min_score`.
-    """
-    _check_min_score(min_score)
-    path = existing_file(path)
-    wanted = {"protein1": "category", "protein2": "category", "combined_score": "int32"}
-    parts = []
-    highest = None
-    with open_file(path) as file:
-        header = first_line(file, path).split()
-        if missing := [column for column in wanted if column not in header]:
-            raise ValueError(
-                f"{path} is no protein.links file of STRING: its header {' '.join(header)[:80]!r} lacks "
-                f"{missing}."
-            )
-        with errors_naming(path):
-            try:
-                options = {"sep": " ", "names": header, "usecols": list(wanted), "dtype": wanted, **AS_IS}
-                for rows in pd.read_csv(file, chunksize=_ROWS_AT_A_TIME, **options):
-                    highest = max(highest or 0, rows["combined_score"].max())
-                    parts.append(_kept(rows[rows["combined_score"] >= min_score]))
-            except ValueError as error:
-                if isinstance(error, (pd.errors.ParserError, pd.errors.EmptyDataError)):
-                    raise
-                raise ValueError(
-                    f"{path}: combined_score must hold whole numbers on every line: {error}"
-                ) from error
-    if not sum(map(len, parts)):
+def _checked_version(version: str) -> str:
+    """Return a version as text; it is part of addresses and paths, so it must look like one."""
+    if not re.fullmatch(r"\d+(\.\d+)?[a-z]?", str(version)):
         raise ValueError(
-            f"{path}: no pair reaches min_score={min_score}; the highest combined score is {highest}."
+            f"version={version!r} is no version of STRING; known are {', '.join(KNOWN_VERSIONS)}."
         )
-    columns = [part[name].array for name in ("protein1", "protein2") for part in parts]
-    ids = union_categoricals(columns, sort_categories=True)
-    half = len(ids) // 2
-    weight = pd.concat([part["combined_score"] for part in parts], ignore_index=True)
-    return pd.DataFrame({"source": ids[:half], "target": ids[half:], "weight": weight})
+    return str(version)
 
 
-def parse_info(path: str | os.PathLike[str]) -> pd.Series:
-    """Read a ``protein.info`` file: the preferred name of each protein, indexed by its STRING id.
-
-    The id column is ``#string_protein_id``, or ``protein_external_id`` in version 11.0.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is empty, damaged, a web page or has another header.
-    """
-    path = existing_file(path, "info")
-    header = read_header(path).split("\t")
-    if header[0].lstrip("#") not in ("string_protein_id", "protein_external_id") or header[1:2] != [
-        "preferred_name"
-    ]:
-        raise ValueError(
-            f"{path} is no protein.info file of STRING: its header is {' '.join(header)[:80]!r}, not "
-            "'#string_protein_id preferred_name …'."
-        )
-    with errors_naming(path), open_file(path) as file:
-        table = pd.read_csv(
-            file, sep="\t", skiprows=1, header=None, names=["id", "name"], usecols=[0, 1], dtype=str, **AS_IS
-        )
-    return table.drop_duplicates("id").set_index("id")["name"]
-
-
-def _check_min_score(min_score: int) -> None:
-    if isinstance(min_score, bool) or not isinstance(min_score, Real):
-        raise ValueError(f"min_score={min_score!r} must be a number from 0 to 1000.")
-    if 0 < min_score < 1:
-        raise ValueError(
-            f"min_score={min_score} looks like a score from 0 to 1, but those in STRING's files go from 0 to "
-            f"1000; pass min_score={min_score * 1000:.0f}."
-        )
-    if not 0 <= min_score <= 1000:
-        raise ValueError(f"min_score={min_score} is out of range; STRING's scores go from 0 to 1000.")
-
-
-def _kept(rows: pd.DataFrame) -> pd.DataFrame:
-    """Drop categories that no row is left of, so that memory goes with the rows kept."""
-    ids = {name: rows[name].cat.remove_unused_categories() for name in ("protein1", "protein2")}
-    return rows.assign(**ids)
+def _check_network(network: str) -> None:
+    if network not in LINKS:
+        raise ValueError(f"network={network!r} is unknown; choose 'functional' or 'physical'.")
 
 
 def _find_info(path: Path) -> Path | None:
@@ -244,9 +338,7 @@ def _check_organism(links: pd.DataFrame, path: Path, organism: str | int | None)
         )
     if organism is None:
         return found[0] if found else None
-    asked = find_taxid(organism)
-    if asked is None:
-        raise ValueError(f"organism={organism!r} is not known here by name; pass its NCBI taxonomy id.")
+    asked = find_organism(organism).taxid
     if found and asked != found[0]:
         raise ValueError(
             f"organism={organism!r} (taxid {asked}) was asked for, but {path} holds "

@@ -486,3 +486,112 @@ def test_from_networkx_of_other_kinds():
         GeneNetwork.from_networkx(directed, weight="score")
     with pytest.raises(ValueError, match="genes holds 0"):
         GeneNetwork.from_networkx(networkx.path_graph(3))
+
+
+# ---- intersection, other names ----
+
+
+@settings(deadline=None)
+@given(raw_edges(), raw_edges())
+def test_union_and_intersection_are_a_lattice(one, two):
+    a, b = GeneNetwork(*one), GeneNetwork(*two)
+    both, either = a.intersection(b), a.union(b)
+    genes = [gene for gene in a.genes if gene in b.genes]
+    assert both.genes == tuple(genes)
+    np.testing.assert_array_equal(dense(both), np.minimum(dense(a.align(genes)), dense(b.align(genes))))
+    assert a.union(both) == a  # absorption
+    assert a.intersection(either) == a
+    assert a.intersection(a) == a
+    assert a.intersection(b).align(genes) == b.intersection(a).align(genes)
+
+
+def test_intersection_keeps_what_both_have():
+    other = GeneNetwork(["MDM2", "TP53", "X"], [[0, 1], [1, 2]], [1, 4])
+    both = small().intersection(other)
+    assert both.genes == ("TP53", "MDM2")
+    assert both.to_frame().values.tolist() == [["TP53", "MDM2", 0.25]]  # not scaled again
+    assert small().with_diagonal(1).intersection(other).diagonal == 0
+    assert small().with_diagonal(1).intersection(other.with_diagonal(1)).diagonal == 1
+    sources = (NetworkSource("STRING", "12.0"), NetworkSource("BioGRID", "4.4"))
+    named = small(source=sources[0]).intersection(GeneNetwork(GENES, [[0], [1]], source=sources[1]))
+    assert named.source.name == "STRING and BioGRID"
+    with pytest.raises(ValueError, match="other is a list; intersection takes another GeneNetwork"):
+        small().intersection([])
+    with pytest.raises(ValueError, match="intersection on a network with normalization 'sym'"):
+        small().intersection(other.normalized("sym"))
+
+
+def test_rename():
+    network = random_network()
+    names = {gene: gene.lower() for gene in network.genes[::2]}
+    renamed = network.rename(names)
+    assert renamed.genes == tuple(names.get(gene, gene) for gene in network.genes)
+    assert renamed.rename({new: old for old, new in names.items()}) == network
+    assert network.rename({}) == network == network.rename({"G0": "G0", "no gene": "x"})
+    np.testing.assert_array_equal(dense(renamed), dense(network))
+    assert renamed.source == network.source
+    sym = network.with_diagonal(1).normalized("sym")
+    assert sym.rename(names) == renamed.with_diagonal(1).normalized("sym")
+
+
+def test_genes_renamed_alike_become_one():
+    merged = small().rename({"ACTB": "TP53"})
+    assert merged.genes == ("TP53", "MDM2", "GAPDH")
+    # TP53-MDM2 weighs 1, ACTB-MDM2 0.5; TP53-ACTB would be a self-loop.
+    assert merged.to_frame().values.tolist() == [["TP53", "MDM2", 1.0]]
+    assert small().rename({"TP53": "A", "MDM2": "A", "ACTB": "B"}).to_frame()["weight"].tolist() == [0.5]
+    with pytest.raises(ValueError, match="names holds none of the 4 genes"):
+        small().rename({"x": "TP53"})
+    with pytest.raises(ValueError, match="genes holds ''"):
+        small().rename({"TP53": ""})
+    with pytest.raises(ValueError, match="rename on a network with normalization 'sym'"):
+        small().normalized("sym").rename({"ACTB": "TP53"})
+
+
+# ---- looking at it, other forms ----
+
+
+def test_summary():
+    network = GeneNetwork(["A", "B", "C", "D", "E", "F"], [[0, 1, 3], [1, 2, 4]], [4, 2, 1])
+    summary = network.summary()
+    assert summary[:"largest component"].to_dict() == {
+        "genes": 6, "connected genes": 5, "edges": 3, "components": 2, "largest component": 3,
+    }  # fmt: skip
+    assert summary[["degree min", "degree median", "degree max"]].tolist() == [1, 1, 2]
+    assert summary[["weight min", "weight median", "weight max"]].tolist() == [0.25, 0.5, 1]
+    assert network.with_diagonal(1).summary().equals(summary)
+    assert small(source=NetworkSource("STRING", "12.0")).summary().name == "STRING 12.0"
+    assert "edges" in str(summary)
+
+
+@pytest.mark.parametrize("genes", [[], ["A"], GENES])
+def test_summary_of_no_edges(genes):
+    summary = GeneNetwork(genes, np.empty((2, 0))).summary()
+    assert summary[:"largest component"].tolist() == [len(genes), 0, 0, 0, 0]
+    assert summary["degree min":].isna().all()
+
+
+@pytest.mark.parametrize("diagonal", [0, 1])
+def test_to_data(diagonal):
+    network = random_network().with_diagonal(diagonal)
+    data = network.to_data()
+    assert data.num_nodes == network.num_genes and data.genes == list(network.genes)
+    assert data.is_undirected() and data.is_coalesced() and data.has_self_loops() == bool(diagonal)
+    again = GeneNetwork(data.genes, data.edge_index, data.edge_weight).with_diagonal(diagonal)
+    assert again.edge_index.equal(network.edge_index)
+    data.edge_weight.zero_()  # a copy: the network does not change
+    assert network.edge_weight.min() > 0
+
+
+def test_sparse_tensor_is_the_same_matrix():
+    torch_sparse = pytest.importorskip("torch_sparse")
+    network = random_network().with_diagonal(1)
+    tensor = network.to_sparse_tensor()
+    assert isinstance(tensor, torch_sparse.SparseTensor)
+    np.testing.assert_array_equal(tensor.to_dense().numpy(), dense(network))
+
+
+def test_sparse_tensor_without_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch_sparse", None)
+    with pytest.raises(ImportError, match=r"pip install --no-build-isolation 'gene-gcn\[sparse\]'"):
+        small().to_sparse_tensor()
