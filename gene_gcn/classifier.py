@@ -25,7 +25,7 @@ from gene_gcn.expression import Expression, Normalizer, is_anndata, read_express
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GeneGCN
 from gene_gcn.persistence import read_model, write_model
-from gene_gcn.training import CellDataset, TrainingOptions, predict_logits, train
+from gene_gcn.training import CellDataset, TrainingOptions, choose_device, predict_logits, train
 
 VALIDATION_CELLS_PER_TYPE = 5       # on average; with fewer, early stopping follows noise
 
@@ -233,6 +233,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             refuse("weight_decay", "must not be negative")
         if not len(self.hidden_channels) or min(self.hidden_channels) < 1:
             refuse("hidden_channels", "must hold one or more positive widths")
+        choose_device(self.device)
 
     def _read_training(self, X, y) -> tuple[Expression, np.ndarray]:
         if is_anndata(X):
@@ -269,7 +270,10 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(network, str) and network in ("string", "biogrid"):
             network = getattr(networks, network)()
         elif not isinstance(network, GeneNetwork):
-            network = networks.read(network)
+            try:
+                network = networks.read(network)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"network={network!r:.80} cannot be read: {error}") from error
         if expression.genes is None:
             if network.num_genes != len(genes):
                 raise ValueError(f"network has {network.num_genes:,} genes, X {len(genes):,} columns without "

@@ -17,7 +17,7 @@ import typer
 
 from gene_gcn import __version__
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "read_network"]
 
 STRING_HOST = "https://stringdb-downloads.org"
 DEMO_HELP = f"""Train on 700 blood cells (10 types) that come with scanpy, and see what it is worth.
@@ -99,7 +99,7 @@ def demo(
         "part of scanpy)")
     say(f"Split     {train_cells.n_obs} to train on, {test_cells.n_obs} held out (same share of each type; "
         f"seed {seed})")
-    net = _network(network, network_info, organism)
+    net = read_network(network, network_info, organism)
     if net == "coexpression":
         say("Network   co-expression of the training cells; nothing is downloaded here. For STRING, get its\n"
             f"          protein.links and protein.info from {STRING_HOST} and pass --network LINKS")
@@ -145,13 +145,13 @@ def train(
 ) -> None:
     """Train on labelled cells and write a model folder."""
     say = _console().print
-    _check_model_destination(out, force)
     _check_inputs(cells, network, network_info)
+    _check_model_destination(out, force)
     _check_device(device)
     from gene_gcn import GeneGCNClassifier
 
     adata = _labelled(say, _read(say, cells, label), label)
-    net = _network(network, network_info, organism)
+    net = read_network(network, network_info, organism)
     if net not in (None, "coexpression"):
         say(f"Network   {net!r}")
         _check_overlap(net, _gene_names(adata, use_raw, gene_column))
@@ -342,8 +342,30 @@ def _load(model: Path, layer, use_raw, gene_column):
     return clf.set_params(gene_column=clf.gene_column or None)  # --gene-column '' is the index of .var
 
 
-def _network(name: str, info: Path | None, organism: str | None):
-    """None, "coexpression" or the network of a file: STRING, BioGRID or plain edges, by its content."""
+def read_network(name: str, info: Path | None = None, organism: str | None = None):
+    """Read what --network names.
+
+    Parameters
+    ----------
+    name
+        "none", "coexpression", or the path of a file. Its content tells whether it is STRING's protein.links,
+        a BioGRID table or archive, or a plain list of edges.
+    info
+        STRING's protein.info file.
+    organism
+        Which organism to take from a file of STRING or BioGRID.
+
+    Returns
+    -------
+    None, "coexpression" or GeneNetwork
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read as what it is, or `info` or `organism` do not go with it.
+    """
     if name in ("none", "coexpression"):
         return None if name == "none" else name
     from gene_gcn import networks

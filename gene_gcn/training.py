@@ -183,7 +183,7 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
 def predict_logits(model: GeneGCN, cells: CellDataset, adj_t: Tensor | None = None,
                    device: str = "auto") -> Tensor:
     """Logits of all cells, (cells, K), on the CPU."""
-    target = _torch_device(device)
+    target = choose_device(device)
     model.to(target).eval()
     adj_t = None if adj_t is None else adj_t.to(target)
     with _quiet():
@@ -327,16 +327,27 @@ def _to(equal: EqualGenes | None, device: torch.device) -> EqualGenes | None:
     return None if equal is None else EqualGenes(*(t.to(device) for t in equal))
 
 
-def _torch_device(device: str) -> torch.device:
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("cpu")
+def choose_device(device: str = "auto") -> torch.device:
+    """The device of that name; "auto" is the first CUDA device where there is one, otherwise the CPU.
+
+    Raises
+    ------
+    ValueError
+        The name is unknown or this machine has no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.") from error
+    return chosen
 
 
 def _hardware(device: str) -> dict:
-    chosen = _torch_device(device)
+    chosen = choose_device(device)
     devices = 1 if chosen.index is None else [chosen.index]
     return {"accelerator": "gpu" if chosen.type == "cuda" else chosen.type, "devices": devices}
 
