@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +22,8 @@ import torch.nn.functional as F
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from scipy import sparse
 from torch import Tensor
-from torch_geometric.nn import Linear
 from torch.utils.data import DataLoader, Dataset
+from torch_geometric.nn import Linear
 
 from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN
 
@@ -124,7 +126,7 @@ class TrainingOptions:
     weight_decay: float = 0.0
     head_init: str = "pca"
     batch_size: int = 64
-    max_epochs: int = 60
+    max_epochs: int = 100
     patience: int = 8
     device: str = "auto"
     progress: bool = False
@@ -173,8 +175,9 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
             enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=options.progress,
             num_sanity_val_steps=0)
         generator = torch.Generator().manual_seed(seed)
-        trainer.fit(task, _loader(training, options.batch_size, generator),
-                    _loader(validation, PREDICT_BATCH) if validation else None)
+        with _interruptible():
+            trainer.fit(task, _loader(training, options.batch_size, generator),
+                        _loader(validation, PREDICT_BATCH) if validation else None)
     model.cpu().eval()
     return task.history
 
@@ -281,7 +284,7 @@ class _Task(lightning.LightningModule):
         logits = self(cells)
         figures = {"validation_loss": F.cross_entropy(logits, cells.y, self.class_weight),
                    "validation_accuracy": (logits.argmax(1) == cells.y).float().mean()}
-        self.log_dict(figures, prog_bar=True, batch_size=len(cells.y))
+        self.log_dict(figures, batch_size=len(cells.y))
 
     def on_train_epoch_end(self) -> None:
         figures = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
@@ -358,6 +361,18 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C as Python has it; lightning makes it a SystemExit and ignores any further one."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
 
 
 @contextmanager

@@ -30,6 +30,15 @@ from gene_gcn.training import (
 N, K = 30, 3
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tensors are so small here that threads would mostly wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def make_cells(n=90, genes=N, seed=0):
     """Expression of three types that differ in five genes each, and the types."""
     rng = np.random.default_rng(seed)
@@ -191,13 +200,12 @@ def test_training_reduces_the_loss(optimizer, learning_rate, head_init):
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_every_parameter_learns(channels):
-    """But not b_φ: it adds the same to all scores of a gene, which a softmax does not see; nor, with one
-    channel, W_φ where θ…: all but b_φ move."""
+    """But b_φ, which adds the same to all scores of a gene: a softmax does not see it."""
     model = model_of(channels, num_layers=2)
     before = copy.deepcopy(model)
     train(model, dataset(channels=channels), adj_t=network(), options=short(head_init="random"))
-    still = {name for name, value in model.state_dict().items() if torch.equal(value, before.state_dict()[name])}
-    assert {name for name in still if not name.endswith("phi.bias")} == set()
+    for name, value in model.state_dict().items():
+        assert name.endswith("phi.bias") or not torch.equal(value, before.state_dict()[name]), name
 
 
 def test_the_weights_of_the_best_epoch_are_restored():
@@ -271,7 +279,7 @@ def test_weight_decay_shrinks_weights():
 
 @pytest.mark.parametrize("validate", [True, False])
 def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy(validate):
-    with pytest.raises(FloatingPointError, match=r"The loss is (nan|inf) in epoch \d+; a smaller learning_rate"):
+    with pytest.raises(FloatingPointError, match=r"loss is (nan|inf) in epoch \d+; a smaller learning_rate"):
         train(model_of(), dataset(), dataset(30, 1) if validate else None, options=short(learning_rate=1e30))
 
 
@@ -322,13 +330,13 @@ def test_pca_starts_with_pairs_of_principal_components():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         initialize_head(model, X, "pca")
-    first, centred = model.head.lins[0], X - X.mean(0)
+    first, centred = model.head.lins[0].requires_grad_(False), X - X.mean(0)
     plus, minus = first.weight[:4], first.weight[4:]
     assert torch.equal(plus, -minus)
     torch.testing.assert_close(plus @ plus.T, torch.eye(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(first(X), centred @ first.weight.T, atol=1e-4, rtol=0)
-    best = torch.linalg.svdvals(centred)[:4].square().sum()             # no other four explain more
-    assert (centred @ plus.T).square().sum() > 0.97 * best
+    best = torch.linalg.svdvals(centred)[:4].square().sum()             # the most that four can explain
+    assert 0.95 * best < (centred @ plus.T).square().sum() <= best * 1.0001
 
 
 def test_random_keeps_the_first_weights_and_the_autoencoder_learns_its_own():
@@ -370,8 +378,8 @@ def test_predictions_do_not_depend_on_the_batch(channels):
     for cell in (0, 17, PREDICT_BATCH + 39):
         alone = CellDataset(X[cell], channels=channels)
         torch.testing.assert_close(predict_logits(model, alone, network()), together[[cell]])
-    torch.testing.assert_close(predict_logits(model, CellDataset(X, channels=channels, group=False), network()),
-                               together)
+    ungrouped = CellDataset(X, channels=channels, group=False)
+    torch.testing.assert_close(predict_logits(model, ungrouped, network()), together)
 
 
 def test_predicting_leaves_the_model_as_it_was_and_out_of_training():

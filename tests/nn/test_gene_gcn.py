@@ -19,7 +19,8 @@ def rng(seed=0):
 
 def model_of(channels=1, num_layers=1, **kwargs):
     """A model in double precision with weights that let no part vanish."""
-    model = GeneGCN(N, K, channels, num_layers, hidden_channels=(6, 5), key_channels=3, **kwargs).double().eval()
+    model = GeneGCN(N, K, channels, num_layers, hidden_channels=(6, 5), key_channels=3, **kwargs)
+    model = model.double().eval()
     with torch.no_grad():
         for seed, parameter in enumerate(model.parameters()):
             parameter.copy_(torch.randn(parameter.shape, generator=rng(seed)) / 2)
@@ -101,9 +102,9 @@ def test_without_layers_it_is_the_head_alone():
 
 def test_the_diagonal_adds_each_gene_to_itself():
     model, x = model_of(1, 1, individual_graph=False), expression()
-    with_diagonal = network().with_diagonal(1).adj_t.double()
-    torch.testing.assert_close(with_diagonal.to_dense(), adjacency() + torch.eye(N).double())
-    torch.testing.assert_close(model(x, with_diagonal), equation(model, x, adjacency() + torch.eye(N).double()))
+    with_diagonal, expected = network().with_diagonal(1).adj_t.double(), adjacency() + torch.eye(N).double()
+    torch.testing.assert_close(with_diagonal.to_dense(), expected)
+    torch.testing.assert_close(model(x, with_diagonal), equation(model, x, expected))
     assert (model(x, with_diagonal) - model(x, adjacency().to_sparse_csr())).abs().max() > 1e-3
 
 
@@ -213,11 +214,12 @@ def test_bfloat16_autocast_runs(channels):
 # ---- what does not fit ----
 
 
-@pytest.mark.parametrize("channels, shape", [(1, (3, N + 1)), (1, ()), (1, (N, 2)), (4, (3, N, 3)), (4, (2, 3, N)),
-                                             (4, (N, 1))])
+@pytest.mark.parametrize("channels, shape", [(1, (3, N + 1)), (1, ()), (1, (N, 2)), (4, (3, N, 3)),
+                                             (4, (2, 3, N)), (4, (N, 1))])
 def test_another_number_of_genes_or_channels_is_refused(channels, shape):
     shown = r"\(" + ", ".join(map(str, shape)) + r",?\)"
-    with pytest.raises(ValueError, match=rf"x has shape {shown}, expected \(B, {N}\) or \(B, {N}, {channels}\)"):
+    expected = rf"\(B, {N}\) or \(B, {N}, {channels}\)"
+    with pytest.raises(ValueError, match=f"x has shape {shown}, expected {expected}"):
         model_of(channels)(torch.zeros(shape).double())
 
 
