@@ -283,6 +283,12 @@ def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy(validate):
         train(model_of(), dataset(), dataset(30, 1) if validate else None, options=short(learning_rate=1e30))
 
 
+def test_a_validation_loss_that_is_not_finite_is_an_error_too():
+    """One step of enormous length: the loss before it was finite, what follows is not."""
+    with pytest.raises(FloatingPointError, match="in epoch 0; a smaller learning_rate"):
+        train(model_of(), dataset(), dataset(30, 1), options=short(learning_rate=1e38, batch_size=90))
+
+
 # ---- the first weights and steps ----
 
 
