@@ -53,6 +53,7 @@ class CellDataset(Dataset):
     Parameters
     ----------
     X : csr_matrix of float32, shape (cells, N)
+        With sorted indices and no stored zeros.
     y : ndarray of int64, shape (cells,), optional
     channels : int
         Channels of the model. With one, genes of equal value are grouped, with more those without expression.
@@ -162,6 +163,7 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
         If the loss is no longer finite.
     """
     options = options or TrainingOptions()
+    model.train()
     with _seeded(seed), _quiet():
         features = sample_features(model, training, adj_t)
         initialize_head(model, features, options.head_init, seed)
@@ -236,8 +238,9 @@ def _pca(layer: Linear, features: Tensor) -> None:
     if rank < 1:
         return
     mean = features.mean(0)
-    _, _, v = torch.svd_lowrank(features, q=rank, niter=3, M=mean)
-    layer.weight[:rank], layer.weight[rank:2 * rank] = v.T, -v.T
+    _, _, v = torch.svd_lowrank(features, q=min(rank + 10, *features.shape), niter=2, M=mean)
+    components = v.T[:rank]                                             # a few more make these exact
+    layer.weight[:rank], layer.weight[rank:2 * rank] = components, -components
     layer.bias.copy_(-layer.weight @ mean)
 
 
@@ -288,8 +291,9 @@ class _Task(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         figures = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
-        if not math.isfinite(figures["loss"]):
-            raise FloatingPointError(f"The loss is {figures['loss']} in epoch {self.current_epoch}; a smaller "
+        loss = figures["loss"] + figures.get("validation_loss", 0.0)    # not finite if either is not
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"The loss is {loss} in epoch {self.current_epoch}; a smaller "
                                      f"learning_rate than {self.learning_rate:.3g} may help.")
         self.history.append({"epoch": self.current_epoch, **figures})
 
@@ -306,7 +310,8 @@ class _RestoreBest(EarlyStopping):
     """Early stopping that ends with the weights of the best epoch."""
 
     def __init__(self, patience: int):
-        super().__init__("validation_loss", patience=patience, min_delta=1e-4, mode="min")
+        super().__init__("validation_loss", patience=patience, min_delta=1e-4, mode="min",
+                         check_on_train_epoch_end=False)
         self._weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer, task: _Task) -> None:
@@ -322,8 +327,9 @@ class _RestoreBest(EarlyStopping):
 
 def _loader(cells: CellDataset, batch_size: int, generator: torch.Generator | None = None) -> DataLoader:
     """Batches of cells, in random order where there is a generator."""
-    return DataLoader(cells, batch_size, shuffle=generator is not None, generator=generator,
-                      collate_fn=lambda batch: batch)
+    # Without a generator of its own the loader would draw a number from the global one.
+    return DataLoader(cells, batch_size, shuffle=generator is not None,
+                      generator=generator or torch.Generator(), collate_fn=lambda batch: batch)
 
 
 def _to(equal: EqualGenes | None, device: torch.device) -> EqualGenes | None:

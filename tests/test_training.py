@@ -30,15 +30,6 @@ from gene_gcn.training import (
 N, K = 30, 3
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors are so small here that threads would mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def make_cells(n=90, genes=N, seed=0):
     """Expression of three types that differ in five genes each, and the types."""
     rng = np.random.default_rng(seed)

@@ -83,7 +83,8 @@ class GeneGCN(nn.Module):
 
     def embed(self, x: Tensor) -> Tensor:
         """Expression (B, N) as features (B, N, C)."""
-        if tuple(x.shape[-2:]) == (self.num_genes, self.channels):
+        ambiguous = x.dim() == 2 and self.num_genes == self.channels    # then it is expression
+        if tuple(x.shape[-2:]) == (self.num_genes, self.channels) and not ambiguous:
             return x
         if x.dim() not in (1, 2) or x.size(-1) != self.num_genes:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, {self.num_genes}) or "

@@ -9,15 +9,6 @@ import torch.nn.functional as F
 from gene_gcn.nn import GeneAutoEncoder, GeneGCN
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors are so small here that threads would mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def cells():
     """Cells (60, 20) of three programmes of genes."""
