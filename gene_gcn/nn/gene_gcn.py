@@ -76,7 +76,7 @@ class GeneGCN(nn.Module):
         """What the head sees: features fused with those of interacting genes, (B, N·C) or (N·C)."""
         x = self.embed(x)                                               # (B, N) -> (B, N, C)
         for conv in self.convs:
-            z = conv(x, edge_index, edge_weight, equal).relu()
+            z = conv(x, edge_index, edge_weight, equal).relu_()
             x = x + z if self.residual else z
             equal = None                                                # known for the input only
         return x.flatten(-2)

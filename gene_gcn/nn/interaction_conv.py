@@ -84,7 +84,8 @@ class InteractionConv(MessagePassing):
             adj_t = edge_index if is_sparse(edge_index) else _adj_t(edge_index, edge_weight, x)
             columns = cells.transpose(0, 1).flatten(1)                  # one product for all cells: (N, B·C)
             columns = self.propagate(adj_t, x=columns.contiguous())
-            out = out + self._transform(columns.unflatten(1, (len(cells), -1)).transpose(0, 1))
+            neighbours = columns.unflatten(1, (len(cells), -1)).transpose(0, 1).contiguous()
+            out = out + self._transform(neighbours)                     # A X W
         return out if x.dim() == 3 else out.squeeze(0)
 
     def _transform(self, x: Tensor) -> Tensor:
