@@ -25,9 +25,10 @@ from gene_gcn.expression import Expression, Normalizer, is_anndata, read_express
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GeneGCN
 from gene_gcn.persistence import read_model, write_model
-from gene_gcn.training import CellDataset, TrainingOptions, predict_logits, train
+from gene_gcn.training import CellDataset, TrainingOptions, choose_device, predict_logits, train
 
 VALIDATION_CELLS_PER_TYPE = 5       # on average; with fewer, early stopping follows noise
+SMALLEST_OVERLAP = 0.01             # of the genes; a few symbols are alike in any two species
 
 
 class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
@@ -122,7 +123,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     def __init__(self, network=None, *, normalization="auto", layer=None, use_raw=False, gene_column=None,
                  diagonal=0, network_normalization="sym", individual_graph=True, residual=True, channels=1,
                  num_layers=1, hidden_channels=(128, 64), dropout=0.0, head_init="pca", optimizer="sgd",
-                 learning_rate=None, weight_decay=0.0, class_weight=None, batch_size=64, max_epochs=60,
+                 learning_rate=None, weight_decay=0.0, class_weight=None, batch_size=64, max_epochs=100,
                  patience=8, validation_fraction=0.1, device="auto", random_state=None, verbose=False):
         self.network = network
         self.normalization = normalization
@@ -233,6 +234,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             refuse("weight_decay", "must not be negative")
         if not len(self.hidden_channels) or min(self.hidden_channels) < 1:
             refuse("hidden_channels", "must hold one or more positive widths")
+        choose_device(self.device)
 
     def _read_training(self, X, y) -> tuple[Expression, np.ndarray]:
         if is_anndata(X):
@@ -269,17 +271,22 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(network, str) and network in ("string", "biogrid"):
             network = getattr(networks, network)()
         elif not isinstance(network, GeneNetwork):
-            network = networks.read(network)
+            try:
+                network = networks.read(network)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"network={network!r:.80} cannot be read: {error}") from error
         if expression.genes is None:
             if network.num_genes != len(genes):
                 raise ValueError(f"network has {network.num_genes:,} genes, X {len(genes):,} columns without "
                                  "names. Pass X as an AnnData or DataFrame to match them by name.")
             return network
         aligned = network.align(genes)
-        if not aligned.num_edges:
-            raise ValueError(f"network has no edge between the genes of X: its genes are like "
-                             f"{network.genes[:3]}, those of X like {genes[:3]}. Name the genes alike, for "
-                             "instance by gene_column=.")
+        shared = len(set(network.genes).intersection(genes))
+        if shared < SMALLEST_OVERLAP * min(network.num_genes, len(genes)) or not aligned.num_edges:
+            raise ValueError(f"network and X share {shared:,} genes and {aligned.num_edges:,} edges between "
+                             f"them: the network's genes are like {network.genes[:3]}, those of X like "
+                             f"{genes[:3]}. Is one of them of another species, or does gene_column= name "
+                             "the same kind of genes?")
         return aligned
 
     def _build_model(self, seed: int = 0) -> GeneGCN:

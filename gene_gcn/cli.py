@@ -16,8 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from gene_gcn import __version__
+from gene_gcn.benchmark.cli import app as benchmark
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "read_network"]
 
 STRING_HOST = "https://stringdb-downloads.org"
 DEMO_HELP = f"""Train on 700 blood cells (10 types) that come with scanpy, and see what it is worth.
@@ -75,7 +76,10 @@ Organism = Annotated[str | None, typer.Option(
     help="Organism to take from a STRING or BioGRID file: human, mouse, or a taxonomy id.")]
 
 
-# ---- the commands; `benchmark` joins them here as app.add_typer(...) ----
+app.add_typer(benchmark, name="benchmark")
+
+
+# ---- the commands ----
 
 @app.command(help=DEMO_HELP)
 def demo(
@@ -99,13 +103,12 @@ def demo(
         "part of scanpy)")
     say(f"Split     {train_cells.n_obs} to train on, {test_cells.n_obs} held out (same share of each type; "
         f"seed {seed})")
-    net = _network(network, network_info, organism)
+    net = read_network(network, network_info, organism)
     if net == "coexpression":
         say("Network   co-expression of the training cells; nothing is downloaded here. For STRING, get its\n"
             f"          protein.links and protein.info from {STRING_HOST} and pass --network LINKS")
     elif net is not None:
         say(f"Network   {net!r}")
-        _check_overlap(net, cells.raw.var_names)
 
     say("\nTraining with the graphs")
     with_graph = _timed(say, steps.fit, train_cells, seed, network=net)
@@ -145,16 +148,17 @@ def train(
 ) -> None:
     """Train on labelled cells and write a model folder."""
     say = _console().print
-    _check_model_destination(out, force)
     _check_inputs(cells, network, network_info)
-    _check_device(device)
+    _check_model_destination(out, force)
     from gene_gcn import GeneGCNClassifier
+    from gene_gcn.training import choose_device
+
+    choose_device(device)
 
     adata = _labelled(say, _read(say, cells, label), label)
-    net = _network(network, network_info, organism)
+    net = read_network(network, network_info, organism)
     if net not in (None, "coexpression"):
         say(f"Network   {net!r}")
-        _check_overlap(net, _gene_names(adata, use_raw, gene_column))
     parameters = {"network": net, "normalization": str(normalization), "layer": layer, "use_raw": use_raw,
                   "gene_column": gene_column, "random_state": seed, "device": device, "verbose": True}
     if max_epochs is not None:
@@ -277,32 +281,6 @@ def _check_folder(folder: Path) -> None:
         raise PermissionError(f"There is no permission to write in {str(existing)!r}.")
 
 
-def _check_device(name: str) -> None:
-    import torch
-
-    if name == "auto":
-        return
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"--device {name!r} is unknown; choose auto, cpu, cuda, cuda:1, mps.") from error
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if (device.index or 0) >= there.get(device.type, 0):
-        found = [kind for kind, n in there.items() if n]
-        raise ValueError(f"--device {name!r} is not in this computer; torch finds {', '.join(found)}.")
-
-
-def _check_overlap(net: Any, genes: Any) -> None:
-    """Refuse a network of another species or another kind of names; a few symbols are alike in any two."""
-    genes = tuple(dict.fromkeys(map(str, genes)))
-    shared = len(set(genes) & set(net.genes))
-    if shared < 0.01 * min(len(genes), net.num_genes) or not net.align(genes).num_edges:
-        raise ValueError(f"Only {shared:,} of the {len(genes):,} genes of the cells are in the network. Its "
-                         f"genes are {', '.join(net.genes[:3])}, …; those of the cells are "
-                         f"{', '.join(genes[:3])}, …. Is it of another species? For STRING, --network-info "
-                         "gives names; other names in .var are read by --gene-column.")
-
-
 # ---- reading ----
 
 def _read(say, path: Path, label: str | None = None):
@@ -342,8 +320,30 @@ def _load(model: Path, layer, use_raw, gene_column):
     return clf.set_params(gene_column=clf.gene_column or None)  # --gene-column '' is the index of .var
 
 
-def _network(name: str, info: Path | None, organism: str | None):
-    """None, "coexpression" or the network of a file: STRING, BioGRID or plain edges, by its content."""
+def read_network(name: str, info: Path | None = None, organism: str | None = None):
+    """Read what --network names.
+
+    Parameters
+    ----------
+    name
+        "none", "coexpression", or the path of a file. Its content tells whether it is STRING's protein.links,
+        a BioGRID table or archive, or a plain list of edges.
+    info
+        STRING's protein.info file.
+    organism
+        Which organism to take from a file of STRING or BioGRID.
+
+    Returns
+    -------
+    None, "coexpression" or GeneNetwork
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read as what it is, or `info` or `organism` do not go with it.
+    """
     if name in ("none", "coexpression"):
         return None if name == "none" else name
     from gene_gcn import networks
@@ -360,11 +360,6 @@ def _network(name: str, info: Path | None, organism: str | None):
     if organism is not None:
         raise ValueError(f"--organism goes with files of STRING and BioGRID; {name!r} is an edge file.")
     return networks.read(file)
-
-
-def _gene_names(adata, use_raw: bool, gene_column: str | None):
-    var = adata.raw.var if use_raw and adata.raw is not None else adata.var
-    return list(map(str, var[gene_column] if gene_column in var else var.index))
 
 
 # ---- printing ----
@@ -515,9 +510,6 @@ def main(argv: list[str] | None = None) -> int:
             status = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         pass
-    except SystemExit as error:                                 # what lightning makes of Ctrl-C in training
-        if not isinstance(error.__context__, KeyboardInterrupt):
-            raise
     except Exception as error:
         message = _message_for_user(error)
         if message is None:

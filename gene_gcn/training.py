@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +22,8 @@ import torch.nn.functional as F
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from scipy import sparse
 from torch import Tensor
-from torch_geometric.nn import Linear
 from torch.utils.data import DataLoader, Dataset
+from torch_geometric.nn import Linear
 
 from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN
 
@@ -51,6 +53,7 @@ class CellDataset(Dataset):
     Parameters
     ----------
     X : csr_matrix of float32, shape (cells, N)
+        With sorted indices and no stored zeros.
     y : ndarray of int64, shape (cells,), optional
     channels : int
         Channels of the model. With one, genes of equal value are grouped, with more those without expression.
@@ -124,7 +127,7 @@ class TrainingOptions:
     weight_decay: float = 0.0
     head_init: str = "pca"
     batch_size: int = 64
-    max_epochs: int = 60
+    max_epochs: int = 100
     patience: int = 8
     device: str = "auto"
     progress: bool = False
@@ -160,6 +163,7 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
         If the loss is no longer finite.
     """
     options = options or TrainingOptions()
+    model.train()
     with _seeded(seed), _quiet():
         features = sample_features(model, training, adj_t)
         initialize_head(model, features, options.head_init, seed)
@@ -173,8 +177,9 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
             enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=options.progress,
             num_sanity_val_steps=0)
         generator = torch.Generator().manual_seed(seed)
-        trainer.fit(task, _loader(training, options.batch_size, generator),
-                    _loader(validation, PREDICT_BATCH) if validation else None)
+        with _interruptible():
+            trainer.fit(task, _loader(training, options.batch_size, generator),
+                        _loader(validation, PREDICT_BATCH) if validation else None)
     model.cpu().eval()
     return task.history
 
@@ -183,7 +188,7 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
 def predict_logits(model: GeneGCN, cells: CellDataset, adj_t: Tensor | None = None,
                    device: str = "auto") -> Tensor:
     """Logits of all cells, (cells, K), on the CPU."""
-    target = _torch_device(device)
+    target = choose_device(device)
     model.to(target).eval()
     adj_t = None if adj_t is None else adj_t.to(target)
     with _quiet():
@@ -233,8 +238,9 @@ def _pca(layer: Linear, features: Tensor) -> None:
     if rank < 1:
         return
     mean = features.mean(0)
-    _, _, v = torch.svd_lowrank(features, q=rank, niter=3, M=mean)
-    layer.weight[:rank], layer.weight[rank:2 * rank] = v.T, -v.T
+    _, _, v = torch.svd_lowrank(features, q=min(rank + 10, *features.shape), niter=2, M=mean)
+    components = v.T[:rank]                                             # a few more make these exact
+    layer.weight[:rank], layer.weight[rank:2 * rank] = components, -components
     layer.bias.copy_(-layer.weight @ mean)
 
 
@@ -281,12 +287,13 @@ class _Task(lightning.LightningModule):
         logits = self(cells)
         figures = {"validation_loss": F.cross_entropy(logits, cells.y, self.class_weight),
                    "validation_accuracy": (logits.argmax(1) == cells.y).float().mean()}
-        self.log_dict(figures, prog_bar=True, batch_size=len(cells.y))
+        self.log_dict(figures, batch_size=len(cells.y))
 
     def on_train_epoch_end(self) -> None:
         figures = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
-        if not math.isfinite(figures["loss"]):
-            raise FloatingPointError(f"The loss is {figures['loss']} in epoch {self.current_epoch}; a smaller "
+        loss = figures["loss"] + figures.get("validation_loss", 0.0)    # not finite if either is not
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"The loss is {loss} in epoch {self.current_epoch}; a smaller "
                                      f"learning_rate than {self.learning_rate:.3g} may help.")
         self.history.append({"epoch": self.current_epoch, **figures})
 
@@ -303,7 +310,8 @@ class _RestoreBest(EarlyStopping):
     """Early stopping that ends with the weights of the best epoch."""
 
     def __init__(self, patience: int):
-        super().__init__("validation_loss", patience=patience, min_delta=1e-4, mode="min")
+        super().__init__("validation_loss", patience=patience, min_delta=1e-4, mode="min",
+                         check_on_train_epoch_end=False)
         self._weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer, task: _Task) -> None:
@@ -319,24 +327,36 @@ class _RestoreBest(EarlyStopping):
 
 def _loader(cells: CellDataset, batch_size: int, generator: torch.Generator | None = None) -> DataLoader:
     """Batches of cells, in random order where there is a generator."""
-    return DataLoader(cells, batch_size, shuffle=generator is not None, generator=generator,
-                      collate_fn=lambda batch: batch)
+    # Without a generator of its own the loader would draw a number from the global one.
+    return DataLoader(cells, batch_size, shuffle=generator is not None,
+                      generator=generator or torch.Generator(), collate_fn=lambda batch: batch)
 
 
 def _to(equal: EqualGenes | None, device: torch.device) -> EqualGenes | None:
     return None if equal is None else EqualGenes(*(t.to(device) for t in equal))
 
 
-def _torch_device(device: str) -> torch.device:
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("cpu")
+def choose_device(device: str = "auto") -> torch.device:
+    """The device of that name; "auto" is the first CUDA device where there is one, otherwise the CPU.
+
+    Raises
+    ------
+    ValueError
+        The name is unknown or this machine has no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.") from error
+    return chosen
 
 
 def _hardware(device: str) -> dict:
-    chosen = _torch_device(device)
+    chosen = choose_device(device)
     devices = 1 if chosen.index is None else [chosen.index]
     return {"accelerator": "gpu" if chosen.type == "cuda" else chosen.type, "devices": devices}
 
@@ -347,6 +367,18 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C as Python has it; lightning makes it a SystemExit and ignores any further one."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
 
 
 @contextmanager

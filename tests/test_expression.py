@@ -151,7 +151,8 @@ def test_what_is_not_finite_is_named(value, what):
 
 
 @pytest.mark.parametrize("X, message", [
-    (np.zeros((0, 3)), r"0 sample\(s\)"), (sparse.csr_matrix((3, 0)), r"0 feature\(s\)"), (np.zeros(3), "Expected 2D"),
+    (np.zeros((0, 3)), r"0 sample\(s\)"), (sparse.csr_matrix((3, 0)), r"0 feature\(s\)"),
+    (np.zeros(3), "Expected 2D"),
     (np.array([["a", "b"]]), "not numeric"), (np.array([["a", 1]], dtype=object), "must be numeric"),
     (np.eye(2) * 1j, "Complex data"), (sparse.eye(2, dtype=complex), "Complex data"),
     (pd.DataFrame({"A": [1.0], "cell_type": ["B"]}), r"not numbers: \['cell_type'\]"),

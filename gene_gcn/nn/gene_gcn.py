@@ -76,14 +76,15 @@ class GeneGCN(nn.Module):
         """What the head sees: features fused with those of interacting genes, (B, N·C) or (N·C)."""
         x = self.embed(x)                                               # (B, N) -> (B, N, C)
         for conv in self.convs:
-            z = conv(x, edge_index, edge_weight, equal).relu()
+            z = conv(x, edge_index, edge_weight, equal).relu_()
             x = x + z if self.residual else z
             equal = None                                                # known for the input only
         return x.flatten(-2)
 
     def embed(self, x: Tensor) -> Tensor:
         """Expression (B, N) as features (B, N, C)."""
-        if tuple(x.shape[-2:]) == (self.num_genes, self.channels):
+        ambiguous = x.dim() == 2 and self.num_genes == self.channels    # then it is expression
+        if tuple(x.shape[-2:]) == (self.num_genes, self.channels) and not ambiguous:
             return x
         if x.dim() not in (1, 2) or x.size(-1) != self.num_genes:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, {self.num_genes}) or "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import is_sparse, spmm, to_torch_csr_tensor
 
@@ -71,6 +73,8 @@ class InteractionConv(MessagePassing):
         Raises:
             ValueError: If there is no graph at all, or the shapes do not fit.
         """
+        if isinstance(edge_index, EdgeIndex):
+            edge_index = edge_index.as_tensor()
         self._check(x, edge_index, edge_weight)
         cells = x if x.dim() == 3 else x.unsqueeze(0)                   # (B, N, C)
         out = 0
@@ -80,7 +84,8 @@ class InteractionConv(MessagePassing):
             adj_t = edge_index if is_sparse(edge_index) else _adj_t(edge_index, edge_weight, x)
             columns = cells.transpose(0, 1).flatten(1)                  # one product for all cells: (N, B·C)
             columns = self.propagate(adj_t, x=columns.contiguous())
-            out = out + self._transform(columns.unflatten(1, (len(cells), -1)).transpose(0, 1))
+            neighbours = columns.unflatten(1, (len(cells), -1)).transpose(0, 1).contiguous()
+            out = out + self._transform(neighbours)                     # A X W
         return out if x.dim() == 3 else out.squeeze(0)
 
     def _transform(self, x: Tensor) -> Tensor:
@@ -91,7 +96,9 @@ class InteractionConv(MessagePassing):
         return x_j
 
     def message_and_aggregate(self, adj_t, x: Tensor) -> Tensor:
-        return spmm(adj_t, x, reduce=self.aggr)
+        # Sparse products in half precision are not implemented everywhere.
+        with torch.autocast(x.device.type, enabled=False):
+            return spmm(adj_t, x.float() if x.dtype in (torch.bfloat16, torch.half) else x, reduce=self.aggr)
 
     def _check(self, x: Tensor, edge_index, edge_weight) -> None:
         if x.dim() not in (2, 3) or x.size(-1) != self.in_channels:
@@ -122,4 +129,6 @@ def _adj_t(edge_index: Tensor, edge_weight: Tensor | None, x: Tensor) -> Tensor:
     """The edges as a CSR matrix with targets as rows; sorting them costs as much as several products."""
     if edge_weight is None:
         edge_weight = torch.ones(edge_index.size(1), device=x.device)
-    return to_torch_csr_tensor(edge_index.flip(0), edge_weight.to(x.dtype), size=(x.size(-2), x.size(-2)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Ss]parse")        # torch on CSR being new and unchecked
+        return to_torch_csr_tensor(edge_index.flip(0), edge_weight.to(x.dtype), size=(x.size(-2), x.size(-2)))

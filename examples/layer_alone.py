@@ -1,0 +1,18 @@
+"""The layer in a model of your own: plain torch and PyG, no AnnData, no scikit-learn."""
+
+import torch
+from torch_geometric.utils import erdos_renyi_graph
+
+from gene_gcn.nn import InteractionConv
+
+N, B, C = 2000, 8, 4                                    # genes, cells, features of a gene
+edge_index = erdos_renyi_graph(N, 0.005)
+edge_weight = torch.rand(edge_index.size(1))
+x = torch.poisson(torch.full((B, N, C), 0.2))
+
+conv = InteractionConv(C, 16)
+z = conv(x, edge_index, edge_weight).relu()             # (B, N, C) -> (B, N, 16)
+print(conv, tuple(z.shape))
+
+global_only = InteractionConv(C, 16, individual_graph=False)
+print(global_only(x[0], edge_index, edge_weight).shape)  # one cell: (N, C) -> (N, 16)

@@ -1,0 +1,270 @@
+"""InteractionConv: (G + A) X W, whatever form the graph has."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch_geometric import EdgeIndex
+
+from gene_gcn.nn import InteractionConv, find_equal_genes
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def conv_of(c_in=2, c_out=3, seed=0, dtype=torch.float64, **kwargs):
+    conv = InteractionConv(c_in, c_out, key_channels=4, **kwargs).to(dtype)
+    with torch.no_grad():
+        for parameter in conv.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=rng(seed)) / 2)
+    return conv
+
+
+def graph_of(num_genes=7, num_edges=15, seed=0):
+    """Directed edges without repetition, some genes without any, and weights."""
+    pairs = torch.randperm((num_genes - 1) ** 2, generator=rng(seed))[:num_edges]
+    edge_index = torch.stack([pairs // (num_genes - 1), pairs % (num_genes - 1)])
+    return edge_index, torch.rand(pairs.numel(), generator=rng(seed + 1), dtype=torch.float64) + 0.1
+
+
+def dense_adj_t(edge_index, edge_weight, num_genes):
+    adj_t = torch.zeros(num_genes, num_genes, dtype=torch.float64)
+    adj_t[edge_index[1], edge_index[0]] = edge_weight                   # rows are targets
+    return adj_t
+
+
+def equation(conv, x, adj_t=0):
+    """(G + A) X W with dense matrices, for (B, N, C)."""
+    graph = adj_t if conv.attention is None else conv.attention.graph(x) + adj_t
+    return graph @ x @ conv.lin.weight.T
+
+
+def features(b=3, n=7, c=2, seed=0):
+    return torch.randint(0, 4, (b, n, c), generator=rng(seed)).double()
+
+
+# ---- the same in every form ----
+
+
+@settings(deadline=None, max_examples=60)
+@given(b=st.integers(1, 3), n=st.integers(2, 9), c_in=st.integers(1, 3), c_out=st.integers(1, 3),
+       num_edges=st.integers(0, 20), seed=st.integers(0, 2**32), individual=st.booleans())
+def test_coo_and_csr_equal_the_equation(b, n, c_in, c_out, num_edges, seed, individual):
+    edge_index, edge_weight = graph_of(n, num_edges, seed)
+    adj_t, x = dense_adj_t(edge_index, edge_weight, n), features(b, n, c_in, seed)
+    conv = conv_of(c_in, c_out, seed, individual_graph=individual)
+    expected = equation(conv, x, adj_t)
+    torch.testing.assert_close(conv(x, edge_index, edge_weight), expected)
+    torch.testing.assert_close(conv(x, adj_t.to_sparse_csr()), expected)
+    torch.testing.assert_close(conv(x, adj_t.to_sparse_coo()), expected)
+    if individual:
+        torch.testing.assert_close(conv(x, edge_index, edge_weight, find_equal_genes(x)), expected)
+        torch.testing.assert_close(conv(x), equation(conv, x))
+
+
+def test_sparse_tensor_equals_coo():
+    SparseTensor = pytest.importorskip("torch_sparse").SparseTensor
+    edge_index, edge_weight = graph_of()
+    adj_t = SparseTensor(row=edge_index[1], col=edge_index[0], value=edge_weight, sparse_sizes=(7, 7))
+    conv, x = conv_of(), features()
+    torch.testing.assert_close(conv(x, adj_t), conv(x, edge_index, edge_weight))
+    torch.testing.assert_close(conv(x[0], adj_t), conv(x[0], edge_index, edge_weight))
+    without_value = SparseTensor(row=edge_index[1], col=edge_index[0], sparse_sizes=(7, 7))
+    torch.testing.assert_close(conv(x, without_value), conv(x, edge_index))
+    with pytest.raises(ValueError, match=r"matrix of shape \(7, 7\), but x has 6 genes"):
+        conv(x[:, :6], adj_t)
+    with pytest.raises(ValueError, match="a sparse matrix has its weights inside"):
+        conv(x, adj_t, edge_weight)
+
+
+@pytest.mark.parametrize("sort_order", [None, "row", "col"])
+def test_edge_index_of_pyg_equals_a_tensor(sort_order):
+    edge_index, edge_weight = graph_of()
+    conv, x = conv_of(), features()
+    order = torch.arange(edge_index.size(1))
+    if sort_order:
+        order = (edge_index[0] * 7 + edge_index[1] if sort_order == "row" else
+                 edge_index[1] * 7 + edge_index[0]).argsort()
+    sorted_index = EdgeIndex(edge_index[:, order], sparse_size=(7, 7), sort_order=sort_order)
+    torch.testing.assert_close(conv(x, sorted_index, edge_weight[order]), conv(x, edge_index, edge_weight))
+
+
+def test_repeated_edges_add_up():
+    conv, x = conv_of(individual_graph=False), features()
+    twice = torch.tensor([[1, 1], [2, 2]])
+    torch.testing.assert_close(conv(x, twice, torch.tensor([0.5, 2])),
+                               conv(x, twice[:, :1], torch.tensor([2.5])))
+
+
+@pytest.mark.parametrize("individual", [True, False])
+def test_one_cell_is_a_batch_of_one_and_a_batch_its_cells_one_by_one(individual):
+    conv, x, graph = conv_of(individual_graph=individual), features(), graph_of()
+    out = conv(x, *graph)
+    assert out.shape == (3, 7, 3)
+    for cell, expected in zip(x, out, strict=True):
+        assert conv(cell, *graph).shape == (7, 3)
+        torch.testing.assert_close(conv(cell, *graph), expected)
+        torch.testing.assert_close(conv(cell.unsqueeze(0), *graph).squeeze(0), expected)
+
+
+# ---- what the graph means ----
+
+
+def test_an_edge_leads_from_the_first_row_to_the_second():
+    conv = conv_of(1, 1, individual_graph=False)
+    conv.lin.weight.data.fill_(1)
+    x = torch.tensor([[10.0], [20], [30]]).double()
+    out = conv(x, torch.tensor([[0], [2]]), torch.tensor([0.5]))
+    assert out.flatten().tolist() == [0, 0, 5]
+
+
+def test_weights_are_1_by_default():
+    edge_index, edge_weight = graph_of()
+    conv, x = conv_of(), features()
+    torch.testing.assert_close(conv(x, edge_index), conv(x, edge_index, torch.ones_like(edge_weight)))
+
+
+def test_isolated_genes_get_nothing_from_the_global_graph():
+    edge_index, edge_weight = graph_of()
+    reached = torch.zeros(7, dtype=torch.bool).index_fill(0, edge_index[1], True)
+    assert not reached.all()
+    only_global, both, x = conv_of(individual_graph=False), conv_of(), features()
+    assert not only_global(x, edge_index, edge_weight)[:, ~reached].any()
+    torch.testing.assert_close(both(x, edge_index, edge_weight)[:, ~reached], both(x)[:, ~reached])
+
+
+def test_a_graph_without_edges_adds_nothing():
+    conv, x, none = conv_of(), features(), torch.empty(2, 0, dtype=torch.int64)
+    torch.testing.assert_close(conv(x, none), conv(x))
+    assert not conv_of(individual_graph=False)(x, none).any()
+
+
+def test_permuting_the_genes_permutes_the_output():
+    (edge_index, edge_weight), conv, x = graph_of(), conv_of(), features()
+    order = torch.randperm(7, generator=rng())
+    new_place = order.argsort()
+    torch.testing.assert_close(conv(x[:, order], new_place[edge_index], edge_weight),
+                               conv(x, edge_index, edge_weight)[:, order])
+
+
+def test_both_graphs_are_the_sum_of_each():
+    edge_index, edge_weight = graph_of()
+    both, only_global = conv_of(), conv_of(individual_graph=False)
+    only_global.lin.load_state_dict(both.lin.state_dict())
+    x = features()
+    torch.testing.assert_close(both(x, edge_index, edge_weight),
+                               both(x) + only_global(x, edge_index, edge_weight))
+
+
+class LargestTensor(TorchDispatchMode):
+    """Records the number of entries of the largest dense tensor that any operation returns."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, (tuple, list)) else (out,):
+            if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
+                self.entries = max(self.entries, tensor.numel())
+        return out
+
+
+def test_no_matrix_of_genes_by_genes_nor_cells_by_edges():
+    n, e, b = 20_499, 30_000, 3
+    edge_index = torch.randint(0, n, (2, e), generator=rng())
+    x = torch.poisson(torch.full((b, n, 1), 0.5), rng())
+    conv = conv_of(1, 1, dtype=torch.float32)
+    with LargestTensor() as seen:
+        conv(x, edge_index, torch.ones(e)).square().sum().backward()
+    assert b * n <= seen.entries < b * e
+
+
+# ---- as a module ----
+
+
+@pytest.mark.parametrize("individual", [True, False])
+def test_gradients_of_x_and_parameters(individual):
+    conv, (edge_index, edge_weight) = conv_of(individual_graph=individual), graph_of()
+    adj_t = dense_adj_t(edge_index, edge_weight, 7).to_sparse_csr()
+    x = torch.rand(2, 7, 2, generator=rng(), dtype=torch.float64, requires_grad=True)
+    names, parameters = zip(*conv.named_parameters(), strict=True)
+
+    def call(x, *values):
+        return torch.func.functional_call(conv, dict(zip(names, values, strict=True)), (x, adj_t))
+
+    assert torch.autograd.gradcheck(call, (x, *parameters))
+    torch.testing.assert_close(
+        torch.autograd.grad(conv(x, edge_index, edge_weight).square().sum(), [x, *parameters]),
+        torch.autograd.grad(equation(conv, x, adj_t.to_dense()).square().sum(), [x, *parameters]))
+
+
+def test_w_starts_as_the_identity_where_it_is_square_and_is_reset_to_it():
+    conv = InteractionConv(4, 4)
+    assert torch.equal(conv.lin.weight, torch.eye(4))
+    before = copy.deepcopy(conv.attention.state_dict())
+    conv.lin.weight.data.zero_()
+    conv.reset_parameters()
+    assert torch.equal(conv.lin.weight, torch.eye(4))
+    assert all((value != before[name]).any() for name, value in conv.attention.state_dict().items())
+    assert InteractionConv(4, 2).lin.weight.count_nonzero() == 8
+
+
+def test_prints_its_sizes():
+    assert str(InteractionConv(8, 32)) == "InteractionConv(8, 32)"
+
+
+def test_bfloat16_autocast_runs_and_is_near():
+    conv, (edge_index, edge_weight), x = conv_of(dtype=torch.float32), graph_of(), features().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = conv(x, edge_index, edge_weight)
+    torch.testing.assert_close(out.float(), conv(x, edge_index, edge_weight), rtol=0.05, atol=0.1)
+    out.float().sum().backward()
+    assert all(p.grad.isfinite().all() for p in conv.parameters())
+
+
+def test_copies_and_restored_states_give_the_same():
+    conv, x, graph = conv_of(), features(), graph_of()
+    restored = conv_of(seed=1)
+    assert (restored(x, *graph) != conv(x, *graph)).any()
+    restored.load_state_dict(conv.state_dict())
+    for other in (copy.deepcopy(conv), restored):
+        assert torch.equal(other(x, *graph), conv(x, *graph))
+
+
+# ---- what does not fit ----
+
+
+@pytest.mark.parametrize("x, message", [
+    (torch.zeros(7), r"x has shape \(7,\), expected \(N, 2\) or \(B, N, 2\)"),
+    (torch.zeros(3, 7, 5), r"x has shape \(3, 7, 5\), expected \(N, 2\) or \(B, N, 2\)"),
+    (torch.zeros(1, 3, 7, 2), r"x has shape \(1, 3, 7, 2\)"),
+])
+def test_features_of_another_shape_are_refused(x, message):
+    with pytest.raises(ValueError, match=message):
+        conv_of()(x)
+
+
+@pytest.mark.parametrize("edge_index, edge_weight, message", [
+    (torch.zeros(15, 2, dtype=torch.int64), None, r"edge_index has shape \(15, 2\), expected \(2, E\)"),
+    (torch.zeros(2, dtype=torch.int64), None, r"edge_index has shape \(2,\), expected \(2, E\)"),
+    (torch.tensor([[0], [7]]), None, "edge_index holds 0 to 7, but x has 7 genes, 0 to 6"),
+    (torch.tensor([[-1], [3]]), None, "edge_index holds -1 to 3, but x has 7 genes"),
+    (torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight has shape \(2,\) for 1 edges"),
+    (torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight has shape \(1, 1\) for 1 edges"),
+    (torch.eye(6).to_sparse_coo(), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
+    (torch.eye(7).to_sparse_coo(), torch.ones(7), "a sparse matrix has its weights inside"),
+])
+def test_a_graph_that_does_not_fit_is_refused(edge_index, edge_weight, message):
+    with pytest.raises(ValueError, match=message):
+        conv_of()(features(), edge_index, edge_weight)
+
+
+def test_no_graph_at_all_is_refused():
+    with pytest.raises(ValueError, match="individual_graph=False: there is no graph; pass one"):
+        conv_of(individual_graph=False)(features())

@@ -1,0 +1,291 @@
+"""The estimator: scikit-learn's contract, AnnData, networks, saving."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from gene_gcn import GeneGCNClassifier, GeneNetwork
+
+
+@parametrize_with_checks([GeneGCNClassifier()])
+def test_scikit_learn_contract(estimator, check):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")    # of its own data
+        check(estimator)
+
+
+def simulate(n_cells=120, n_genes=60, n_types=3, seed=0) -> anndata.AnnData:
+    """Counts in which every type has its own highly expressed genes."""
+    rng = np.random.default_rng(seed)
+    kind = np.arange(n_cells) % n_types
+    rate = np.full((n_types, n_genes), 0.5)
+    for k in range(n_types):
+        rate[k, k * 10:(k + 1) * 10] = 4
+    X = sparse.csr_matrix(rng.poisson(rate[kind]).astype(np.float32))
+    obs = pd.DataFrame({"cell_type": pd.Categorical([f"type {k}" for k in kind])},
+                       index=[f"cell{i}" for i in range(n_cells)])
+    var = pd.DataFrame({"ensembl": [f"ENSG{i:011d}" for i in range(n_genes)]},
+                       index=[f"GENE{i}" for i in range(n_genes)])
+    return anndata.AnnData(X, obs=obs, var=var)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return simulate()
+
+
+@pytest.fixture(scope="module")
+def network(cells):
+    rng = np.random.default_rng(1)
+    return GeneNetwork(tuple(cells.var_names), rng.integers(0, cells.n_vars, (2, 200)), rng.uniform(1, 9, 200))
+
+
+@pytest.fixture(scope="module")
+def fitted(cells, network):
+    return GeneGCNClassifier(network, max_epochs=15, random_state=0).fit(cells, "cell_type")
+
+
+def test_learns_and_names_new_cells(fitted):
+    query = simulate(seed=5)
+    assert fitted.score(query, "cell_type") > 0.9
+    probability = fitted.predict_proba(query)
+    assert probability.shape == (120, 3)
+    np.testing.assert_allclose(probability.sum(1), 1, rtol=1e-5)
+    assert (fitted.predict(query) == fitted.classes_[probability.argmax(1)]).all()
+
+
+@pytest.mark.parametrize("parameters", [
+    {"individual_graph": False}, {"network": None}, {"network": None, "individual_graph": False},
+    {"residual": False}, {"diagonal": 1}, {"network_normalization": "max"}, {"channels": 3},
+    {"num_layers": 2}, {"num_layers": 0}, {"head_init": "random"}, {"head_init": "autoencoder"},
+    {"optimizer": "adam"}, {"class_weight": "balanced"}, {"class_weight": {"type 0": 2.0}}, {"dropout": 0.2},
+    {"network": "coexpression"}, {"hidden_channels": (8,)}, {"normalization": "log1p"},
+    {"validation_fraction": 0.2},
+])
+def test_every_part_switches_on_and_off(cells, network, parameters):
+    clf = GeneGCNClassifier(**{"network": network, "max_epochs": 8, "random_state": 0, **parameters})
+    clf.fit(cells, "cell_type")
+    assert clf.score(simulate(seed=5), "cell_type") > 0.8
+    assert len(clf.history_) <= 8
+
+
+def test_graphs_change_the_model(cells, network, fitted):
+    without = clone(fitted).set_params(network=None).fit(cells, "cell_type")
+    assert not np.allclose(fitted.predict_proba(cells), without.predict_proba(cells), atol=1e-5)
+    assert fitted.network_.num_edges == network.num_edges
+    assert without.network_ is None
+
+
+def test_paper_settings(cells, network):
+    clf = GeneGCNClassifier.paper(network, max_epochs=2, random_state=0)
+    assert (clf.optimizer, clf.batch_size, clf.head_init) == ("adam", 1, "random")
+    assert clf.fit(cells, "cell_type").score(cells, "cell_type") > 0.5
+
+
+@pytest.mark.parametrize("form", ["anndata", "dense anndata", "dataframe", "shuffled", "log1p", "ensembl"])
+def test_forms_of_the_same_cells_get_the_same_types(cells, network, fitted, form):
+    expected, query = fitted.predict_proba(cells), cells.copy()
+    if form == "dense anndata":
+        query.X = query.X.toarray()
+    elif form == "dataframe":
+        query = query.to_df()
+    elif form == "shuffled":
+        query = query[:, np.random.default_rng(0).permutation(query.n_vars)].copy()
+    elif form == "log1p":
+        query.X = sparse.csr_matrix(sparse.diags_array(1e4 / np.asarray(query.X.sum(1)).ravel()) @ query.X).log1p()
+    elif form == "ensembl":
+        query.var = query.var.assign(symbol=query.var_names).set_index("ensembl")
+        fitted = copy.copy(fitted).set_params(gene_column="symbol")
+    np.testing.assert_allclose(fitted.predict_proba(query), expected, atol=1e-4)
+
+
+def test_arrays_and_sparse_matrices_agree(cells):
+    dense, labels = cells.X.toarray(), cells.obs["cell_type"].to_numpy()
+    clf = GeneGCNClassifier(max_epochs=5, random_state=0)
+    from_array = clone(clf).fit(dense, labels).predict_proba(dense)
+    for matrix in (cells.X, cells.X.tocsc(), sparse.coo_array(cells.X)):
+        np.testing.assert_array_equal(clone(clf).fit(matrix, labels).predict_proba(matrix), from_array)
+
+
+def test_missing_genes_warn_once_with_the_overlap(cells, fitted):
+    with pytest.warns(UserWarning, match=r"20 of the model's 60 genes \(33.3%\) are missing") as record:
+        fitted.predict(cells[:, :40])
+    assert len(record) == 1
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda a: a[:, :0], r"0 feature\(s\)"),
+    (lambda a: a[:0], r"0 sample\(s\)"),
+    (lambda a: renamed(a, [f"ENSMUSG{i:011d}" for i in range(60)]), "mouse Ensembl gene ids"),
+    (lambda a: renamed(a, [g.capitalize() for g in a.var_names]), "letter case"),
+    (lambda a: with_value(a, np.nan), "NaN"),
+    (lambda a: with_value(a, np.inf), "infinity"),
+    (lambda a: with_value(a, -1), "negative values"),
+])
+def test_queries_that_cannot_be_read_are_refused(cells, fitted, change, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(change(cells))
+
+
+def renamed(adata, names):
+    adata = adata.copy()
+    adata.var = adata.var.drop(columns="ensembl")
+    adata.var_names = names
+    return adata
+
+
+def with_value(adata, value):
+    adata = adata.copy()
+    adata.X[0, 0] = value
+    return adata
+
+
+@pytest.mark.parametrize(("labels", "message"), [
+    ("celltype", "Did you mean 'cell_type'"),
+    (["a"] * 120, "only one class"),
+    ([None] + ["a", "b"] * 59 + ["a"], "missing"),
+    (["a", "b"], "120 cells"),
+    (None, "requires y"),
+])
+def test_labels_that_cannot_be_learned_are_refused(cells, labels, message):
+    with pytest.raises(ValueError, match=message):
+        GeneGCNClassifier(max_epochs=1).fit(cells, labels)
+
+
+@pytest.mark.parametrize(("parameters", "message"), [
+    ({"optimizer": "sgdd"}, r"optimizer='sgdd' must be one of"), ({"diagonal": 2}, "diagonal=2"),
+    ({"batch_size": 0}, "batch_size=0"), ({"dropout": 1}, "dropout=1"), ({"num_layers": -1}, "num_layers=-1"),
+    ({"learning_rate": -1.0}, "learning_rate=-1.0"), ({"hidden_channels": ()}, r"hidden_channels=\(\)"),
+    ({"normalization": "rank"}, "normalization='rank'"), ({"network": 3}, "network=3"),
+    ({"device": "gpu0"}, "device='gpu0'"), ({"layer": "counts"}, "layer='counts'"),
+    ({"weight_decay": -1.0}, "weight_decay"), ({"head_init": "zero"}, "head_init"),
+])
+def test_wrong_parameters_are_named(cells, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        GeneGCNClassifier(max_epochs=1, **parameters).fit(cells, "cell_type")
+
+
+def test_network_of_other_genes_is_refused(cells):
+    network = GeneNetwork(["Cd3e", "Cd4"], [[0], [1]])
+    with pytest.raises(ValueError, match=r"share 0 genes.*Cd3e.*GENE0"):
+        GeneGCNClassifier(network).fit(cells, "cell_type")
+    with pytest.raises(ValueError, match="network has 2 genes, X 60 columns"):
+        GeneGCNClassifier(network).fit(cells.X, cells.obs["cell_type"].to_numpy())
+
+
+@pytest.mark.parametrize("labels", [
+    np.array([3, 7, 9]), np.array([True, False, True]), np.array([0.5, 1.5, 2.5]).astype(object).astype(str),
+    np.array(["b", "a", "c"], dtype=object), pd.array(["x", "y", "z"], dtype="string"),
+    np.array([1, 2, 3], dtype=np.uint8),
+], ids=lambda labels: str(labels.dtype))
+def test_labels_of_any_dtype_come_back_as_given(cells, labels, tmp_path):
+    y = labels[np.arange(120) % 3]
+    clf = GeneGCNClassifier(max_epochs=3, random_state=0).fit(cells, y)
+    assert set(clf.predict(cells)) <= set(np.unique(np.asarray(y)))
+    assert clf.classes_.dtype == np.unique(np.asarray(y)).dtype
+    clf.save(tmp_path / "model")
+    loaded = GeneGCNClassifier.load(tmp_path / "model")
+    assert loaded.classes_.dtype == clf.classes_.dtype
+    np.testing.assert_array_equal(loaded.predict(cells), clf.predict(cells))
+
+
+def test_same_seed_same_model_and_no_global_state(cells, network, fitted):
+    np.random.seed(11)
+    torch.manual_seed(11)
+    expected = np.random.random(), torch.rand(1).item()
+    np.random.seed(11)
+    torch.manual_seed(11)
+    again = clone(fitted).fit(cells, "cell_type")
+    assert (np.random.random(), torch.rand(1).item()) == expected
+    np.testing.assert_array_equal(again.predict_proba(cells), fitted.predict_proba(cells))
+    other = clone(fitted).set_params(random_state=1).fit(cells, "cell_type")
+    assert not np.array_equal(other.predict_proba(cells), fitted.predict_proba(cells))
+
+
+def test_fit_is_quiet_and_leaves_the_data_alone(cells, network, capfd):
+    before = cells.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GeneGCNClassifier(network, max_epochs=2, random_state=0).fit(cells, "cell_type").predict(cells)
+    captured = capfd.readouterr()
+    assert captured.out == "" and captured.err == ""
+    np.testing.assert_array_equal(cells.X.toarray(), before.X.toarray())
+
+
+def test_pipeline_grid_search_and_cross_validation(cells, network):
+    X, y = cells.to_df(), cells.obs["cell_type"].to_numpy()
+    clf = GeneGCNClassifier(network, max_epochs=5, random_state=0)
+    search = GridSearchCV(clf, {"network": [None, network], "diagonal": [0, 1]}, cv=2).fit(X, y)
+    assert search.best_score_ > 0.8
+    pipeline = make_pipeline(FunctionTransformer(lambda frame: frame.iloc[:, :50]), clf)
+    assert cross_val_score(pipeline, X, y, cv=2).min() > 0.8
+
+
+def test_clone_keeps_the_network(network):
+    assert clone(GeneGCNClassifier(network)).network == network
+
+
+def test_annotate_writes_what_h5ad_can_hold(cells, fitted, tmp_path):
+    query = cells.copy()
+    assert fitted.annotate(query) is None
+    query.write_h5ad(tmp_path / "annotated.h5ad")
+    read = anndata.read_h5ad(tmp_path / "annotated.h5ad")
+    np.testing.assert_array_equal(read.obs["gene_gcn"].astype(str), fitted.predict(cells))
+    probability = read.obsm["gene_gcn_proba"]
+    np.testing.assert_allclose(probability.max(axis=1), read.obs["gene_gcn_confidence"])
+    assert list(probability.columns) == list(fitted.classes_)
+    assert read.uns["gene_gcn"]["normalization"] == "sqrt"
+    fitted.annotate(query, key_added="again")
+    assert "again_confidence" in query.obs
+    with pytest.raises(ValueError, match="annotate takes an AnnData"):
+        fitted.annotate(cells.X)
+
+
+def test_saved_and_loaded_predict_the_same_bits(cells, fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = GeneGCNClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(cells), fitted.predict_proba(cells))
+    assert loaded.network_ == fitted.network_
+    assert loaded.network_.source == fitted.network_.source
+    pd.testing.assert_frame_equal(loaded.history_, fitted.history_)
+    assert loaded.get_params() == fitted.get_params() | {"network": loaded.network_}
+    clone(loaded).set_params(max_epochs=1).fit(cells, "cell_type")      # a loaded model is a whole estimator
+
+
+def test_unfitted_says_so(cells, tmp_path):
+    for call in (lambda c: c.predict(cells), lambda c: c.annotate(cells.copy()), lambda c: c.save(tmp_path)):
+        with pytest.raises(ValueError, match="not fitted yet"):
+            call(GeneGCNClassifier())
+
+
+def test_rare_types_stay_in_training(cells):
+    labels = cells.obs["cell_type"].astype(str).to_numpy()
+    labels[0] = "one of its kind"
+    clf = GeneGCNClassifier(max_epochs=3, validation_fraction=0.3, random_state=0).fit(cells, labels)
+    assert "one of its kind" in clf.classes_
+    assert "validation_loss" in clf.history_
+
+
+def test_real_cells_with_string(shared_data):
+    from gene_gcn import networks
+
+    links = next((shared_data / "mirror/string/download/protein.links.v12.0").glob("*.gz"))
+    cells = anndata.read_h5ad(shared_data / "cells/pbmc3k.h5ad")
+    network = networks.string(path=links)
+    clf = GeneGCNClassifier(network, max_epochs=6, random_state=0).fit(cells[::2], "cell_type")
+    assert clf.score(cells[1::2], "cell_type") > 0.85
+    assert clf.network_.num_genes == cells.n_vars
+    assert clf.network_.num_edges > 50_000

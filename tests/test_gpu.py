@@ -1,0 +1,44 @@
+"""The same on a GPU as on the CPU. Run with: pytest -m gpu"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from gene_gcn import GeneGCNClassifier, GeneNetwork
+from gene_gcn.nn import GeneGCN, find_equal_genes
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+
+@pytest.fixture
+def network():
+    rng = np.random.default_rng(0)
+    return GeneNetwork([f"g{i}" for i in range(300)], rng.integers(0, 300, (2, 2000)), rng.uniform(1, 9, 2000))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_model_and_gradients_equal_those_of_the_cpu(network, channels):
+    x = torch.poisson(torch.full((16, 300), 0.4), generator=torch.Generator().manual_seed(0))
+    model = GeneGCN(300, 5, channels=channels)
+    results = {}
+    for device in ("cpu", "cuda"):
+        model.to(device).zero_grad()
+        cells = x.to(device)
+        out = model(cells, network.adj_t.to(device), equal=find_equal_genes(cells.unsqueeze(-1)))
+        out.square().sum().backward()
+        results[device] = [out.detach().cpu(), *(p.grad.cpu() for p in model.parameters())]
+    for on_cpu, on_gpu in zip(*results.values(), strict=True):
+        torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-3, atol=1e-4)
+
+
+def test_a_model_trained_there_predicts_the_same_here(network, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 4
+    X = rng.poisson(np.where(np.arange(300) // 75 == y[:, None], 3.0, 0.3)).astype(np.float32)
+    clf = GeneGCNClassifier(network, device="cuda", max_epochs=10, random_state=0).fit(X, y)
+    assert clf.score(X, y) > 0.9
+    clf.save(tmp_path / "model")
+    here = GeneGCNClassifier.load(tmp_path / "model").set_params(device="cpu")
+    np.testing.assert_allclose(here.predict_proba(X), clf.predict_proba(X), atol=1e-4)
