@@ -43,8 +43,12 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     network : None, GeneNetwork, "coexpression", "string", "biogrid" or path of an edge file
-        The global graph A. None leaves it out; "coexpression" is computed from the training cells. It is
-        aligned to the genes by name, or by position where X has no gene names.
+        The global graph A. None leaves it out; "coexpression" is computed from the training cells; "string"
+        and "biogrid" are fetched once and brought to the genes whatever kind of names they have
+        (`gene_gcn.networks.for_genes`). Others are aligned to the genes by name, or by position where X has no
+        gene names.
+    organism : str or int, optional
+        Name or taxonomy id, for "string" and "biogrid"; by default told by the names of the genes.
     normalization : {"auto", "sqrt", "log1p", "none"}
         "auto" is the square root of counts scaled to the median depth of the training cells. Negative values
         (scaled data) are refused with names of genes, and taken as they are from an array.
@@ -120,12 +124,14 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     (350,)
     """
 
-    def __init__(self, network=None, *, normalization="auto", layer=None, use_raw=False, gene_column=None,
-                 diagonal=0, network_normalization="sym", individual_graph=True, residual=True, channels=1,
-                 num_layers=1, hidden_channels=(128, 64), dropout=0.0, head_init="pca", optimizer="sgd",
-                 learning_rate=None, weight_decay=0.0, class_weight=None, batch_size=64, max_epochs=100,
-                 patience=8, validation_fraction=0.1, device="auto", random_state=None, verbose=False):
+    def __init__(self, network=None, *, organism=None, normalization="auto", layer=None, use_raw=False,
+                 gene_column=None, diagonal=0, network_normalization="sym", individual_graph=True,
+                 residual=True, channels=1, num_layers=1, hidden_channels=(128, 64), dropout=0.0,
+                 head_init="pca", optimizer="sgd", learning_rate=None, weight_decay=0.0, class_weight=None,
+                 batch_size=64, max_epochs=100, patience=8, validation_fraction=0.1, device="auto",
+                 random_state=None, verbose=False):
         self.network = network
+        self.organism = organism
         self.normalization = normalization
         self.layer = layer
         self.use_raw = use_raw
@@ -269,8 +275,8 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(network, str) and network == "coexpression":
             return networks.coexpression(matrix, genes=genes, counts=False)
         if isinstance(network, str) and network in ("string", "biogrid"):
-            network = getattr(networks, network)()
-        elif not isinstance(network, GeneNetwork):
+            return networks.for_genes(network, genes, self.organism)[0]
+        if not isinstance(network, GeneNetwork):
             try:
                 network = networks.read(network)
             except (TypeError, ValueError) as error:

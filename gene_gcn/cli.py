@@ -20,12 +20,11 @@ from gene_gcn.benchmark.cli import app as benchmark
 
 __all__ = ["app", "main", "read_network"]
 
-STRING_HOST = "https://stringdb-downloads.org"
-DEMO_HELP = f"""Train on 700 blood cells (10 types) that come with scanpy, and see what it is worth.
+DEMO_HELP = """Train on 700 blood cells (10 types) that come with scanpy, and see what it is worth.
 
-Trains with a gene network and, on the same split, without any graph; compares both on held-out cells. Nothing
-is downloaded. The network is the co-expression of the training cells; for STRING, get protein.links and
-protein.info of your organism from {STRING_HOST} and pass --network.
+Trains with a gene network and, on the same split, without any graph; compares both on held-out cells. The
+network is the co-expression of the training cells, for which nothing is downloaded; for STRING, pass --network
+string.
 """
 
 app = typer.Typer(
@@ -66,14 +65,14 @@ Predictions = Annotated[Path, typer.Option(
 Figures = Annotated[Path | None, typer.Option(
     "--out", "-o", help="Folder for metrics.json, predictions.csv and confusion_matrix.png.")]
 Network = Annotated[str, typer.Option(
-    help="none; coexpression (of the training cells); or a file: edges (source, target[, weight]), STRING "
-         "protein.links, BioGRID tab2/tab3/zip.")]
+    help="none; coexpression (of the training cells); string or biogrid, fetched once; or a file: edges "
+         "(source, target[, weight]), STRING protein.links, BioGRID tab2/tab3/zip.")]
 Normalize = Annotated[Normalization, typer.Option(
     help="auto: square roots of counts at equal depth. none: the values as they are.")]
 NetworkInfo = Annotated[Path | None, typer.Option(
     help="STRING's protein.info file, with the gene names, if it is not next to --network.")]
 Organism = Annotated[str | None, typer.Option(
-    help="Organism to take from a STRING or BioGRID file: human, mouse, or a taxonomy id.")]
+    help="human, mouse, a scientific name or a taxonomy id; by default told by the names of the genes.")]
 
 
 app.add_typer(benchmark, name="benchmark")
@@ -105,13 +104,13 @@ def demo(
         f"seed {seed})")
     net = read_network(network, network_info, organism)
     if net == "coexpression":
-        say("Network   co-expression of the training cells; nothing is downloaded here. For STRING, get its\n"
-            f"          protein.links and protein.info from {STRING_HOST} and pass --network LINKS")
+        say("Network   co-expression of the training cells, without a download; for STRING:\n"
+            "          gene-gcn fetch string --organism human; gene-gcn demo --network string")
     elif net is not None:
         say(f"Network   {net!r}")
 
     say("\nTraining with the graphs")
-    with_graph = _timed(say, steps.fit, train_cells, seed, network=net)
+    with_graph = _timed(say, steps.fit, train_cells, seed, network=net, organism=organism)
     _say_network(say, net, with_graph)
     say("\nTraining the control: the same without any graph")
     control = _timed(say, steps.fit, train_cells, seed, network=None, individual_graph=False)
@@ -157,10 +156,11 @@ def train(
 
     adata = _labelled(say, _read(say, cells, label), label)
     net = read_network(network, network_info, organism)
-    if net not in (None, "coexpression"):
+    if net is not None:
         say(f"Network   {net!r}")
     parameters = {"network": net, "normalization": str(normalization), "layer": layer, "use_raw": use_raw,
-                  "gene_column": gene_column, "random_state": seed, "device": device, "verbose": True}
+                  "gene_column": gene_column, "random_state": seed, "device": device, "verbose": True,
+                  "organism": organism}
     if max_epochs is not None:
         parameters["max_epochs"] = max_epochs
     make = GeneGCNClassifier.paper if paper else GeneGCNClassifier
@@ -234,21 +234,70 @@ def evaluate(
         say(f"Written   {', '.join(str(out / name) for name in EVALUATION)}")
 
 
+class Database(StrEnum):
+    """What can be fetched."""
+
+    string = "string"
+    biogrid = "biogrid"
+
+
+@app.command()
+def fetch(
+    database: Annotated[Database, typer.Argument(help="string or biogrid.")],
+    organism: Annotated[str, typer.Option(help="A name (human, mouse, Danio rerio) or a taxonomy id.")] = "human",
+    version: Annotated[str | None, typer.Option(help="Release; by default STRING 12.0, BioGRID's latest.")] = None,
+    min_score: Annotated[int, typer.Option(help="STRING: smallest score to keep, 0 to 1000.")] = 400,
+    evidence: Annotated[str, typer.Option(help="BioGRID: physical, genetic or all.")] = "physical",
+) -> None:
+    """Fetch a network into the cache, so that --network string or biogrid works offline."""
+    from gene_gcn import networks
+    from gene_gcn.networks.string import fetch_aliases
+
+    say = _console().print
+    if database is Database.string:
+        net = networks.string(organism, version=version, min_score=min_score, progress=_Download())
+        fetch_aliases(organism, net.source.version, progress=_Download())
+    else:
+        net = networks.biogrid(organism, version=version, evidence=evidence, progress=_Download())
+    say(repr(net))
+    say(net.summary().to_string())
+    say(f"Licence   {net.source.licence}; cite {net.source.citation}")
+
+
+@app.command("networks")
+def list_networks(
+    remove: Annotated[str | None, typer.Option(metavar="NAME", help="Remove these files; * stands for any "
+                                                                    "letters.")] = None,
+) -> None:
+    """List what the cache holds, with size, version, date and sha256."""
+    from gene_gcn import networks
+    from gene_gcn.networks.cache import cache_folder
+
+    say = _console().print
+    if remove is not None:
+        for name in networks.remove(remove):
+            say(f"Removed   {name}")
+        return
+    held = networks.cached()
+    say(f"{len(held)} files in {cache_folder()}")
+    if len(held):
+        table = held.drop(columns="path").assign(
+            size=(held["size"] / 1e6).map("{:.1f} MB".format), sha256=held["sha256"].str[:12])
+        say(table.to_string(index=False))
+
+
 # ---- checks, before anything takes long ----
 
 EVALUATION = ("metrics.json", "predictions.csv", "confusion_matrix.png")
+WORDS = ("none", "coexpression", "string", "biogrid")           # what --network may be besides a file
 
 
 def _check_inputs(cells: Path, network: str = "none", network_info: Path | None = None) -> None:
     from gene_gcn.files import check_cells_path
 
     check_cells_path(cells)
-    if network in ("string", "biogrid") and not Path(network).exists():
-        raise ValueError(f"--network {network}: this version does not download networks; get the file from "
-                         f"{STRING_HOST if network == 'string' else 'https://downloads.thebiogrid.org'} and "
-                         "pass --network FILE.")
-    if network not in ("none", "coexpression") and not Path(network).expanduser().is_file():
-        raise ValueError(f"--network {network!r} is neither 'none' nor 'coexpression' nor a file.")
+    if network not in WORDS and not Path(network).expanduser().is_file():
+        raise ValueError(f"--network {network!r} is neither one of {', '.join(WORDS)} nor a file.")
     if network_info is not None and not network_info.expanduser().is_file():
         raise ValueError(f"--network-info {str(network_info)!r} is not a file.")
 
@@ -326,8 +375,8 @@ def read_network(name: str, info: Path | None = None, organism: str | None = Non
     Parameters
     ----------
     name
-        "none", "coexpression", or the path of a file. Its content tells whether it is STRING's protein.links,
-        a BioGRID table or archive, or a plain list of edges.
+        "none", "coexpression", "string", "biogrid", or the path of a file. Its content tells whether it is
+        STRING's protein.links, a BioGRID table or archive, or a plain list of edges.
     info
         STRING's protein.info file.
     organism
@@ -335,7 +384,7 @@ def read_network(name: str, info: Path | None = None, organism: str | None = Non
 
     Returns
     -------
-    None, "coexpression" or GeneNetwork
+    None, "coexpression", "string", "biogrid" or GeneNetwork
 
     Raises
     ------
@@ -344,7 +393,7 @@ def read_network(name: str, info: Path | None = None, organism: str | None = Non
     ValueError
         If it cannot be read as what it is, or `info` or `organism` do not go with it.
     """
-    if name in ("none", "coexpression"):
+    if name in WORDS:
         return None if name == "none" else name
     from gene_gcn import networks
     from gene_gcn.networks.tables import existing_file, is_zip, read_header
@@ -352,11 +401,11 @@ def read_network(name: str, info: Path | None = None, organism: str | None = Non
     file = existing_file(name, "--network")
     header = "" if is_zip(file) else read_header(file)
     if header.split()[:2] == ["protein1", "protein2"] or ".protein." in file.name:
-        return networks.string(file, info, organism=organism)
+        return networks.string(organism, path=file, info=info)
     if info is not None:
         raise ValueError(f"--network-info goes with STRING's protein.links, which {name!r} is not.")
     if is_zip(file) or "Interactor A" in header:
-        return networks.biogrid(file, organism=organism)
+        return networks.biogrid(organism, path=file)
     if organism is not None:
         raise ValueError(f"--organism goes with files of STRING and BioGRID; {name!r} is an edge file.")
     return networks.read(file)
@@ -369,6 +418,28 @@ def _console():
 
     # Soft wrap: a path is never broken, so that it can be copied.
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+class _Download:
+    """A progress bar of rich with the four methods that pooch calls."""
+
+    total = 0
+
+    def __init__(self):
+        from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+        self._bar = Progress("fetching", BarColumn(), DownloadColumn(), TransferSpeedColumn(), transient=True)
+        self._task = self._bar.add_task("")
+
+    def update(self, n: int) -> None:
+        self._bar.start()
+        self._bar.update(self._task, advance=n, total=self.total)
+
+    def reset(self) -> None:
+        self._bar.reset(self._task)
+
+    def close(self) -> None:
+        self._bar.stop()
 
 
 def _timed(say, fit, *args, **parameters):
@@ -392,9 +463,12 @@ def _say_network(say, net, clf) -> None:
     if net is None:
         return
     aligned, n = clf.network_, len(clf.genes_)
-    matched = n if net == "coexpression" else len(set(net.genes) & set(clf.genes_))
     connected = int((aligned.degree > 0).sum())
-    say(f"Genes     {matched:,} of {n:,} are in the network, {connected:,} of them connected by "
+    if isinstance(net, str):                                    # made or fetched for these genes
+        say(f"Genes     {connected:,} of {n:,} are connected by {aligned.num_edges:,} edges ({aligned.source})")
+        return
+    known = len(set(net.genes) & set(clf.genes_))
+    say(f"Genes     {known:,} of {n:,} are in the network, {connected:,} of them connected by "
         f"{aligned.num_edges:,} edges")
 
 

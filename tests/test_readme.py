@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import anndata
@@ -17,9 +21,9 @@ from scipy import sparse
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(*arguments, folder) -> str:
+def run(*arguments, folder, **environment) -> str:
     done = subprocess.run([sys.executable, *map(str, arguments)], cwd=folder, capture_output=True, text=True,
-                          timeout=300)
+                          timeout=300, env=os.environ | environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -48,16 +52,25 @@ def test_commands_of_the_readme_run(tmp_path):
     for name in ("cells.h5ad", "new_cells.h5ad", "labelled.h5ad"):
         cells.write_h5ad(tmp_path / name)
     proteins = [f"9606.ENSP{i:011d}" for i in range(30)]
-    links = [f"{proteins[i]} {proteins[(i + 1) % 30]} {500 + i}" for i in range(30)]
-    infos = [f"{protein}\tGENE{i}\t100\t-" for i, protein in enumerate(proteins)]
-    files = {"links": ["protein1 protein2 combined_score", *links],
-             "info": ["#string_protein_id\tpreferred_name\tprotein_size\tannotation", *infos]}
-    for name, lines in files.items():
-        (tmp_path / f"9606.protein.{name}.v12.0.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    files = {"links": ["protein1 protein2 combined_score",
+                       *(f"{proteins[i]} {proteins[(i + 1) % 30]} {500 + i}" for i in range(30))],
+             "info": ["#string_protein_id\tpreferred_name\tprotein_size\tannotation",
+                      *(f"{protein}\tGENE{i}\t100\t-" for i, protein in enumerate(proteins))],
+             "aliases": ["#string_protein_id\talias\tsource", f"{proteins[0]}\tG0\tEnsembl_HGNC_alias_symbol"]}
+    for kind, lines in files.items():
+        path = tmp_path / "host" / f"protein.{kind}.v12.0" / f"9606.protein.{kind}.v12.0.txt.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    host = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path / "host"))
+    threading.Thread(target=host.serve_forever, daemon=True).start()
+    environment = {"GENE_GCN_STRING_URL": f"http://127.0.0.1:{host.server_address[1]}", "NO_PROXY": "*",
+                   "GENE_GCN_CACHE": str(tmp_path / "cache")}
 
-    commands = re.findall(r"^gene-gcn (.+)$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    assert len(commands) >= 3
+    commands = re.findall(r"^gene-gcn ([^#\n]+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    assert len(commands) >= 4
     for command in commands:
-        run("-m", "gene_gcn.cli", *command.split(), folder=tmp_path)
+        run("-m", "gene_gcn.cli", *command.split(), folder=tmp_path, **environment)
+    host.shutdown()
+    host.server_close()
     assert anndata.read_h5ad(tmp_path / "named.h5ad").obs["gene_gcn"].isin(["type 0", "type 1", "type 2"]).all()
     assert (tmp_path / "report" / "confusion_matrix.png").is_file()

@@ -1,7 +1,8 @@
 """Where a gene network comes from: STRING, BioGRID, edge files, co-expression.
 
-Each function returns a :class:`GeneNetwork`, an immutable value. :func:`string` and :func:`biogrid` fetch
-what is not in the cache yet; :func:`cached` lists what is, :func:`remove` removes it.
+A :class:`GeneNetwork` is an immutable value. :func:`string` and :func:`biogrid` fetch what is not in the cache
+yet; :func:`cached` lists what is, :func:`remove` removes it. :func:`for_genes` gives a network under the names
+of the user's genes.
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ from gene_gcn.networks.cache import cached, remove
 from gene_gcn.networks.coexpression import coexpression
 from gene_gcn.networks.download import DownloadError
 from gene_gcn.networks.edges import read
+from gene_gcn.networks.for_genes import for_genes
+from gene_gcn.networks.identifiers import GeneMatch, match_genes
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
 from gene_gcn.networks.string import string, string_versions
 
 __all__ = [
     "DownloadError",
+    "GeneMatch",
     "GeneNetwork",
     "NetworkSource",
     "biogrid",
     "biogrid_versions",
     "cached",
     "coexpression",
+    "for_genes",
+    "match_genes",
     "read",
     "remove",
     "string",

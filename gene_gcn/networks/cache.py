@@ -39,9 +39,9 @@ def cache_folder() -> Path:
     """Return the folder of the cache: ``GENE_GCN_CACHE``, or gene_gcn's part of the user's cache folder."""
     if chosen := os.environ.get(FOLDER):
         return Path(chosen).expanduser().absolute()
-    import pooch
+    import platformdirs
 
-    return Path(pooch.os_cache("gene_gcn"))
+    return Path(platformdirs.user_cache_dir("gene_gcn"))
 
 
 def keep(

@@ -255,51 +255,26 @@ def string_aliases(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     )
 
 
-def biogrid_aliases(table: pd.DataFrame, taxid: str) -> pd.DataFrame:
-    """Turn rows of BioGRID into the table that :func:`match_genes` takes.
+def biogrid_aliases(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn BioGRID's names of genes into the table that :func:`match_genes` takes.
 
     Parameters
     ----------
     table
-        Rows of a ``tab2`` or ``tab3`` file as text, under BioGRID's column names; of these, the symbols, the
-        organisms and any of Entrez numbers, systematic names, synonyms and SWISS-PROT, TREMBL and REFSEQ
-        accessions are used.
-    taxid
-        Taxonomy id of the organism; genes of others are left out.
+        What ``parse_biogrid_genes`` returns: ``symbol``, ``entrez``, ``systematic``, ``synonyms``.
 
     Returns
     -------
     pandas.DataFrame
         ``alias``, ``name`` (the official symbol), ``source``.
-
-    Raises
-    ------
-    ValueError
-        If the columns of symbols or organisms are missing.
     """
-    kinds = {
-        "Entrez Gene": "entrez",
-        "Systematic Name": "systematic name",
-        "Synonyms": "synonym",
-        "SWISS-PROT Accessions": "uniprot",
-        "TREMBL Accessions": "uniprot",
-        "REFSEQ Accessions": "refseq",
-    }
-    parts = []
-    for side in ("A", "B"):
-        spellings = (f"Organism ID Interactor {side}", f"Organism Interactor {side}")
-        organism = next((column for column in spellings if column in table), None)
-        symbol = f"Official Symbol Interactor {side}"
-        if organism is None or symbol not in table:
-            raise ValueError(f"table is no BioGRID table: it lacks {symbol!r} or {spellings[0]!r}.")
-        rows = table[table[organism] == taxid]
-        for kind, source in kinds.items():
-            if (column := f"{kind} Interactor {side}") in rows:
-                pairs = rows[[column, symbol]].set_axis(["alias", "name"], axis="columns")
-                pairs = pairs.astype(object).drop_duplicates()
-                parts.append(pairs.assign(alias=pairs["alias"].str.split("|"), source=source))
+    sources = {"entrez": "entrez", "systematic": "systematic name", "synonyms": "synonym"}
+    parts = [
+        pd.DataFrame({"alias": table[column].str.split("|"), "name": table["symbol"], "source": source})
+        for column, source in sources.items()
+    ]
     aliases = pd.concat(parts, ignore_index=True).explode("alias", ignore_index=True)
-    aliases = aliases[(aliases["alias"] != "-") & (aliases["name"] != "-")]  # '-' is a missing value
+    aliases = aliases[aliases["alias"] != ""]
     return aliases.drop_duplicates(ignore_index=True).astype({"source": "category"})
 
 

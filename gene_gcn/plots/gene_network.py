@@ -1,4 +1,4 @@
-"""A picture of a gene network around given genes, made without pyplot: no window opens."""
+"""A gene network around given genes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gene_gcn.plots.figure import FAINT, INK
+
 if TYPE_CHECKING:
     import networkx
     from matplotlib.axes import Axes
 
     from gene_gcn.networks import GeneNetwork
 
-INK, FAINT = "#1f2933", "#7b8794"
 GIVEN, NEIGHBOR = "#1d6a8c", "#d9ebf2"
 MOST_GENES = 200  # beyond these, names would lie on each other
 

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from gene_gcn.network_plot import _apart, network
 from gene_gcn.networks import GeneNetwork, NetworkSource
+from gene_gcn.plots.gene_network import _apart, network
 
 NET = GeneNetwork(
     ["HUB", *(f"N{i}" for i in range(20)), "FAR", "ALONE"],
@@ -101,6 +101,6 @@ def test_too_many_to_draw():
 
 
 def test_pyplot_is_left_alone():
-    code = "import sys, gene_gcn.network_plot; assert not {'matplotlib', 'networkx'} & set(sys.modules)"
+    code = "import sys, gene_gcn.plots.gene_network; assert not {'matplotlib', 'networkx'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert "matplotlib.pyplot" not in vars(sys.modules["gene_gcn.network_plot"])
+    assert "matplotlib.pyplot" not in vars(sys.modules["gene_gcn.plots.gene_network"])

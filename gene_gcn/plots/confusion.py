@@ -1,21 +1,18 @@
-"""Pictures. They are made without pyplot, so no window opens and nothing of the user's figures changes."""
+"""Which types are taken for which."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from gene_gcn.plots.figure import FAINT, INK
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["confusion_matrix", "save_figure"]
-
-INK, FAINT = "#1f2933", "#7b8794"
 SHADES = ["#ffffff", "#d9ebf2", "#9ccadb", "#4a9bb8", "#1d6a8c", "#0b3c5d"]
 MOST_WITH_COUNTS = 30       # types; with more, counts no longer fit into the squares
 
@@ -73,12 +70,6 @@ def confusion_matrix(
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     return ax
-
-
-def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], *, dpi: int = 150) -> None:
-    """Write a figure, or that of an Axes, to a file; its ending (png, pdf, svg) says in which format."""
-    figure = getattr(figure, "figure", None) or figure
-    figure.savefig(path, dpi=dpi, facecolor="white", bbox_inches="tight")
 
 
 def _as_text(labels) -> np.ndarray:

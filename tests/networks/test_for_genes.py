@@ -1,0 +1,91 @@
+"""A database's network under the names of the user's genes, whatever kind they are."""
+
+from __future__ import annotations
+
+import gzip
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from gene_gcn import GeneGCNClassifier, networks
+from gene_gcn.cli import main
+
+ALIASES = b"""\
+#string_protein_id\talias\tsource
+9606.ENSP01\tENSG00000141510\tEnsembl_gene
+9606.ENSP02\tENSG00000135679\tEnsembl_gene
+9606.ENSP01\tP53\tEnsembl_HGNC_alias_symbol
+"""
+
+
+@pytest.fixture
+def host(string_host):
+    string_host.files["/download/protein.aliases.v12.0/9606.protein.aliases.v12.0.txt.gz"] = gzip.compress(ALIASES)
+    return string_host
+
+
+@pytest.mark.parametrize("genes", [
+    ["TP53", "MDM2", "XIST"], ["P53", "MDM2", "XIST"],
+    ["ENSG00000141510.17", "ENSG00000135679", "ENSG00000229807"],
+])
+def test_any_kind_of_names(host, genes):
+    network, match = networks.for_genes("string", genes)
+    assert network.genes == tuple(genes)
+    assert network.num_edges == 1 and network.degree.tolist() == [1, 1, 0]
+    assert match.dropped == (genes[2],)
+    assert match.counts["connected"] == 2
+
+
+def test_refusals(host):
+    with pytest.raises(ValueError, match=r"cannot be told; pass organism="):
+        networks.for_genes("string", ["@", "?"])
+    with pytest.raises(ValueError, match=r"None of the 1 genes .*Is organism='human' right"):
+        networks.for_genes("string", ["CD3E"], "human")
+    with pytest.raises(ValueError, match="database='kegg' is unknown"):
+        networks.for_genes("kegg", ["CD3E"], "human")
+
+
+def test_classifier_fetches_by_name_and_is_offline_afterwards(host, tmp_path):
+    rng = np.random.default_rng(0)
+    kind = np.arange(40) % 2
+    counts = rng.poisson(np.where(kind[:, None] == np.arange(3) % 2, 6, 1)) + 1
+    X = pd.DataFrame(counts, columns=["ENSG00000141510", "ENSG00000135679", "ENSG00000229807"])
+    clf = GeneGCNClassifier("string", max_epochs=3, random_state=0).fit(X, kind)
+    assert clf.network_.num_edges == 1
+    assert str(clf.network_.source) == "STRING 12.0, Homo sapiens"
+    host.close()
+    again = GeneGCNClassifier("string", organism="human", max_epochs=3, random_state=0).fit(X, kind)
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    again.save(tmp_path / "model")
+    source = GeneGCNClassifier.load(tmp_path / "model").network_.source
+    assert source.licence == "CC BY 4.0" and "doi:" in source.citation
+
+
+def test_commands(host, capsys):
+    assert main(["fetch", "string", "--organism", "human"]) == 0
+    shown = capsys.readouterr().out
+    assert "STRING 12.0, Homo sapiens" in shown and "CC BY 4.0" in shown
+    assert main(["networks"]) == 0
+    shown = capsys.readouterr().out
+    assert "9606.protein.aliases.v12.0.txt.gz" in shown and "sha256" in shown
+    assert main(["networks", "--remove", "*aliases*"]) == 0
+    assert main(["networks", "--remove", "*aliases*"]) == 2
+    assert "Nothing in" in capsys.readouterr().err
+    host.close()
+    assert main(["fetch", "string", "--organism", "mouse"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert main(["fetch", "string", "--organism", "humman"]) == 2
+    assert "human" in capsys.readouterr().err
+
+
+def test_real_cells(host, shared_data):
+    host.files.clear()
+    host.folders["/download"] = shared_data / "mirror" / "string" / "download"
+    zheng = anndata.read_h5ad(shared_data / "cells/zheng_sorted_pbmc.h5ad", backed="r").var
+    by_symbol, symbols = networks.for_genes("string", list(zheng.index.unique()))
+    by_id, ids = networks.for_genes("string", list(zheng["gene_ids"].unique()))
+    assert symbols.counts["connected"] > 13_000 and by_symbol.num_edges > 120_000
+    assert ids.counts["connected"] > 13_000 and by_id.num_edges > 120_000
+    assert ids.kind == "human Ensembl gene ids"
