@@ -210,7 +210,6 @@ def test_training_refuses_before_it_reads(folder, tmp_path, capsys, monkeypatch)
         (["train", cells, "-l", "x", "-o", folder / "notes.txt"], "is a file"),
         (["train", cells, "-l", "x", "-o", folder / "notes.txt" / "m"], "is a file"),
         ([*good, "--network", "absent.tsv"], "'absent.tsv' is neither"),
-        ([*good, "--network", "string"], "stringdb-downloads.org"),
         ([*good, "--network", "none", "--network-info", "absent"], "--network-info"),
         ([*good, "--device", "toaster"], "try 'auto' or 'cpu'"),
         ([*good, "--device", "cuda:99"], "cannot be used here"),
