@@ -535,7 +535,8 @@ def _write_evaluation(out: Path, adata, truth, named, figures: dict[str, Any]) -
     import json
 
     from gene_gcn import plots
-    from gene_gcn.files import replacing, write_predictions
+    from gene_gcn.atomic import replacing
+    from gene_gcn.files import write_predictions
 
     with replacing(out / "metrics.json") as file:
         file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

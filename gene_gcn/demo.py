@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gene_gcn import GeneGCNClassifier, plots
-from gene_gcn.files import replacing, write_predictions
+from gene_gcn.atomic import replacing
+from gene_gcn.files import write_predictions
 
 if TYPE_CHECKING:
     from anndata import AnnData

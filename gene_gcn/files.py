@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import os
-import uuid
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gene_gcn.atomic import replacing
 
 if TYPE_CHECKING:
     import anndata
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from scipy import sparse
 
-__all__ = ["ENDINGS", "check_cells_path", "check_predictions_path", "read_cells", "replacing",
+__all__ = ["ENDINGS", "check_cells_path", "check_predictions_path", "read_cells",
            "write_predictions"]
 
 ENDINGS = (".h5ad", ".h5", ".loom", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -88,22 +88,6 @@ def check_cells_path(path: str | os.PathLike[str]) -> str:
         if file.name.lower().endswith(ending):
             return ending
     raise ValueError(f"The cell file {str(path)!r} has no known ending; known are {', '.join(ENDINGS)}.")
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a path next to `path`, with the same ending, to write to; it becomes `path` if nothing is raised.
-
-    So that a file is there whole or, if writing fails, as it was before. Parent folders are created.
-    """
-    target = Path(path).expanduser().resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{uuid.uuid4().hex[:8]}-{target.name}")
-    try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)                       # gone already where all went well
 
 
 def write_predictions(path: str | os.PathLike[str], cells: anndata.AnnData, key: str = "gene_gcn") -> None:

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from gene_gcn.atomic import replacing
 from gene_gcn.expression import read_expression
-from gene_gcn.files import ENDINGS, read_cells, replacing, write_predictions
+from gene_gcn.files import ENDINGS, read_cells, write_predictions
 
 GENES = ["CD3E", "NA", "MS4A1", "LYZ"]
 CELLS = ["001", "c2", "c3"]

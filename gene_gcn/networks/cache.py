@@ -13,7 +13,6 @@ import fnmatch
 import hashlib
 import json
 import os
-import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from gene_gcn.atomic import replacing
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.tables import sha256_of
 
@@ -215,11 +215,9 @@ def _record_of(path: Path) -> Path:
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
     """Give a path next to `target` to write to, which becomes `target` if nothing is raised."""
-    temporary = target.with_name(f".{uuid.uuid4().hex[:8]}-{target.name}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(target)
+        with replacing(target) as temporary:
+            yield temporary
     except OSError as error:
         if error.errno is None:  # told in a sentence already
             raise
@@ -227,9 +225,6 @@ def writing(target: Path) -> Iterator[Path]:
             f"{target} cannot be written ({error.strerror}); make room, or name another folder by the "
             f"environment variable {FOLDER}."
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 # ---- networks ----
