@@ -101,6 +101,8 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         The training genes, N of them; None where X had no names.
     network_ : GeneNetwork or None
         The global graph aligned to the genes, before diagonal and normalisation.
+    gene_match_ : gene_gcn.networks.GeneMatch or None
+        How the genes were found in "string" or "biogrid": print it. None for other networks and after `load`.
     normalizer_ : Normalizer
     model_ : gene_gcn.nn.GeneGCN
     history_ : DataFrame
@@ -269,13 +271,15 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
 
     def _aligned_network(self, matrix, expression: Expression) -> GeneNetwork | None:
         network = self.network
+        self.gene_match_ = None
         if network is None:
             return None
         genes = expression.genes or tuple(map(str, range(matrix.shape[1])))
         if isinstance(network, str) and network == "coexpression":
             return networks.coexpression(matrix, genes=genes, counts=False)
         if isinstance(network, str) and network in ("string", "biogrid"):
-            return networks.for_genes(network, genes, self.organism)[0]
+            network, self.gene_match_ = networks.for_genes(network, genes, self.organism)
+            return network
         if not isinstance(network, GeneNetwork):
             try:
                 network = networks.read(network)
@@ -444,7 +448,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         clf.classes_ = _labels_from_dict(config["classes"])
         clf.normalizer_ = Normalizer.from_dict(config["normalizer"], _arrays(parts["normalizer"]))
         clf.genes_, clf.n_features_in_ = clf.normalizer_.genes, clf.normalizer_.n_genes
-        clf.network_ = None
+        clf.network_ = clf.gene_match_ = None
         if config["network"] is not None:
             genes = clf.genes_ or tuple(map(str, range(clf.n_features_in_)))
             clf.network_ = GeneNetwork.from_dict(genes, config["network"], _arrays(parts["network"]))

@@ -107,7 +107,7 @@ def demo(
         say("Network   co-expression of the training cells, without a download; for STRING:\n"
             "          gene-gcn fetch string --organism human; gene-gcn demo --network string")
     elif net is not None:
-        say(f"Network   {net!r}")
+        say(f"Network   {net}")
 
     say("\nTraining with the graphs")
     with_graph = _timed(say, steps.fit, train_cells, seed, network=net, organism=organism)
@@ -157,7 +157,7 @@ def train(
     adata = _labelled(say, _read(say, cells, label), label)
     net = read_network(network, network_info, organism)
     if net is not None:
-        say(f"Network   {net!r}")
+        say(f"Network   {net}")
     parameters = {"network": net, "normalization": str(normalization), "layer": layer, "use_raw": use_raw,
                   "gene_column": gene_column, "random_state": seed, "device": device, "verbose": True,
                   "organism": organism}
@@ -256,7 +256,12 @@ def fetch(
     say = _console().print
     if database is Database.string:
         net = networks.string(organism, version=version, min_score=min_score, progress=_Download())
-        fetch_aliases(organism, net.source.version, progress=_Download())
+        try:
+            fetch_aliases(organism, net.source.version, progress=_Download())
+        except networks.DownloadError as error:
+            if not error.missing:
+                raise
+            say(f"There are no aliases: genes will be matched by STRING's own names only ({error})")
     else:
         net = networks.biogrid(organism, version=version, evidence=evidence, progress=_Download())
     say(repr(net))
@@ -428,7 +433,8 @@ class _Download:
     def __init__(self):
         from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-        self._bar = Progress("fetching", BarColumn(), DownloadColumn(), TransferSpeedColumn(), transient=True)
+        self._bar = Progress("fetching", BarColumn(), DownloadColumn(), TransferSpeedColumn(), transient=True,
+                             disable=not sys.stdout.isatty())
         self._task = self._bar.add_task("")
 
     def update(self, n: int) -> None:
@@ -463,9 +469,12 @@ def _say_network(say, net, clf) -> None:
     if net is None:
         return
     aligned, n = clf.network_, len(clf.genes_)
+    if clf.gene_match_ is not None:
+        say(f"Genes     {clf.gene_match_}")
     connected = int((aligned.degree > 0).sum())
     if isinstance(net, str):                                    # made or fetched for these genes
-        say(f"Genes     {connected:,} of {n:,} are connected by {aligned.num_edges:,} edges ({aligned.source})")
+        say(f"Genes     {connected:,} of {n:,} are joined to each other by {aligned.num_edges:,} edges "
+            f"({aligned.source})")
         return
     known = len(set(net.genes) & set(clf.genes_))
     say(f"Genes     {known:,} of {n:,} are in the network, {connected:,} of them connected by "

@@ -54,6 +54,7 @@ def test_classifier_fetches_by_name_and_is_offline_afterwards(host, tmp_path):
     X = pd.DataFrame(counts, columns=["ENSG00000141510", "ENSG00000135679", "ENSG00000229807"])
     clf = GeneGCNClassifier("string", max_epochs=3, random_state=0).fit(X, kind)
     assert clf.network_.num_edges == 1
+    assert "2 of 3 genes (human Ensembl gene ids) matched" in str(clf.gene_match_)
     assert str(clf.network_.source) == "STRING 12.0, Homo sapiens"
     host.close()
     again = GeneGCNClassifier("string", organism="human", max_epochs=3, random_state=0).fit(X, kind)
