@@ -42,13 +42,14 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    network : None, GeneNetwork, "coexpression", "string", "biogrid" or path of an edge file
+    network : None, GeneNetwork, "coexpression", "string", "biogrid" or path of a file
         The global graph A. None leaves it out; "coexpression" is computed from the training cells; "string"
         and "biogrid" are fetched once and brought to the genes whatever kind of names they have
         (`gene_gcn.networks.for_genes`). Others are aligned to the genes by name, or by position where X has no
         gene names.
     organism : str or int, optional
-        Name or taxonomy id, for "string" and "biogrid"; by default told by the names of the genes.
+        Name or taxonomy id, for "string", "biogrid" and their files; by default told by the names of the
+        genes, or by the file.
     normalization : {"auto", "sqrt", "log1p", "none"}
         "auto" is the square root of counts scaled to the median depth of the training cells. Negative values
         (scaled data) are refused with names of genes, and taken as they are from an array.
@@ -281,8 +282,10 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             network, self.gene_match_ = networks.for_genes(network, genes, self.organism)
             return network
         if not isinstance(network, GeneNetwork):
+            is_path = isinstance(network, (str, Path))
             try:
-                network = networks.read(network)
+                network = (networks.from_file(network, organism=self.organism) if is_path
+                           else networks.read(network))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"network={network!r:.80} cannot be read: {error}") from error
         if expression.genes is None:

@@ -18,7 +18,7 @@ import typer
 from gene_gcn import __version__
 from gene_gcn.benchmark.cli import app as benchmark
 
-__all__ = ["app", "main", "read_network"]
+__all__ = ["app", "main"]
 
 DEMO_HELP = """Train on 700 blood cells (10 types) that come with scanpy, and see what it is worth.
 
@@ -102,7 +102,7 @@ def demo(
         "part of scanpy)")
     say(f"Split     {train_cells.n_obs} to train on, {test_cells.n_obs} held out (same share of each type; "
         f"seed {seed})")
-    net = read_network(network, network_info, organism)
+    net = _read_network(network, network_info, organism)
     if net == "coexpression":
         say("Network   co-expression of the training cells, without a download; for STRING:\n"
             "          gene-gcn fetch string --organism human; gene-gcn demo --network string")
@@ -155,7 +155,7 @@ def train(
     choose_device(device)
 
     adata = _labelled(say, _read(say, cells, label), label)
-    net = read_network(network, network_info, organism)
+    net = _read_network(network, network_info, organism)
     if net is not None:
         say(f"Network   {net}")
     parameters = {"network": net, "normalization": str(normalization), "layer": layer, "use_raw": use_raw,
@@ -374,46 +374,13 @@ def _load(model: Path, layer, use_raw, gene_column):
     return clf.set_params(gene_column=clf.gene_column or None)  # --gene-column '' is the index of .var
 
 
-def read_network(name: str, info: Path | None = None, organism: str | None = None):
-    """Read what --network names.
-
-    Parameters
-    ----------
-    name
-        "none", "coexpression", "string", "biogrid", or the path of a file. Its content tells whether it is
-        STRING's protein.links, a BioGRID table or archive, or a plain list of edges.
-    info
-        STRING's protein.info file.
-    organism
-        Which organism to take from a file of STRING or BioGRID.
-
-    Returns
-    -------
-    None, "coexpression", "string", "biogrid" or GeneNetwork
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it cannot be read as what it is, or `info` or `organism` do not go with it.
-    """
+def _read_network(name: str, info: Path | None, organism: str | None):
+    """What the classifier takes for --network: None, the name of a database, or the network of a file."""
     if name in WORDS:
         return None if name == "none" else name
     from gene_gcn import networks
-    from gene_gcn.networks.tables import existing_file, is_zip, read_header
 
-    file = existing_file(name, "--network")
-    header = "" if is_zip(file) else read_header(file)
-    if header.split()[:2] == ["protein1", "protein2"] or ".protein." in file.name:
-        return networks.string(organism, path=file, info=info)
-    if info is not None:
-        raise ValueError(f"--network-info goes with STRING's protein.links, which {name!r} is not.")
-    if is_zip(file) or "Interactor A" in header:
-        return networks.biogrid(organism, path=file)
-    if organism is not None:
-        raise ValueError(f"--organism goes with files of STRING and BioGRID; {name!r} is an edge file.")
-    return networks.read(file)
+    return networks.from_file(name, info=info, organism=organism)
 
 
 # ---- printing ----

@@ -35,9 +35,7 @@ def imports(module: str) -> Iterator[str]:
 
 def layer(name: str) -> str | None:
     """The layer of `gene_gcn.networks.string`, `gene_gcn.GeneNetwork`…; None for what has none."""
-    _, first, *rest = *name.split("."), ""
-    if "cli" in rest:
-        return "cli"                                                    # a part's commands, joined by cli.py
+    _, first, *_ = *name.split("."), ""
     first = gene_gcn._HOMES.get(first, f"gene_gcn.{first}").split(".")[1]
     return first if first in LAYERS else None
 

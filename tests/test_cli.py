@@ -168,19 +168,6 @@ def test_the_same_seed_gives_the_same_model(folder, tmp_path):
     assert a == b
 
 
-def test_real_networks_are_told_apart_by_their_content(shared_data):
-    mirror, folder = shared_data / "mirror", shared_data / "networks"
-    string = mirror / "string/download/protein.links.v11.5/10090.protein.links.v11.5.txt.gz"
-    biogrid = mirror / "biogrid/Download/BioGRID/Release-Archive/BIOGRID-3.4.128"
-    sample = folder / "9606.protein.links.detailed.v11.0.sample10k.txt"
-    for name, path, organism in [("STRING 11.5", string, None), ("STRING 11.0", sample, "human"),
-                                 ("BioGRID", biogrid / "BIOGRID-ORGANISM-3.4.128.tab2.zip", "mouse"),
-                                 ("BioGRID", folder / "biogrid_yeast_raw_sample.tab2.txt", None),
-                                 ("biogrid-4", folder / "biogrid-4.4.232-human-symbols.tsv.gz", None)]:
-        network = cli.read_network(str(path), organism=organism)
-        assert str(network.source).startswith(name) and network.num_edges
-
-
 def test_real_cells_with_string(shared_data, tmp_path, capsys):
     cells = read_cells(shared_data / "cells" / "panc8_small.h5ad")
     cells[::2].copy().write_h5ad(tmp_path / "train.h5ad")

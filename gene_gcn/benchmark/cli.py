@@ -28,10 +28,10 @@ def accuracy(
     from functools import partial
 
     from gene_gcn.benchmark import accuracy as bench
-    from gene_gcn.cli import read_network
     from gene_gcn.files import read_cells
+    from gene_gcn.networks import from_file
 
-    net = read_network(str(network))
+    net = from_file(network)
     methods = bench.controls(net) | (bench.peers() if peers else {})
     splits = partial(bench.few_labels, per_type=few) if few else bench.folds
 
@@ -67,11 +67,11 @@ def epochs(
     import pandas as pd
 
     from gene_gcn.benchmark.epochs import epoch_seconds
-    from gene_gcn.cli import read_network
     from gene_gcn.files import read_cells
+    from gene_gcn.networks import from_file
 
     rows = []
-    for row in epoch_seconds(read_cells(cells), label, read_network(str(network)), batch_size, repeats, device):
+    for row in epoch_seconds(read_cells(cells), label, from_file(network), batch_size, repeats, device):
         rows.append(row)
         typer.echo("  ".join(f"{name} {seconds:.3f} s" for name, seconds in row.items()))
     table = pd.DataFrame(rows)

@@ -13,6 +13,7 @@ from gene_gcn.networks.coexpression import coexpression
 from gene_gcn.networks.download import DownloadError
 from gene_gcn.networks.edges import read
 from gene_gcn.networks.for_genes import for_genes
+from gene_gcn.networks.from_file import from_file
 from gene_gcn.networks.identifiers import GeneMatch, match_genes
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
 from gene_gcn.networks.string import string, string_versions
@@ -27,6 +28,7 @@ __all__ = [
     "cached",
     "coexpression",
     "for_genes",
+    "from_file",
     "match_genes",
     "read",
     "remove",
