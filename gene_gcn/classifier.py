@@ -21,14 +21,20 @@ from sklearn.utils.validation import (
 )
 
 from gene_gcn import networks
-from gene_gcn.expression import Expression, Normalizer, is_anndata, read_expression, read_labels
+from gene_gcn.expression import (
+    SMALLEST_OVERLAP,
+    Expression,
+    Normalizer,
+    is_anndata,
+    read_expression,
+    read_labels,
+)
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GeneGCN
 from gene_gcn.persistence import read_model, write_model
 from gene_gcn.training import CellDataset, TrainingOptions, choose_device, predict_logits, train
 
 VALIDATION_CELLS_PER_TYPE = 5       # on average; with fewer, early stopping follows noise
-SMALLEST_OVERLAP = 0.01             # of the genes; a few symbols are alike in any two species
 
 
 class GeneGCNClassifier(ClassifierMixin, BaseEstimator):

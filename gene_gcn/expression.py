@@ -24,6 +24,7 @@ __all__ = ["Expression", "Normalizer", "detect_scale", "read_expression", "read_
 METHODS = ("auto", "sqrt", "log1p", "none")
 LOG1P_TARGET = 1e4          # counts per cell before log1p: the scanpy and Seurat convention
 LARGEST_LOG = 25.0          # no log1p or log2(x + 1) of counts, CPM or TPM reaches this
+SMALLEST_OVERLAP = 0.01     # of the smaller set of genes; a few symbols are alike in any two species
 FEW_CELLS = 20              # of fewer, the range says less than the training data do
 BLOCK = 2**22               # stored values handled at once
 
@@ -467,7 +468,7 @@ class Normalizer:
         index = {gene: i for i, gene in enumerate(ours)}
         place = np.array([index.get(gene, -1) for gene in theirs])
         shared = int((place >= 0).sum())
-        if shared < max(1, 0.01 * min(n, self.n_genes)):        # a few symbols are alike in any two species
+        if shared < max(1, SMALLEST_OVERLAP * min(n, self.n_genes)):
             raise ValueError(_no_overlap(self.genes, expr, shared))
         missing = self.n_genes - shared
         if missing:

@@ -14,7 +14,7 @@ from gene_gcn.networks.download import DownloadError
 from gene_gcn.networks.identifiers import GeneMatch, biogrid_aliases, gene_kind, match_genes, string_aliases
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.organisms import find_organism
-from gene_gcn.networks.string import fetch_aliases, fetch_info, parse_aliases, parse_info, string
+from gene_gcn.networks.string import VERSION, fetch_aliases, fetch_info, parse_aliases, parse_info, string
 
 # Symbols in capitals are taken for human ones: so are those of most mammals and birds.
 _ORGANISM_OF_KIND = {
@@ -110,7 +110,7 @@ def _biogrid_aliases(
 ) -> pd.DataFrame:
     """BioGRID's own names; it has no Ensembl ids, for these STRING is asked."""
     if "Ensembl" in gene_kind(genes):
-        return _string_aliases(organism, "12.0", progress=options.get("progress"))
+        return _string_aliases(organism, VERSION, progress=options.get("progress"))
     if options.get("path") is not None:
         archive = options["path"]
     else:

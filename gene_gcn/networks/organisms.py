@@ -194,4 +194,3 @@ def _names(organism: Organism) -> list[str]:
 
 _BY_NAME = {plain_name(name): organism for organism in ORGANISMS for name in _names(organism)}
 _BY_TAXID = {taxid: organism for organism in ORGANISMS for taxid in (organism.biogrid_taxid, organism.taxid)}
-SCIENTIFIC_NAMES = {taxid: organism.scientific_name for taxid, organism in _BY_TAXID.items()}
