@@ -14,5 +14,5 @@ conv = InteractionConv(C, 16)
 z = conv(x, edge_index, edge_weight).relu()             # (B, N, C) -> (B, N, 16)
 print(conv, tuple(z.shape))
 
-global_only = InteractionConv(C, 16, individual_graph=False)
+global_only = InteractionConv(C, 16, attention=None)
 print(global_only(x[0], edge_index, edge_weight).shape)  # one cell: (N, C) -> (N, 16)

@@ -9,7 +9,7 @@ train, query = cells[::2].copy(), cells[1::2].copy()
 
 for name, clf in {
     "both graphs": GeneGCNClassifier("coexpression", use_raw=True, random_state=0),
-    "no graph": GeneGCNClassifier(None, individual_graph=False, use_raw=True, random_state=0),
+    "no graph": GeneGCNClassifier(None, attention=None, use_raw=True, random_state=0),
 }.items():
     clf.fit(train, "bulk_labels")
     print(f"{name:<12} accuracy on {query.n_obs} cells: {clf.score(query, 'bulk_labels'):.3f}")

@@ -30,7 +30,8 @@ from gene_gcn.expression import (
     read_labels,
 )
 from gene_gcn.networks import GeneNetwork
-from gene_gcn.nn import GeneGCN
+from gene_gcn.nn import GeneGCN, GlobalGraph
+from gene_gcn.nn.attention import ATTENTIONS
 from gene_gcn.persistence import read_model, write_model
 from gene_gcn.training import CellDataset, TrainingOptions, choose_device, predict_logits, train
 
@@ -66,8 +67,12 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     network_normalization : {"sym", "max"}
         "sym" divides an edge by the root of both degrees, "max" leaves the weights as scores divided by the
         largest score, as the paper does.
-    individual_graph : bool
-        Whether the attention graph takes part.
+    attention : {"embedded_dot", "dot", "additive"} or None
+        The function of the attention graph; None leaves that graph out.
+    heads : int
+        Attention graphs in parallel, each with weights of its own.
+    learn_mixing : bool
+        Learn how much of each of the two graphs to take; `mixing_` tells.
     residual : bool
         Whether the expression is added to the result of the graphs.
     channels : int
@@ -112,6 +117,8 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         How the genes were found in "string" or "biogrid": print it. None for other networks and after `load`.
     normalizer_ : Normalizer
     model_ : gene_gcn.nn.GeneGCN
+    mixing_ : DataFrame
+        Weights "individual" and "global" of the two graphs, a row for each layer; 1 unless `learn_mixing`.
     history_ : DataFrame
         Losses of each epoch.
     n_features_in_ : int
@@ -134,9 +141,9 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(self, network=None, *, organism=None, normalization="auto", layer=None, use_raw=False,
-                 gene_column=None, diagonal=0, network_normalization="sym", individual_graph=True,
-                 residual=True, channels=1, num_layers=1, hidden_channels=(128, 64), dropout=0.0,
-                 head_init="pca", optimizer="sgd", learning_rate=None, weight_decay=0.0, class_weight=None,
+                 gene_column=None, diagonal=0, network_normalization="sym", attention="embedded_dot",
+                 heads=1, learn_mixing=False, residual=True, channels=1, num_layers=1,
+                 hidden_channels=(128, 64), dropout=0.0, head_init="pca", optimizer="sgd", learning_rate=None, weight_decay=0.0, class_weight=None,
                  batch_size=64, max_epochs=100, patience=8, validation_fraction=0.1, device="auto",
                  random_state=None, verbose=False):
         self.network = network
@@ -147,7 +154,9 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         self.gene_column = gene_column
         self.diagonal = diagonal
         self.network_normalization = network_normalization
-        self.individual_graph = individual_graph
+        self.attention = attention
+        self.heads = heads
+        self.learn_mixing = learn_mixing
         self.residual = residual
         self.channels = channels
         self.num_layers = num_layers
@@ -222,7 +231,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         training, validation = self._split(target, seed)
         history = train(self.model_, self._dataset(matrix[training], target[training]),
                         self._dataset(matrix[validation], target[validation]) if len(validation) else None,
-                        adj_t=self._adj_t(), class_weight=class_weight, options=self._options(), seed=seed)
+                        graph=self._graph(), class_weight=class_weight, options=self._options(), seed=seed)
         self.history_ = pd.DataFrame(history)
         return self
 
@@ -231,11 +240,11 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"{name}={getattr(self, name)!r} {remedy}.")
 
         choices = {"diagonal": (0, 1), "network_normalization": ("sym", "max"), "optimizer": ("sgd", "adam"),
-                   "head_init": ("pca", "autoencoder", "random")}
+                   "head_init": ("pca", "autoencoder", "random"), "attention": (*ATTENTIONS, None)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 refuse(name, f"must be one of {allowed}")
-        for name in ("channels", "batch_size", "max_epochs", "patience"):
+        for name in ("channels", "heads", "batch_size", "max_epochs", "patience"):
             if not isinstance(getattr(self, name), (int, np.integer)) or getattr(self, name) < 1:
                 refuse(name, "must be a whole number, 1 or more")
         if not isinstance(self.num_layers, (int, np.integer)) or self.num_layers < 0:
@@ -243,6 +252,10 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         for name in ("dropout", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 refuse(name, "must be at least 0 and below 1")
+        if self.attention == "dot" and self.channels % self.heads:
+            refuse("heads", f"does not divide channels={self.channels}, which attention='dot' shares among its graphs")
+        if self.learn_mixing and (self.attention is None or self.network is None):
+            refuse("learn_mixing", "needs both graphs: an attention and a network")
         if self.learning_rate is not None and not self.learning_rate > 0:
             refuse("learning_rate", "must be positive, or None to choose it by the data")
         if not self.weight_decay >= 0:
@@ -312,12 +325,17 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return GeneGCN(self.normalizer_.n_genes, len(self.classes_), self.channels, self._num_layers(),
-                           tuple(self.hidden_channels), individual_graph=self.individual_graph,
-                           residual=self.residual, dropout=self.dropout)
+                           tuple(self.hidden_channels), attention=self.attention, heads=self.heads,
+                           learn_mixing=self.learn_mixing, residual=self.residual, dropout=self.dropout)
+
+    @property
+    def mixing_(self) -> pd.DataFrame:
+        weights = [conv.mixing_weights().tolist() for conv in self.model_.convs]
+        return pd.DataFrame(weights, columns=["individual", "global"]).rename_axis("layer")
 
     def _num_layers(self) -> int:
         """Without any graph nothing is left of the layers."""
-        return self.num_layers if self.individual_graph or self.network_ is not None else 0
+        return self.num_layers if self.attention is not None or self.network_ is not None else 0
 
     def _split(self, target: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the training and of the validation cells; the latter may be none."""
@@ -335,12 +353,13 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         return TrainingOptions(**shared, progress=bool(self.verbose))
 
     def _dataset(self, matrix, target: np.ndarray | None = None) -> CellDataset:
-        return CellDataset(matrix, target, self.channels, group=self.individual_graph and self._num_layers() > 0)
+        return CellDataset(matrix, target, self.channels, group=self.attention is not None and self._num_layers() > 0)
 
-    def _adj_t(self) -> torch.Tensor | None:
+    def _graph(self) -> GlobalGraph | None:
         if self.network_ is None:
             return None
-        return self.network_.with_diagonal(self.diagonal).normalized(self.network_normalization).adj_t
+        network = self.network_.with_diagonal(self.diagonal).normalized(self.network_normalization)
+        return GlobalGraph.prepare(network.adj_t)
 
     # ---- naming ----
 
@@ -368,7 +387,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         if expression.genes is None or self.genes_ is None:
             validate_data(self, X, reset=False, skip_check_array=True)
         cells = self._dataset(self.normalizer_.transform(expression))
-        return predict_logits(self.model_, cells, self._adj_t(), self.device).softmax(1).numpy()
+        return predict_logits(self.model_, cells, self._graph(), self.device).softmax(1).numpy()
 
     def predict(self, X) -> np.ndarray:
         """The most probable type of each cell, shape (B,), in the labels' own dtype; X as `predict_proba`."""

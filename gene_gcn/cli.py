@@ -113,7 +113,7 @@ def demo(
     with_graph = _timed(say, steps.fit, train_cells, seed, network=net, organism=organism)
     _say_network(say, net, with_graph)
     say("\nTraining the control: the same without any graph")
-    control = _timed(say, steps.fit, train_cells, seed, network=None, individual_graph=False)
+    control = _timed(say, steps.fit, train_cells, seed, network=None, attention=None)
 
     truth = test_cells.obs[steps.LABEL].astype(str).to_numpy()
     named = {"with graphs": with_graph.predict(test_cells), "no graph": control.predict(test_cells)}

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.nn import Linear
 
-from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN
+from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN, GlobalGraph
 
 PREDICT_BATCH = 256
 SAMPLE_VALUES = 2**26           # features held at once to initialise the head (256 MB)
@@ -71,7 +71,7 @@ class CellDataset(Dataset):
 
     def __getitems__(self, cells: list[int]) -> Cells:
         """The batch of these cells; the loader calls this once a batch."""
-        x = torch.from_numpy(self.X[cells].toarray())                   # (B, N)
+        x = torch.from_numpy(self.X[cells].toarray(order="F"))          # (B, N), gene after gene in memory
         y = None if self.y is None else torch.from_numpy(self.y[cells])
         return Cells(x, None if self.groups is None else self._equal_genes(cells), y)
 
@@ -134,7 +134,7 @@ class TrainingOptions:
 
 
 def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None = None, *,
-          adj_t: Tensor | None = None, class_weight: Tensor | None = None,
+          graph: GlobalGraph | None = None, class_weight: Tensor | None = None,
           options: TrainingOptions | None = None, seed: int = 0) -> list[dict[str, float]]:
     """Train a model in place and leave it on the CPU, in evaluation mode.
 
@@ -146,8 +146,7 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
     ----------
     model : GeneGCN
     training, validation : CellDataset with labels
-    adj_t : sparse CSR tensor, shape (N, N), optional
-        The global graph.
+    graph : GlobalGraph, optional
     class_weight : Tensor, shape (K,), optional
         Weights of the types in the loss.
 
@@ -165,9 +164,9 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
     options = options or TrainingOptions()
     model.train()
     with _seeded(seed), _quiet():
-        features = sample_features(model, training, adj_t)
+        features = sample_features(model, training, graph)
         initialize_head(model, features, options.head_init, seed)
-        task = _Task(model, adj_t, class_weight, options, _learning_rate(options, features))
+        task = _Task(model, graph, class_weight, options, _learning_rate(options, features))
         del features
         callbacks: list[lightning.Callback] = [_RestoreBest(options.patience)] if validation else []
         if options.progress:
@@ -185,21 +184,21 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
 
 
 @torch.inference_mode()
-def predict_logits(model: GeneGCN, cells: CellDataset, adj_t: Tensor | None = None,
+def predict_logits(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None = None,
                    device: str = "auto") -> Tensor:
     """Logits of all cells, (cells, K), on the CPU."""
     target = choose_device(device)
     model.to(target).eval()
-    adj_t = None if adj_t is None else adj_t.to(target)
+    graph = None if graph is None else graph.to(target)
     with _quiet():
-        logits = [model(x.to(target), adj_t, equal=_to(equal, target)).cpu()
+        logits = [model(x.to(target), graph, equal=None if equal is None else equal.to(target)).cpu()
                   for x, equal, _ in _loader(cells, PREDICT_BATCH)]
     model.cpu()
     return torch.cat(logits)
 
 
 @torch.no_grad()
-def sample_features(model: GeneGCN, cells: CellDataset, adj_t: Tensor | None = None) -> Tensor:
+def sample_features(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None = None) -> Tensor:
     """Fused features of as many random cells as fit into 256 MB, (cells, N·C)."""
     width = model.num_genes * model.channels
     n = min(len(cells), max(2, SAMPLE_VALUES // width))
@@ -207,7 +206,7 @@ def sample_features(model: GeneGCN, cells: CellDataset, adj_t: Tensor | None = N
     features = torch.empty(n, width)
     for start in range(0, n, PREDICT_BATCH):
         batch = cells.__getitems__(chosen[start:start + PREDICT_BATCH])
-        features[start:start + PREDICT_BATCH] = model.fuse(batch.x, adj_t, equal=batch.equal)
+        features[start:start + PREDICT_BATCH] = model.fuse(batch.x, graph, equal=batch.equal)
     return features
 
 
@@ -266,17 +265,21 @@ def _learning_rate(options: TrainingOptions, features: Tensor) -> float:
 class _Task(lightning.LightningModule):
     """The loss of a `GeneGCN` and what lightning has to know about it."""
 
-    def __init__(self, model: GeneGCN, adj_t, class_weight, options: TrainingOptions, learning_rate: float):
+    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, class_weight, options: TrainingOptions, learning_rate: float):
         super().__init__()
         self.model = model
-        self.register_buffer("adj_t", adj_t, persistent=False)
+        self.graph = graph
         self.register_buffer("class_weight", class_weight, persistent=False)
         self.options = options
         self.learning_rate = learning_rate
         self.history: list[dict[str, float]] = []
 
     def forward(self, cells: Cells) -> Tensor:
-        return self.model(cells.x, self.adj_t, equal=cells.equal)
+        return self.model(cells.x, self.graph, equal=cells.equal)
+
+    def on_fit_start(self) -> None:
+        if self.graph is not None:
+            self.graph = self.graph.to(self.device)
 
     def training_step(self, cells: Cells) -> Tensor:
         loss = F.cross_entropy(self(cells), cells.y, self.class_weight)
@@ -330,10 +333,6 @@ def _loader(cells: CellDataset, batch_size: int, generator: torch.Generator | No
     # Without a generator of its own the loader would draw a number from the global one.
     return DataLoader(cells, batch_size, shuffle=generator is not None,
                       generator=generator or torch.Generator(), collate_fn=lambda batch: batch)
-
-
-def _to(equal: EqualGenes | None, device: torch.device) -> EqualGenes | None:
-    return None if equal is None else EqualGenes(*(t.to(device) for t in equal))
 
 
 def choose_device(device: str = "auto") -> torch.device:

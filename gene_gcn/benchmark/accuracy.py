@@ -61,9 +61,9 @@ def controls(network: GeneNetwork, **parameters) -> dict[str, Callable[[], GeneG
     rewired = network.rewired(0)
     return {
         "both graphs": lambda: GeneGCNClassifier(network, **parameters),
-        "no graph": lambda: GeneGCNClassifier(None, individual_graph=False, **parameters),
+        "no graph": lambda: GeneGCNClassifier(None, attention=None, **parameters),
         "individual graph only": lambda: GeneGCNClassifier(None, **parameters),
-        "global graph only": lambda: GeneGCNClassifier(network, individual_graph=False, **parameters),
+        "global graph only": lambda: GeneGCNClassifier(network, attention=None, **parameters),
         "both, network rewired": lambda: GeneGCNClassifier(rewired, **parameters),
     }
 

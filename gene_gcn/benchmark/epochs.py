@@ -11,7 +11,7 @@ import torch
 
 from gene_gcn.expression import Normalizer, read_expression, read_labels
 from gene_gcn.networks import GeneNetwork
-from gene_gcn.nn import GeneGCN
+from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.training import CellDataset, TrainingOptions, train
 
 if TYPE_CHECKING:
@@ -35,21 +35,21 @@ def epoch_seconds(cells: AnnData, label: str, network: GeneNetwork, batch_size: 
     expression = read_expression(cells)
     X = Normalizer.fit(expression).transform(expression)
     types, y = np.unique(read_labels(cells, label), return_inverse=True)
-    adj_t = network.align(expression.genes).normalized("sym").adj_t
-    models = {"head alone": (0, False, None), "individual graph": (1, True, None),
-              "global graph": (1, False, adj_t), "both graphs": (1, True, adj_t)}
+    graph = GlobalGraph.prepare(network.align(expression.genes).normalized("sym").adj_t)
+    models = {"head alone": (0, None, None), "individual graph": (1, "embedded_dot", None),
+              "global graph": (1, None, graph), "both graphs": (1, "embedded_dot", graph)}
     for _ in range(repeats):
         seconds = {}
-        for name, (num_layers, individual, adjacency) in models.items():
-            data = CellDataset(X, y, group=individual)
+        for name, (num_layers, attention, shared) in models.items():
+            data = CellDataset(X, y, group=attention is not None)
             taken = []
             for epochs in (1, 1 + EPOCHS):
                 torch.manual_seed(0)
-                model = GeneGCN(X.shape[1], len(types), num_layers=num_layers, individual_graph=individual)
+                model = GeneGCN(X.shape[1], len(types), num_layers=num_layers, attention=attention)
                 options = TrainingOptions(max_epochs=epochs, batch_size=batch_size, head_init="random",
                                           device=device)
                 start = time.perf_counter()
-                train(model, data, adj_t=adjacency, options=options)
+                train(model, data, graph=shared, options=options)
                 taken.append(time.perf_counter() - start)
             seconds[name] = (taken[1] - taken[0]) / EPOCHS
         yield seconds

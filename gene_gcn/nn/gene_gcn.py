@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MLP
 
-from gene_gcn.nn.attention import EqualGenes
+from gene_gcn.nn.equal_genes import EqualGenes
 from gene_gcn.nn.interaction_conv import InteractionConv
 
 
@@ -29,8 +29,11 @@ class GeneGCN(nn.Module):
         channels: C, features of a gene.
         num_layers: Interaction layers in a line; 0 is the fully connected classifier alone.
         hidden_channels: Widths of the hidden layers of the head.
-        key_channels: Size of the attention's embedding.
-        individual_graph: Whether the attention graph of each cell takes part.
+        key_channels: Size of the embedding of "embedded_dot".
+        attention: The function of the attention graph of each cell, "embedded_dot", "dot" or "additive"; None
+            leaves that graph out.
+        heads: H, attention graphs in parallel in each layer.
+        learn_mixing: Learn how much of each of the two graphs a layer takes.
         residual: Whether a layer's input is added to its output.
         dropout: Probability of dropping a hidden unit of the head in training.
 
@@ -41,13 +44,14 @@ class GeneGCN(nn.Module):
 
     def __init__(self, num_genes: int, num_classes: int, channels: int = 1, num_layers: int = 1,
                  hidden_channels: Sequence[int] = (128, 64), key_channels: int = 16,
-                 individual_graph: bool = True, residual: bool = True, dropout: float = 0.0):
+                 attention: str | None = "embedded_dot", heads: int = 1, learn_mixing: bool = False,
+                 residual: bool = True, dropout: float = 0.0):
         super().__init__()
         self.num_genes = num_genes
         self.channels = channels
         self.residual = residual
         self.gene_vectors = nn.Parameter(torch.empty(num_genes, channels)) if channels > 1 else None
-        self.convs = nn.ModuleList(InteractionConv(channels, channels, key_channels, individual_graph)
+        self.convs = nn.ModuleList(InteractionConv(channels, channels, key_channels, attention, heads, learn_mixing)
                                    for _ in range(num_layers))
         self.head = MLP([num_genes * channels, *hidden_channels, num_classes], norm=None, dropout=dropout)
         self.reset_parameters()
@@ -78,7 +82,8 @@ class GeneGCN(nn.Module):
         for conv in self.convs:
             z = conv(x, edge_index, edge_weight, equal).relu_()
             x = x + z if self.residual else z
-            equal = None                                                # known for the input only
+            if edge_index is not None:
+                equal = None                                            # neighbours tell equal genes apart
         return x.flatten(-2)
 
     def embed(self, x: Tensor) -> Tensor:
@@ -89,5 +94,7 @@ class GeneGCN(nn.Module):
         if x.dim() not in (1, 2) or x.size(-1) != self.num_genes:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, {self.num_genes}) or "
                              f"(B, {self.num_genes}, {self.channels}).")
-        x = x.unsqueeze(-1)
-        return x if self.gene_vectors is None else x * self.gene_vectors
+        if self.gene_vectors is None:
+            return x.unsqueeze(-1)
+        x = x.unsqueeze(-1).movedim(-2, 0) * self.gene_vectors.view(-1, *[1] * (x.dim() - 1), self.channels)
+        return x.movedim(0, -2)                                         # gene after gene in memory

@@ -1,0 +1,75 @@
+"""The network of genes that all cells share, as the sparse matrices that products want."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import to_torch_csr_tensor
+
+from gene_gcn.nn.kernels import transpose
+
+
+class GlobalGraph(NamedTuple):
+    """A gene network prepared for many products; :class:`InteractionConv` takes it as its `edge_index`.
+
+    Sorting the edges, and transposing the matrix for the gradient, cost as much as several products.
+
+    Attributes
+    ----------
+    adj_t : sparse CSR Tensor, shape (N, N)
+        The transposed adjacency matrix: rows are targets.
+    adj : sparse CSR Tensor, shape (N, N), or None
+        Its transpose, for the gradient; the same tensor where the network is symmetric. None leaves making it
+        to each backward pass.
+    """
+
+    adj_t: Tensor
+    adj: Tensor | None = None
+
+    @classmethod
+    def prepare(cls, adj_t: Tensor) -> GlobalGraph:
+        """With both matrices and, where they can number the edges, 32-bit indices, which is what MKL computes with."""
+        index = torch.int32 if adj_t._nnz() < 2**31 else torch.int64
+        adj_t = _csr(adj_t.crow_indices().to(index), adj_t.col_indices().to(index), adj_t.values(), adj_t.shape)
+        adj = transpose(adj_t)
+        parts = zip(_parts(adj_t), _parts(adj), strict=True)
+        return cls(adj_t, adj_t if all(torch.equal(*pair) for pair in parts) else adj)
+
+    @classmethod
+    def from_edges(cls, edge_index: Tensor, edge_weight: Tensor | None, num_genes: int) -> GlobalGraph:
+        """From edges (2, E), from the first row to the second, with weights (E,), by default 1."""
+        if edge_weight is None:
+            edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*[Ss]parse")    # torch on CSR being new and unchecked
+            return cls(to_torch_csr_tensor(edge_index.flip(0), edge_weight, size=(num_genes, num_genes)))
+
+    @classmethod
+    def from_sparse(cls, adj_t) -> GlobalGraph:
+        """From a transposed adjacency matrix: torch sparse of any layout, or ``torch_sparse.SparseTensor``."""
+        if not isinstance(adj_t, Tensor):
+            rowptr, col, value = adj_t.csr()
+            value = torch.ones(col.numel(), device=col.device) if value is None else value
+            return cls(_csr(rowptr, col, value, adj_t.sizes()))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*[Ss]parse")
+            return cls(adj_t.to_sparse_csr())
+
+    def to(self, like: torch.device | torch.dtype) -> GlobalGraph:
+        """On a device, or with weights of a type."""
+        adj_t = self.adj_t.to(like)
+        same = self.adj is self.adj_t
+        return GlobalGraph(adj_t, adj_t if same else None if self.adj is None else self.adj.to(like))
+
+
+def _parts(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return matrix.crow_indices(), matrix.col_indices(), matrix.values()
+
+
+def _csr(crow: Tensor, col: Tensor, value: Tensor, size) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Ss]parse")
+        return torch.sparse_csr_tensor(crow, col, value, tuple(size), check_invariants=False)
