@@ -141,11 +141,11 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(self, network=None, *, organism=None, normalization="auto", layer=None, use_raw=False,
-                 gene_column=None, diagonal=0, network_normalization="sym", attention="embedded_dot",
-                 heads=1, learn_mixing=False, residual=True, channels=1, num_layers=1,
-                 hidden_channels=(128, 64), dropout=0.0, head_init="pca", optimizer="sgd", learning_rate=None, weight_decay=0.0, class_weight=None,
-                 batch_size=64, max_epochs=100, patience=8, validation_fraction=0.1, device="auto",
-                 random_state=None, verbose=False):
+                 gene_column=None, diagonal=0, network_normalization="sym", attention="embedded_dot", heads=1,
+                 learn_mixing=False, residual=True, channels=1, num_layers=1, hidden_channels=(128, 64),
+                 dropout=0.0, head_init="pca", optimizer="sgd", learning_rate=None, weight_decay=0.0,
+                 class_weight=None, batch_size=64, max_epochs=100, patience=8, validation_fraction=0.1,
+                 device="auto", random_state=None, verbose=False):
         self.network = network
         self.organism = organism
         self.normalization = normalization
@@ -253,7 +253,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             if not 0 <= getattr(self, name) < 1:
                 refuse(name, "must be at least 0 and below 1")
         if self.attention == "dot" and self.channels % self.heads:
-            refuse("heads", f"does not divide channels={self.channels}, which attention='dot' shares among its graphs")
+            refuse("heads", f"does not divide channels={self.channels}; the graphs of attention='dot' share them")
         if self.learn_mixing and (self.attention is None or self.network is None):
             refuse("learn_mixing", "needs both graphs: an attention and a network")
         if self.learning_rate is not None and not self.learning_rate > 0:
@@ -353,7 +353,8 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         return TrainingOptions(**shared, progress=bool(self.verbose))
 
     def _dataset(self, matrix, target: np.ndarray | None = None) -> CellDataset:
-        return CellDataset(matrix, target, self.channels, group=self.attention is not None and self._num_layers() > 0)
+        group = self.attention is not None and self._num_layers() > 0
+        return CellDataset(matrix, target, self.channels, group)
 
     def _graph(self) -> GlobalGraph | None:
         if self.network_ is None:

@@ -30,6 +30,9 @@ from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN, GlobalGraph
 PREDICT_BATCH = 256
 SAMPLE_VALUES = 2**26           # features held at once to initialise the head (256 MB)
 MOMENTUM = 0.9
+# glibc keeps freed memory up to twice the largest block of under 32 MB that was ever freed; with less, a step
+# gives its tables back to the system and gets them again page by page, for half of its time.
+LARGEST_KEPT_BLOCK = 31 * 2**20
 
 
 class Cells(NamedTuple):
@@ -163,6 +166,7 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
     """
     options = options or TrainingOptions()
     model.train()
+    torch.empty(LARGEST_KEPT_BLOCK, dtype=torch.uint8)
     with _seeded(seed), _quiet():
         features = sample_features(model, training, graph)
         initialize_head(model, features, options.head_init, seed)
@@ -191,7 +195,7 @@ def predict_logits(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None
     model.to(target).eval()
     graph = None if graph is None else graph.to(target)
     with _quiet():
-        logits = [model(x.to(target), graph, equal=None if equal is None else equal.to(target)).cpu()
+        logits = [model(x.to(target), graph, equal=equal and equal.to(target)).cpu()
                   for x, equal, _ in _loader(cells, PREDICT_BATCH)]
     model.cpu()
     return torch.cat(logits)
@@ -265,7 +269,8 @@ def _learning_rate(options: TrainingOptions, features: Tensor) -> float:
 class _Task(lightning.LightningModule):
     """The loss of a `GeneGCN` and what lightning has to know about it."""
 
-    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, class_weight, options: TrainingOptions, learning_rate: float):
+    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, class_weight: Tensor | None,
+                 options: TrainingOptions, learning_rate: float):
         super().__init__()
         self.model = model
         self.graph = graph

@@ -68,18 +68,30 @@ def test_learns_and_names_new_cells(fitted):
 
 
 @pytest.mark.parametrize("parameters", [
-    {"individual_graph": False}, {"network": None}, {"network": None, "individual_graph": False},
+    {"attention": None}, {"network": None}, {"network": None, "attention": None},
     {"residual": False}, {"diagonal": 1}, {"network_normalization": "max"}, {"channels": 3},
     {"num_layers": 2}, {"num_layers": 0}, {"head_init": "random"}, {"head_init": "autoencoder"},
     {"optimizer": "adam"}, {"class_weight": "balanced"}, {"class_weight": {"type 0": 2.0}}, {"dropout": 0.2},
     {"network": "coexpression"}, {"hidden_channels": (8,)}, {"normalization": "log1p"},
-    {"validation_fraction": 0.2},
+    {"validation_fraction": 0.2}, {"attention": "dot"}, {"attention": "additive"}, {"heads": 3},
+    {"attention": "dot", "channels": 4, "heads": 2}, {"learn_mixing": True},
 ])
 def test_every_part_switches_on_and_off(cells, network, parameters):
     clf = GeneGCNClassifier(**{"network": network, "max_epochs": 8, "random_state": 0, **parameters})
     clf.fit(cells, "cell_type")
     assert clf.score(simulate(seed=5), "cell_type") > 0.8
     assert len(clf.history_) <= 8
+
+
+def test_mixing_weights_are_learned_told_and_kept(cells, network, tmp_path):
+    clf = GeneGCNClassifier(network, learn_mixing=True, num_layers=2, max_epochs=4, random_state=0)
+    mixing = clf.fit(cells, "cell_type").mixing_
+    assert list(mixing.columns) == ["individual", "global"] and len(mixing) == 2
+    assert (mixing > 0).all(axis=None) and (mixing != 1).any(axis=None)
+    clf.save(tmp_path / "model")
+    pd.testing.assert_frame_equal(GeneGCNClassifier.load(tmp_path / "model").mixing_, mixing)
+    fixed = GeneGCNClassifier(network, max_epochs=1, random_state=0).fit(cells, "cell_type")
+    assert (fixed.mixing_ == 1).all(axis=None)
 
 
 def test_graphs_change_the_model(cells, network, fitted):
@@ -171,7 +183,10 @@ def test_labels_that_cannot_be_learned_are_refused(cells, labels, message):
     ({"learning_rate": -1.0}, "learning_rate=-1.0"), ({"hidden_channels": ()}, r"hidden_channels=\(\)"),
     ({"normalization": "rank"}, "normalization='rank'"), ({"network": 3}, "network=3"),
     ({"device": "gpu0"}, "device='gpu0'"), ({"layer": "counts"}, "layer='counts'"),
-    ({"weight_decay": -1.0}, "weight_decay"), ({"head_init": "zero"}, "head_init"),
+    ({"weight_decay": -1.0}, "weight_decay"), ({"head_init": "zero"}, "head_init"), ({"heads": 0}, "heads=0"),
+    ({"attention": "gauss"}, "attention='gauss' must be one of .*'additive'"),
+    ({"attention": "dot", "heads": 2}, "heads=2 does not divide channels=1"),
+    ({"learn_mixing": True}, "learn_mixing=True needs both graphs"),
 ])
 def test_wrong_parameters_are_named(cells, parameters, message):
     with pytest.raises(ValueError, match=message):
@@ -285,7 +300,7 @@ def test_real_cells_with_string(shared_data):
     links = next((shared_data / "mirror/string/download/protein.links.v12.0").glob("*.gz"))
     cells = anndata.read_h5ad(shared_data / "cells/pbmc3k.h5ad")
     network = networks.string(path=links)
-    clf = GeneGCNClassifier(network, max_epochs=6, random_state=0).fit(cells[::2], "cell_type")
+    clf = GeneGCNClassifier(network, max_epochs=15, random_state=0).fit(cells[::2], "cell_type")
     assert clf.score(cells[1::2], "cell_type") > 0.85
     assert clf.network_.num_genes == cells.n_vars
     assert clf.network_.num_edges > 50_000

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from gene_gcn.nn import EmbeddedDotAttention, GeneAutoEncoder, GeneGCN, find_equal_genes
+from gene_gcn.nn import EmbeddedDotAttention, GeneAutoEncoder, GeneGCN, GlobalGraph, find_equal_genes
 from gene_gcn.training import (
     PREDICT_BATCH,
     CellDataset,
@@ -55,15 +55,15 @@ def network(genes=N):
     adj = torch.eye(genes).roll(1, 0) * 0.5
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")                                 # that CSR is new
-        return (adj + adj.T).to_sparse_csr()
+        return GlobalGraph.prepare((adj + adj.T).to_sparse_csr())
 
 
 def short(**changes):
     return TrainingOptions(**{"max_epochs": 3, "learning_rate": 0.02, "batch_size": 16, **changes})
 
 
-def loss_of(model, cells, adj_t=None, weight=None):
-    return F.cross_entropy(predict_logits(model, cells, adj_t), torch.from_numpy(cells.y), weight).item()
+def loss_of(model, cells, graph=None, weight=None):
+    return F.cross_entropy(predict_logits(model, cells, graph), torch.from_numpy(cells.y), weight).item()
 
 
 def same_weights(a, b):
@@ -98,8 +98,8 @@ def test_the_groups_of_a_batch_are_those_of_its_features(X, channels, seed):
     if channels == 1:
         assert torch.equal((equal.size > 0).sum(1), (found.size > 0).sum(1))
     attention = EmbeddedDotAttention(channels, 4).double()
-    torch.testing.assert_close(attention(features, equal), attention(features, found))
-    torch.testing.assert_close(attention(features, equal), attention.graph(features) @ features)
+    torch.testing.assert_close(attention(features, equal=equal), attention(features, equal=found))
+    torch.testing.assert_close(attention(features, equal=equal), attention.graph(features).squeeze(1) @ features)
 
 
 def test_grouping_can_be_left_out_and_labels_follow_their_cells():
@@ -121,11 +121,11 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_global_state(head_init):
         np.random.seed(disturbance)
         random.seed(disturbance)
         models.append(model_of(dropout=0.2))
-        histories.append(train(models[-1], dataset(), dataset(30, 1), adj_t=network(), seed=5,
+        histories.append(train(models[-1], dataset(), dataset(30, 1), graph=network(), seed=5,
                                options=short(head_init=head_init)))
     assert same_weights(*models) and histories[0] == histories[1]
     other = model_of(dropout=0.2)
-    train(other, dataset(), adj_t=network(), seed=6, options=short(head_init=head_init))
+    train(other, dataset(), graph=network(), seed=6, options=short(head_init=head_init))
     assert not same_weights(models[0], other)
 
 
@@ -142,12 +142,12 @@ def test_global_random_states_stay_as_they_were():
 
 @pytest.mark.parametrize("validate", [True, False])
 def test_nothing_is_printed_or_warned(capfd, caplog, validate):
-    adj_t = network()
+    graph = network()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = model_of()
-        train(model, dataset(), dataset(30, 1) if validate else None, adj_t=adj_t, options=short())
-        predict_logits(model, dataset(), adj_t)
+        train(model, dataset(), dataset(30, 1) if validate else None, graph=graph, options=short())
+        predict_logits(model, dataset(), graph)
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
 
@@ -181,7 +181,7 @@ def test_a_progress_bar_is_shown_on_request(capfd):
 @pytest.mark.parametrize("optimizer, learning_rate", [("sgd", 0.02), ("adam", 0.01)])
 def test_training_reduces_the_loss(optimizer, learning_rate, head_init):
     model = model_of()
-    history = train(model, dataset(), adj_t=network(),
+    history = train(model, dataset(), graph=network(),
                     options=short(optimizer=optimizer, learning_rate=learning_rate, head_init=head_init,
                                   max_epochs=15))
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
@@ -194,7 +194,7 @@ def test_every_parameter_learns(channels):
     """But b_φ, which adds the same to all scores of a gene: a softmax does not see it."""
     model = model_of(channels, num_layers=2)
     before = copy.deepcopy(model)
-    train(model, dataset(channels=channels), adj_t=network(), options=short(head_init="random"))
+    train(model, dataset(channels=channels), graph=network(), options=short(head_init="random"))
     for name, value in model.state_dict().items():
         assert name.endswith("phi.bias") or not torch.equal(value, before.state_dict()[name]), name
 
@@ -255,7 +255,7 @@ def test_class_weights_move_the_predictions():
 
 def test_the_network_takes_part():
     model = model_of()
-    train(model, dataset(), adj_t=network(), options=short())
+    train(model, dataset(), graph=network(), options=short())
     assert (predict_logits(model, dataset(), network()) - predict_logits(model, dataset())).abs().max() > 1e-3
 
 

@@ -28,6 +28,7 @@ METHODS = ("auto", "merged", "scalar", "flash", "dense")
 LOG_OF_NOTHING = -1e4
 LARGEST_DENSE_GRAPH = 2**28     # entries of G (1 GB in float32)
 FEW_KEYS = 128                  # up to which the scores are written out: that is faster than the fused kernel
+START = 0.1                     # largest first weight with one channel
 MOST_ROWS = 512                 # distinct values of a cell up to which merging is faster than the grid
 
 
@@ -52,8 +53,12 @@ class GeneAttention(nn.Module):
         self.heads = heads
 
     def reset_parameters(self) -> None:
+        """Start near the plain mean: of expression up to 20, an exponential would find the largest gene only."""
         for lin in self.children():
-            lin.reset_parameters()
+            bound = START / math.sqrt(self.in_channels)
+            nn.init.uniform_(lin.weight, -bound, bound)
+            if lin.bias is not None:
+                nn.init.zeros_(lin.bias)
 
     def forward(self, x: Tensor, weight: Tensor | None = None, equal: EqualGenes | None = None,
                 method: str = "auto", return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
@@ -189,8 +194,8 @@ class BilinearAttention(GeneAttention):
         matrix, offset = self._bilinear(x)
         intervals = grid_intervals(x.squeeze(-1), matrix.flatten(), offset.flatten())
         if intervals is None and required:
-            raise ValueError(f"method='scalar' would need too fine a grid for x of shape {tuple(x.shape)}, between "
-                             f"{float(x.min()):.3g} and {float(x.max()):.3g}, to be exact. Use 'auto' or 'flash'.")
+            raise ValueError(f"method='scalar' would need too fine a grid for x of shape {tuple(x.shape)}, "
+                             f"between {float(x.min()):.3g} and {float(x.max()):.3g}, to be exact. Use 'auto'.")
         return intervals
 
     def _scalar(self, x: Tensor, intervals: int) -> Tensor:
@@ -290,7 +295,8 @@ class AdditiveAttention(GeneAttention):
         return by_theta.unsqueeze(-1) * self.theta.weight[:, None, None, :].to(by_theta)
 
     def _roles(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        return self.theta(query).transpose(1, 2), self.phi(key).transpose(1, 2)     # (B, H, Q), (B, H, M)
+        return (self.theta(query).transpose(1, 2).contiguous(),             # (B, H, Q)
+                self.phi(key).transpose(1, 2).contiguous())                 # (B, H, M)
 
     def _sums(self, query: Tensor, key: Tensor, multiplicity: Tensor | None) -> tuple[Tensor, Tensor]:
         """Sums of weights and of weighted features, (B, H, Q, 1 + C): where the score is 0 and where it is not."""

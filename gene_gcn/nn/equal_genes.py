@@ -37,12 +37,12 @@ class EqualGenes(NamedTuple):
     size: Tensor
 
     def distinct(self, x: Tensor) -> Tensor:
-        """The feature of each group, (B, N, C) -> (B, M, C); its gradient is shared evenly by the group's genes."""
+        """The feature of each group, (B, N, C) -> (B, M, C); its gradient is shared evenly by the genes."""
         return _Distinct.apply(x, self) if x.requires_grad else _first_of_each(x, self)
 
     def spread(self, rows: Tensor, num_genes: int) -> Tensor:
         """Give every gene the row of its group, (B, M, C) -> (B, N, C)."""
-        return _Spread.apply(rows, None, None, self, num_genes).transpose(0, 1)
+        return _Spread.apply(rows, None, None, self, num_genes)
 
     def spread_function(self, rows: Tensor, x: Tensor, slope: Tensor) -> Tensor:
         """`spread` for rows that are a function of each gene's own feature, with its exact gradient.
@@ -56,7 +56,7 @@ class EqualGenes(NamedTuple):
             slope: Derivative of the rows by the own feature, (B, M, C_out, C), or of group 0 alone, with M = 1,
                 where all other groups have one gene.
         """
-        return _Spread.apply(rows, x, slope, self, x.size(1)).transpose(0, 1)
+        return _Spread.apply(rows, x, slope, self, x.size(1))
 
     def is_repeated(self) -> Tensor:
         """Whether a group outside the background has several genes in any cell, a boolean."""
@@ -71,9 +71,11 @@ def _first_of_each(x: Tensor, equal: EqualGenes) -> Tensor:
 
 
 def _spread(rows: Tensor, equal: EqualGenes, num_genes: int) -> Tensor:
-    """The row of each gene's group, (B, M, C) -> (N, B, C)."""
-    table = rows[:, 0].unsqueeze(0).expand(num_genes, -1, -1).contiguous()          # (N, B, C)
-    table[equal.gene, equal.cell] = rows[equal.cell, equal.group]
+    b, _, c = rows.shape
+    # Not a transposed view, which autograd would copy when something is added to it in place.
+    table = torch.empty_strided((b, num_genes, c), (c, b * c, 1), dtype=rows.dtype, device=rows.device)
+    table.copy_(rows[:, :1].expand_as(table))
+    table[equal.cell, equal.gene] = rows[equal.cell, equal.group]
     return table
 
 
@@ -98,7 +100,7 @@ class _Distinct(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         equal = EqualGenes(*ctx.saved_tensors)
         share = grad / equal.size.clamp(min=1).to(grad.dtype).unsqueeze(-1)
-        return _spread(share, equal, ctx.num_genes).transpose(0, 1), None
+        return _spread(share, equal, ctx.num_genes), None
 
 
 class _Spread(torch.autograd.Function):
@@ -111,7 +113,6 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        grad = grad.transpose(0, 1)                                     # (N, B, C_out) -> (B, N, C_out)
         slope, *tensors = ctx.saved_tensors
         equal = EqualGenes(*tensors)
         sums, listed = _group_sums(grad, equal)

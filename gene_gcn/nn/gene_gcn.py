@@ -51,8 +51,9 @@ class GeneGCN(nn.Module):
         self.channels = channels
         self.residual = residual
         self.gene_vectors = nn.Parameter(torch.empty(num_genes, channels)) if channels > 1 else None
-        self.convs = nn.ModuleList(InteractionConv(channels, channels, key_channels, attention, heads, learn_mixing)
-                                   for _ in range(num_layers))
+        self.convs = nn.ModuleList(
+            InteractionConv(channels, channels, key_channels, attention, heads, learn_mixing)
+            for _ in range(num_layers))
         self.head = MLP([num_genes * channels, *hidden_channels, num_classes], norm=None, dropout=dropout)
         self.reset_parameters()
 

@@ -31,7 +31,7 @@ class GlobalGraph(NamedTuple):
 
     @classmethod
     def prepare(cls, adj_t: Tensor) -> GlobalGraph:
-        """With both matrices and, where they can number the edges, 32-bit indices, which is what MKL computes with."""
+        """With both matrices and, where they suffice, 32-bit indices, which is what MKL computes with."""
         index = torch.int32 if adj_t._nnz() < 2**31 else torch.int64
         adj_t = _csr(adj_t.crow_indices().to(index), adj_t.col_indices().to(index), adj_t.values(), adj_t.shape)
         adj = transpose(adj_t)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch_geometric import EdgeIndex
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import is_sparse
@@ -53,7 +54,8 @@ class InteractionConv(MessagePassing):
     """
 
     def __init__(self, in_channels: int, out_channels: int, key_channels: int = 16,
-                 attention: str | None = "embedded_dot", heads: int = 1, learn_mixing: bool = False, **kwargs: Any):
+                 attention: str | None = "embedded_dot", heads: int = 1, learn_mixing: bool = False,
+                 **kwargs: Any):
         kwargs.setdefault("aggr", "add")
         super().__init__(**kwargs)
         if attention is not None and attention not in ATTENTIONS:
@@ -105,15 +107,14 @@ class InteractionConv(MessagePassing):
         cells = x if x.dim() == 3 else x.unsqueeze(0)                   # (B, N, C)
         weight = self.lin.weight.unflatten(0, (self.heads, -1)).transpose(1, 2)     # (H, C, C_out)
         individual, shared = (1, 1) if self.mixing is None else self.mixing_weights()
-        out = 0
+        out = None
         if self.attention is not None:
             out = self.attention(cells, weight * individual, equal)     # G X W
         if edge_index is not None:
             columns = cells.transpose(0, 1).flatten(1).contiguous()     # one product for all cells: (N, B·C)
             columns = self._propagate(columns, edge_index, edge_weight)
             neighbours = columns.unflatten(1, (len(cells), -1)).transpose(0, 1)
-            weight = weight.mean(0) * shared
-            out = out + (neighbours * weight if weight.numel() == 1 else neighbours @ weight)   # A X W
+            out = _add_product(out, neighbours, weight.mean(0) * shared)            # A X W
         return out if x.dim() == 3 else out.squeeze(0)
 
     def _propagate(self, x: Tensor, edge_index, edge_weight: Tensor | None) -> Tensor:
@@ -149,9 +150,9 @@ class InteractionConv(MessagePassing):
         n = x.size(-2)
         matrix = edge_index.adj_t if isinstance(edge_index, GlobalGraph) else edge_index
         if is_sparse(matrix):
-            if getattr(matrix, "requires_grad", False):
-                raise ValueError("edge_index is a sparse matrix that requires a gradient; pass its edges as (2, E) "
-                                 "and the weights as edge_weight, which gets one.")
+            if isinstance(matrix, Tensor) and matrix.requires_grad:
+                raise ValueError("edge_index is a sparse matrix that requires a gradient; pass its edges as "
+                                 "(2, E) and the weights as edge_weight, which gets one.")
             if edge_weight is not None:
                 raise ValueError("edge_weight goes with an edge_index of shape (2, E); a sparse matrix has its "
                                  "weights inside.")
@@ -166,3 +167,31 @@ class InteractionConv(MessagePassing):
             low, high = map(int, edge_index.aminmax())
             if not 0 <= low <= high < n:
                 raise ValueError(f"edge_index holds {low} to {high}, but x has {n} genes, 0 to {n - 1}.")
+
+
+def _add_product(out: Tensor | None, x: Tensor, weight: Tensor) -> Tensor:
+    if weight.numel() == 1:
+        return _AddScaled.apply(out, x, weight)
+    x = (x.transpose(0, 1) @ weight).transpose(0, 1)                    # (B, N, C), gene after gene in memory
+    return x if out is None else out + x
+
+
+class _AddScaled(torch.autograd.Function):
+    """out + x · weight in place, for one number, whose gradient autograd would sum from a table as large as x."""
+
+    @staticmethod
+    def forward(ctx, out: Tensor | None, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        if out is None:
+            return x * weight.view(())
+        ctx.mark_dirty(out)
+        out.addcmul_(x, weight.view(()))
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor]:
+        x, weight = ctx.saved_tensors
+        by_x = grad * weight.view(()) if ctx.needs_input_grad[1] else None
+        by_weight = torch.dot(grad.transpose(0, 1).flatten(), x.transpose(0, 1).flatten())
+        return grad if ctx.needs_input_grad[0] else None, by_x, by_weight.view_as(weight)

@@ -18,7 +18,8 @@ CHUNK = 2**24                   # gathered entries at a time (64 MB), where edge
 
 
 def csr_product(matrix: Tensor, x: Tensor) -> Tensor:
-    return matrix @ x
+    out = x.new_empty(x.shape)
+    return torch.mm(matrix, x, out=out)                                 # `@` fills and copies a table of zeros
 
 
 def sparse_tensor_product(matrix: Tensor, x: Tensor) -> Tensor:
@@ -41,7 +42,7 @@ def scatter_product(matrix: Tensor, x: Tensor) -> Tensor:
     source, weight = matrix.col_indices(), matrix.values().unsqueeze(1)
     target = torch.repeat_interleave(matrix.crow_indices().diff())
     columns = x.split(max(1, CHUNK // max(1, len(source))), dim=1)
-    return torch.cat([part.new_zeros(part.shape).index_add_(0, target, part[source] * weight) for part in columns], 1)
+    return torch.cat([torch.zeros_like(part).index_add_(0, target, part[source] * weight) for part in columns], 1)
 
 
 def available_kernels() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:

@@ -7,8 +7,8 @@ With one channel a dot-product score is :math:`t_i x_j` with :math:`t_i = a x_i 
 is one smooth function per cell. So is each gene's part in it, :math:`e^{t x}` as a function of :math:`x`. Both
 are interpolated by polynomials of degree 7 on one even grid over the cell's values: every gene is shared out
 among its 8 nearest grid points, these attend to each other, and every gene reads its result from the same 8.
-With :math:`I` the (N × points) matrix of the interpolation, that is :math:`I \, g(I^\top 1)`: merged attention, with
-interpolation in the place of equality. docs/attention.md derives the bound that chooses the grid.
+With :math:`I` the (N × points) matrix of the interpolation, that is :math:`I \, g(I^\top 1)`: merged attention,
+with interpolation in the place of equality. docs/attention.md derives the bound that chooses the grid.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def error_bound(spread: Tensor, steepest: Tensor, scale: Tensor, intervals: int)
     relative = _REMAINDER * step**STENCIL * (step * STENCIL / 2).exp()          # of Σ e^{tx}
     first = _REMAINDER * STENCIL * width * step ** (STENCIL - 1) * (step * STENCIL / 2).exp()
     shared_out = first + 2 * relative * spread
-    read_back = _REMAINDER * math.factorial(STENCIL) * _CAUCHY * (scale * width * grid / math.pi)**STENCIL * grid / 2
+    strip = scale * width * grid / math.pi                              # a step, in half widths of the strip
+    read_back = _REMAINDER * math.factorial(STENCIL) * _CAUCHY * strip**STENCIL * grid / 2
     return shared_out + read_back
 
 
@@ -92,7 +93,7 @@ def scalar_attention(x: Tensor, scale: Tensor, offset: Tensor, intervals: int) -
 def _attend_on_grid(x: Tensor, scale: Tensor, offset: Tensor, intervals: int) -> Tensor:
     low, high = x.detach().aminmax(dim=1, keepdim=True)                 # (B, 1)
     width = (high - low) / intervals
-    width = torch.where(width > 0, width, 1)                            # all values equal
+    width = width.clamp(min=torch.finfo(x.dtype).tiny * intervals)      # of equal values any width will do
     point = torch.arange(1 - STENCIL // 2, intervals + STENCIL // 2, device=x.device)
     grid = low + width * point                                          # (B, Q)
     t = scale.view(-1, 1) * grid.unsqueeze(1) + offset.view(-1, 1)      # (B, H, Q)

@@ -1,4 +1,4 @@
-"""Attention: merged genes give what all genes give, and an N × N matrix is never made."""
+"""Attention: every way gives what the graph written out gives, and an N × N matrix is never made."""
 
 from __future__ import annotations
 
@@ -9,75 +9,32 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layer_reference import attention_of, average, double, graphs, relative_error, rng
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gene_gcn.nn import EmbeddedDotAttention, find_equal_genes
-from gene_gcn.nn.attention import LARGEST_DENSE_GRAPH, attend
+from gene_gcn.nn import DotAttention, EmbeddedDotAttention, find_equal_genes
+from gene_gcn.nn.attention import FEW_KEYS, LARGEST_DENSE_GRAPH, attend
 
 ALL_GENES = 20_499
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def attention_of(channels, key_channels=4, seed=0, dtype=torch.float64):
-    attention = EmbeddedDotAttention(channels, key_channels).to(dtype)
-    with torch.no_grad():
-        for parameter in attention.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=rng(seed)) / 3)
-    return attention
-
-
-def dense_attention(query, key, value, multiplicity):
-    """The equation, with the graph written out in double precision."""
-    query, key, value, multiplicity = (t.double() for t in (query, key, value, multiplicity))
-    score = query @ key.transpose(1, 2) / math.sqrt(query.size(-1))
-    score = score - score.amax(2, keepdim=True)
-    weight = multiplicity.unsqueeze(1) * score.exp()                    # (B, N, M)
-    return (weight / weight.sum(2, keepdim=True)) @ value
-
-
-def every_gene(attention, x):
-    """Attention over all genes, by the equation."""
-    theta, phi = attention.theta(x), attention.phi(x)
-    return dense_attention(theta, phi, x, torch.ones(x.shape[:2]))
-
-
-def assert_equal_groups(equal, x):
-    """Groups of `equal` are the sets of equal genes of `x`, each gene in exactly one."""
-    group = torch.zeros(x.shape[:2], dtype=torch.int64)
-    group[equal.cell, equal.gene] = equal.group
-    assert (equal.group > 0).all()
-    for features, groups, first, size in zip(x, group, equal.first, equal.size, strict=True):
-        same_feature = (features.unsqueeze(0) == features.unsqueeze(1)).all(2)
-        assert torch.equal(same_feature, groups.unsqueeze(0) == groups.unsqueeze(1))
-        assert torch.equal(size, torch.bincount(groups, minlength=len(size)).to(size))
-        assert torch.equal(groups[first[size > 0]], torch.nonzero(size > 0).flatten())
-    assert torch.equal(equal.spread(equal.distinct(x), x.size(1)), x)
-
-
-@st.composite
-def cells(draw):
-    """Features (B, N, C) in double precision with none, some or only equal genes."""
-    b, n, c = draw(st.integers(1, 3)), draw(st.integers(1, 12)), draw(st.integers(1, 4))
-    generator = rng(draw(st.integers(0, 2**32)))
-    largest = draw(st.sampled_from([0, 1, 3, 8, None]))
-    if largest is None:
-        x = torch.rand(b, n, c, generator=generator)
-    else:
-        x = torch.randint(0, largest + 1, (b, n, 1), generator=generator) * torch.ones(c)
-        if draw(st.booleans()):                                         # learned vectors times expression
-            x = x * torch.randn(n, c, generator=generator)
-    return x.double()
+FUNCTIONS = ["embedded_dot", "dot", "additive"]
 
 
 # ---- attend ----
 
 
+def dense_attention(query, key, value, multiplicity):
+    """The equation, with the graph written out in double precision."""
+    query, key, value, multiplicity = (t.double() for t in (query, key, value, multiplicity))
+    score = query @ key.transpose(1, 2)
+    score = score - score.amax(2, keepdim=True)
+    weight = multiplicity.unsqueeze(1) * score.exp()                    # (B, Q, M)
+    return (weight / weight.sum(2, keepdim=True)) @ value
+
+
 @settings(deadline=None, max_examples=60)
-@given(b=st.integers(1, 3), n=st.integers(1, 9), m=st.integers(1, 9), d=st.integers(1, 9),
-       c=st.integers(1, 9), seed=st.integers(0, 2**32), dtype=st.sampled_from([torch.float32, torch.float64]))
+@given(b=st.integers(1, 3), n=st.integers(1, 9), m=st.sampled_from([1, 2, 9, FEW_KEYS, FEW_KEYS + 1]),
+       d=st.integers(1, 9), c=st.integers(1, 9), seed=st.integers(0, 2**32),
+       dtype=st.sampled_from([torch.float32, torch.float64]))
 def test_attend_equals_its_equation(b, n, m, d, c, seed, dtype):
     generator = rng(seed)
     query, key, value = (torch.randn(shape, generator=generator, dtype=dtype)
@@ -93,18 +50,20 @@ def test_attend_equals_its_equation(b, n, m, d, c, seed, dtype):
     torch.testing.assert_close(attend(query, key, value), attend(query, key, value, ones))
 
 
-def test_a_multiplicity_is_a_repetition():
-    query, key, value = (torch.randn(2, 3, 4, generator=rng(i), dtype=torch.float64) for i in range(3))
-    times = torch.tensor([2, 1, 5])
+@pytest.mark.parametrize("repeats", [1, 100])
+def test_a_multiplicity_is_a_repetition(repeats):
+    query, key, value = (torch.randn(2, 3 * repeats, 4, generator=rng(i), dtype=torch.float64) for i in range(3))
+    times = torch.tensor([2, 1, 5] * repeats)
     torch.testing.assert_close(
         attend(query, key, value, times.double().expand(2, -1)),
         attend(query, key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)))
 
 
-def test_keys_of_multiplicity_0_take_no_part_and_get_no_gradient():
-    query, key, value = (torch.randn(1, 4, 3, generator=rng(i), requires_grad=True) for i in range(3))
-    out = attend(query, key, value, torch.tensor([[2.0, 0, 1, 0]]))
-    kept = attend(query, key[:, ::2], value[:, ::2], torch.tensor([[2.0, 1]]))
+@pytest.mark.parametrize("repeats", [1, 100])
+def test_keys_of_multiplicity_0_take_no_part_and_get_no_gradient(repeats):
+    query, key, value = (torch.randn(1, 4 * repeats, 3, generator=rng(i), requires_grad=True) for i in range(3))
+    out = attend(query, key, value, torch.tensor([[2.0, 0, 1, 0] * repeats]))
+    kept = attend(query, key[:, ::2], value[:, ::2], torch.tensor([[2.0, 1] * repeats]))
     torch.testing.assert_close(out, kept)
     out.square().sum().backward()
     for tensor in (query, key, value):
@@ -112,94 +71,119 @@ def test_keys_of_multiplicity_0_take_no_part_and_get_no_gradient():
     assert not key.grad[:, 1::2].any() and not value.grad[:, 1::2].any()
 
 
-# ---- equal genes ----
+# ---- every function, every way ----
 
 
-@settings(deadline=None, max_examples=80)
-@given(cells())
-def test_equal_genes_are_found_and_listed_without_the_largest_group(x):
-    equal = find_equal_genes(x)
-    assert_equal_groups(equal, x)
-    assert torch.equal(equal.size[:, 0], equal.size.amax(1))
-    assert len(equal.gene) == x.size(0) * x.size(1) - int(equal.size[:, 0].sum())
+@st.composite
+def problems(draw):
+    """An attention, cells with none, some or only equal genes, W of each graph, and a gradient to send back."""
+    function = draw(st.sampled_from(FUNCTIONS))
+    heads = draw(st.integers(1, 3))
+    channels = heads * draw(st.integers(1, 2)) if function == "dot" else draw(st.integers(1, 4))
+    b, n, c_out = draw(st.integers(1, 3)), draw(st.integers(1, 12)), draw(st.integers(1, 3))
+    seed = draw(st.integers(0, 2**32))
+    generator = rng(seed)
+    largest = draw(st.sampled_from([0, 1, 3, None]))
+    if largest is None:
+        x = torch.randn(b, n, channels, generator=generator)
+    else:
+        x = torch.randint(0, largest + 1, (b, n, 1), generator=generator) * torch.ones(channels)
+        if draw(st.booleans()):                                         # learned vectors times expression
+            x = x * torch.randn(n, channels, generator=generator)
+    weight = torch.randn(heads, channels, c_out, generator=generator)
+    send_back = torch.randn(b, n, c_out, generator=generator)
+    key_channels = draw(st.integers(1, 5))
+    return attention_of(function, channels, heads, key_channels, seed, torch.float32), x, weight, send_back
 
 
-def test_genes_of_the_same_projection_but_unequal_features_stay_apart():
-    x = torch.tensor([[[1e30, 0.0], [1e30, 1.0], [1e30, 0.0]]])        # 1 is lost in 1e30, even in double
-    equal = find_equal_genes(x)
-    assert torch.equal(equal.spread(equal.distinct(x), 3), x)
+def with_gradients(call, attention, x, weight, send_back):
+    """The output and the gradients of x, W and the parameters."""
+    x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
+    out = call(attention, x, weight)
+    wanted = [x, weight, *attention.parameters()]
+    return [out.detach()], torch.autograd.grad((out * send_back).sum(), wanted)
 
 
-def test_zero_of_either_sign_is_one_value():
-    equal = find_equal_genes(torch.tensor([[[0.0], [-0.0], [1.0]]]))
-    assert equal.size.tolist() == [[2, 1]]
+WAYS = {
+    "auto": lambda attention, x, weight: attention(x, weight),
+    "flash": lambda attention, x, weight: attention(x, weight, method="flash"),
+    "merged": lambda attention, x, weight: attention(x, weight, method="merged"),
+    "equal genes known": lambda attention, x, weight: attention(x, weight, find_equal_genes(x)),
+    "dense": lambda attention, x, weight: attention(x, weight, method="dense"),
+}
 
 
-# ---- EmbeddedDotAttention ----
-
-
-@settings(deadline=None, max_examples=80)
-@given(cells(), st.integers(1, 5), st.integers(0, 2**32))
-def test_merged_equals_dense_in_values_and_parameter_gradients(x, key_channels, seed):
-    attention = attention_of(x.size(-1), key_channels, seed)
-    weight = torch.randn(x.shape, generator=rng(seed + 1), dtype=torch.float64)
-    parameters = list(attention.parameters())
-    results = [attention(x), attention(x, find_equal_genes(x)), every_gene(attention, x)]
-    gradients = [torch.autograd.grad((out * weight).sum(), parameters) for out in results]
-    for out, gradient in zip(results[:2], gradients[:2], strict=True):
-        torch.testing.assert_close(out, results[2])
-        torch.testing.assert_close(gradient, gradients[2])
-
-
-@settings(deadline=None, max_examples=40)
-@given(cells(), st.integers(0, 2**32))
-def test_gradient_of_x(x, seed):
-    """Exact for every gene without groups; with groups, each group's sum arrives at its first gene."""
-    attention = attention_of(x.size(-1), seed=seed)
-    weight = torch.randn(x.shape, generator=rng(seed + 1), dtype=torch.float64)
-    equal = find_equal_genes(x)
-    x.requires_grad_()
-    alone, grouped, expected = (torch.autograd.grad((out * weight).sum(), x)[0] for out in
-                                (attention(x), attention(x, equal), every_gene(attention, x)))
-    torch.testing.assert_close(alone, expected)
-
-    group = torch.zeros(x.shape[:2], dtype=torch.int64)
-    group[equal.cell, equal.gene] = equal.group
-    at = group.unsqueeze(-1).expand(-1, -1, x.size(-1))
-    per_group = torch.zeros_like(equal.distinct(x)).scatter_add(1, at, expected)
-    torch.testing.assert_close(equal.distinct(grouped) * (equal.size > 0).unsqueeze(-1), per_group)
-    torch.testing.assert_close(grouped.sum(1), expected.sum(1))        # and nothing anywhere else
-
-
+@pytest.mark.parametrize("way", WAYS)
 @settings(deadline=None, max_examples=60)
-@given(cells(), st.integers(0, 2**32))
-def test_single_precision_is_exact_to_1e_5_and_finite(x, seed):
-    attention = attention_of(x.size(-1), seed=seed)
-    expected = every_gene(attention, x.float().double())
-    out = attention.float()(x.float())
-    assert out.isfinite().all()
-    assert (out - expected).norm() <= 1e-5 * x.norm()
+@given(problems())
+def test_values_and_gradients_of_double_precision_are_those_of_the_equation(way, problem):
+    attention, *tensors = problem
+    attention, tensors = double(attention), [t.double() for t in tensors]
+    out, gradients = with_gradients(WAYS[way], attention, *tensors)
+    expected, expected_gradients = with_gradients(average, attention, *tensors)
+    torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(gradients, expected_gradients)
 
 
-def test_counts_of_a_whole_transcriptome_merge_exactly():
+@pytest.mark.parametrize("way", WAYS)
+@settings(deadline=None, max_examples=60)
+@given(problems())
+def test_values_and_gradients_of_single_precision_are_exact_to_1e_5(way, problem):
+    attention, *tensors = problem
+    tensors = [t.abs() for t in tensors]                                # sums of one sign do not cancel
+    out, gradients = with_gradients(WAYS[way], attention, *tensors)
+    expected, expected_gradients = with_gradients(average, double(attention), *(t.double() for t in tensors))
+    assert relative_error(out, expected) <= 1e-5                        # which NaN is not
+    assert relative_error(gradients, expected_gradients) <= 1e-5
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_without_weights_it_is_the_mean_of_the_graphs(function):
+    attention, x = attention_of(function, 4, heads=2), torch.randint(0, 3, (2, 9, 4), generator=rng()).double()
+    torch.testing.assert_close(attention(x), average(attention, x))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_counts_of_a_whole_transcriptome_merge_exactly(function):
     counts = torch.poisson(torch.full((2, 3000, 1), 0.3), rng())
     x = (counts * torch.randint(1, 9, counts.shape, generator=rng(1))).sqrt()
-    attention = attention_of(1, 16, dtype=torch.float32)
-    expected = every_gene(copy.deepcopy(attention).double(), x.double())
+    attention = attention_of(function, 1, dtype=torch.float32)
+    expected = average(double(attention), x.double())
     assert ((attention(x) - expected).abs() <= 1e-5 * expected.abs()).all()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_large_scores_do_not_overflow(function):
+    attention = attention_of(function, 1, dtype=torch.float32)
+    x = torch.linspace(-300, 300, 7).view(1, 7, 1).repeat_interleave(2, 1)
+    for way in WAYS.values():
+        out = way(attention, x, torch.ones(1, 1, 1))
+        torch.testing.assert_close(out.double(), average(double(attention), x.double()), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nan_comes_out_as_nan(function):
+    x = torch.rand(2, 6, 1, generator=rng())
+    x[0, 3] = math.nan
+    for name, way in WAYS.items():
+        out = way(attention_of(function, 1, dtype=torch.float32), x, torch.ones(1, 1, 1))
+        assert out[0].isnan().all() and out[1].isfinite().all(), name
 
 
 def test_ragged_batch_equals_cells_one_by_one():
     x = torch.zeros(4, 6, 1, dtype=torch.float64)                      # 1, 2, 6 and 1 distinct values
     x[1, 2], x[2, :, 0], x[3] = 3, torch.arange(6), 5
-    attention, equal = attention_of(1), find_equal_genes(x)
+    equal = find_equal_genes(x)
     assert (equal.size > 0).sum(1).tolist() == [1, 2, 6, 1]
-    torch.testing.assert_close(attention(x), torch.cat([attention(cell) for cell in x.split(1)]))
+    for function in FUNCTIONS:
+        attention = attention_of(function, 1)
+        torch.testing.assert_close(attention(x), torch.cat([attention(cell) for cell in x.split(1)]))
 
 
-def test_equal_genes_get_equal_results_and_permuted_genes_permuted_ones():
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_equal_genes_get_equal_results_and_permuted_genes_permuted_ones(function):
     x = torch.randint(0, 3, (2, 9, 1), generator=rng()).double() * torch.ones(3)
-    attention, order = attention_of(3), torch.randperm(9, generator=rng())
+    attention, order = attention_of(function, 3), torch.randperm(9, generator=rng())
     out = attention(x)
     torch.testing.assert_close(attention(x[:, order]), out[:, order])
     for cell, result in zip(x, out, strict=True):
@@ -207,36 +191,26 @@ def test_equal_genes_get_equal_results_and_permuted_genes_permuted_ones():
             assert len(result[(cell == value).all(1)].unique(dim=0)) == 1
 
 
-def test_the_transform_is_applied_to_every_gene():
-    x, lin = torch.randint(0, 3, (2, 7, 2), generator=rng()).double(), torch.nn.Linear(2, 5).double()
-    attention = attention_of(2)
-    torch.testing.assert_close(attention(x, transform=lin), lin(attention(x)))
-    torch.testing.assert_close(attention(x.requires_grad_(), transform=lin), lin(attention(x)))
-
-
-def test_reset_parameters_draws_new_ones():
-    attention = EmbeddedDotAttention(3)
-    before = copy.deepcopy(attention.state_dict())
-    attention.reset_parameters()
-    assert all((value != before[name]).any() for name, value in attention.state_dict().items())
-
-
 # ---- the graph itself ----
 
 
-def test_graph_rows_sum_to_1_and_its_product_is_the_attention():
-    x, attention = torch.randint(0, 4, (2, 8, 3), generator=rng()).double(), attention_of(3)
-    graph = attention.graph(x)
-    assert graph.shape == (2, 8, 8) and (graph > 0).all()
-    torch.testing.assert_close(graph.sum(2), torch.ones(2, 8).double())
-    torch.testing.assert_close(graph @ x, attention(x))
-    torch.testing.assert_close(graph @ x, every_gene(attention, x))
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_return_attention_gives_the_graphs_of_the_equation(function):
+    x = torch.randint(0, 4, (2, 8, 4), generator=rng()).double()
+    attention = attention_of(function, 4, heads=2)
+    out, graph = attention(x, return_attention=True)
+    assert graph.shape == (2, 2, 8, 8) and (graph > 0).all()
+    torch.testing.assert_close(graph.sum(3), torch.ones(2, 2, 8).double())
+    torch.testing.assert_close(graph, graphs(attention, x))
+    torch.testing.assert_close(out, attention(x))
 
 
 def test_graph_of_too_many_genes_is_refused():
     assert ALL_GENES**2 > LARGEST_DENSE_GRAPH
-    with pytest.raises(ValueError, match=r"\(1, 20499, 1\) would have 420,209,001 entries.*pass fewer cells"):
-        attention_of(1, dtype=torch.float32).graph(torch.zeros(1, ALL_GENES, 1))
+    x = torch.zeros(1, ALL_GENES, 1)
+    for arguments in ({"method": "dense"}, {"return_attention": True}):
+        with pytest.raises(ValueError, match=r"\(1, 20499, 1\) would have 420,209,001 entries.*another method"):
+            attention_of("embedded_dot", 1, dtype=torch.float32)(x, **arguments)
 
 
 class LargestTensor(TorchDispatchMode):
@@ -252,13 +226,44 @@ class LargestTensor(TorchDispatchMode):
         return out
 
 
-@pytest.mark.parametrize("channels, num_genes, largest", [(1, ALL_GENES, ALL_GENES), (4, 2000, 2000 * 32)])
-def test_no_tensor_is_near_n_squared(channels, num_genes, largest):
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("channels, num_genes, largest", [(1, ALL_GENES, ALL_GENES), (4, 2000, 2000 * 64)])
+def test_no_tensor_is_near_n_squared(function, channels, num_genes, largest):
     """One channel: none is larger than the cell itself. Distinct features: a few per gene."""
     x = torch.poisson(torch.full((1, num_genes, 1), 0.5), rng())
     if channels > 1:
-        x = torch.randn(1, num_genes, channels, generator=rng())
-    attention = attention_of(channels, 16, dtype=torch.float32)
+        x = torch.randn(1, num_genes, channels, generator=rng()).requires_grad_()
+    attention = attention_of(function, channels, dtype=torch.float32)
+    weight = torch.eye(channels).unsqueeze(0).requires_grad_()
     with LargestTensor() as seen:
-        attention(x).square().sum().backward()
+        attention(x, weight).square().sum().backward()
     assert num_genes <= seen.entries <= largest
+
+
+# ---- as a module ----
+
+
+def test_reset_parameters_draws_new_ones():
+    attention = EmbeddedDotAttention(3)
+    before = copy.deepcopy(attention.state_dict())
+    attention.reset_parameters()
+    assert all((value != before[name]).any() for name, value in attention.state_dict().items())
+
+
+def test_prints_its_sizes():
+    assert repr(DotAttention(6, heads=3)) == "DotAttention(6, heads=3)"
+    assert "EmbeddedDotAttention(\n  8, heads=2\n" in repr(EmbeddedDotAttention(8, heads=2))
+
+
+def test_what_cannot_be_done_is_refused():
+    x = torch.rand(1, 5, 2)
+    with pytest.raises(ValueError, match="method='fast' is unknown; choose one of"):
+        EmbeddedDotAttention(2)(x, method="fast")
+    with pytest.raises(ValueError, match=r"'scalar' is for dot products of genes with one channel.*\(1, 5, 2\)"):
+        EmbeddedDotAttention(2)(x, method="scalar")
+    with pytest.raises(ValueError, match="'scalar' is for dot products.*this is AdditiveAttention"):
+        attention_of("additive", 1)(x[..., :1].double(), method="scalar")
+    with pytest.raises(ValueError, match=r"too fine a grid for x of shape \(1, 5, 1\), between .* Use 'auto'"):
+        EmbeddedDotAttention(1)(x[..., :1], method="scalar")
+    with pytest.raises(ValueError, match="heads=3 does not divide in_channels=4"):
+        DotAttention(4, heads=3)

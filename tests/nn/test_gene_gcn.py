@@ -6,15 +6,12 @@ import copy
 
 import pytest
 import torch
+from layer_reference import convolution, rng
 
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GeneGCN, find_equal_genes
 
 N, K = 9, 4
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def model_of(channels=1, num_layers=1, **kwargs):
@@ -48,12 +45,7 @@ def equation(model, x, adj_t):
     if model.gene_vectors is not None:
         x = x * model.gene_vectors
     for conv in model.convs:
-        graph = adj_t
-        if conv.attention is not None:
-            theta, phi = conv.attention.theta, conv.attention.phi
-            query, key = x @ theta.weight.T + theta.bias, x @ phi.weight.T + phi.bias
-            graph = graph + (query @ key.transpose(1, 2) / query.size(-1) ** 0.5).softmax(2)
-        z = (graph @ x @ conv.lin.weight.T).clamp(min=0)
+        z = convolution(conv, x, adj_t).clamp(min=0)
         x = x + z if model.residual else z
     out = x.reshape(len(x), -1)
     *hidden, last = model.head.lins
@@ -80,7 +72,7 @@ def test_equals_its_equation(channels, num_layers, residual):
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_equals_its_equation_without_the_individual_graph(channels):
-    model, x, adj_t = model_of(channels, 2, individual_graph=False), expression(), adjacency()
+    model, x, adj_t = model_of(channels, 2, attention=None), expression(), adjacency()
     torch.testing.assert_close(model(x, adj_t.to_sparse_csr()), equation(model, x, adj_t))
 
 
@@ -93,6 +85,28 @@ def test_gradients_equal_those_of_the_equation(channels):
         torch.autograd.grad(equation(model, x, adj_t).square().sum(), parameters))
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_genes_stay_equal_through_layers_of_the_individual_graph_alone(channels, monkeypatch):
+    """The groups of the input serve every layer, with the gradients of the equation."""
+    model, x = model_of(channels, 3), expression()
+    equal = find_equal_genes(model.embed(x).detach())
+    monkeypatch.setattr("gene_gcn.nn.attention.find_equal_genes", None)             # nor are they looked for
+    parameters = list(model.parameters())
+    torch.testing.assert_close(
+        torch.autograd.grad(model(x, equal=equal).square().sum(), parameters),
+        torch.autograd.grad(equation(model, x, 0).square().sum(), parameters))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_features_lie_gene_after_gene_in_memory(channels):
+    """The product with the global graph then copies nothing, and so it is after a layer."""
+    model, x = model_of(channels), expression().t().contiguous().t()
+    features = model.embed(x)
+    out = model.convs[0](features, adjacency().to_sparse_csr(), equal=find_equal_genes(features))
+    for table in (features, out):
+        assert table.transpose(0, 1).is_contiguous()
+
+
 def test_without_layers_it_is_the_head_alone():
     model, x = model_of(1, 0), expression()
     assert not len(model.convs)
@@ -101,7 +115,7 @@ def test_without_layers_it_is_the_head_alone():
 
 
 def test_the_diagonal_adds_each_gene_to_itself():
-    model, x = model_of(1, 1, individual_graph=False), expression()
+    model, x = model_of(1, 1, attention=None), expression()
     with_diagonal, expected = network().with_diagonal(1).adj_t.double(), adjacency() + torch.eye(N).double()
     torch.testing.assert_close(with_diagonal.to_dense(), expected)
     torch.testing.assert_close(model(x, with_diagonal), equation(model, x, expected))
@@ -225,7 +239,7 @@ def test_another_number_of_genes_or_channels_is_refused(channels, shape):
 
 def test_layers_without_any_graph_are_refused():
     with pytest.raises(ValueError, match="there is no graph; pass one"):
-        model_of(individual_graph=False)(expression())
+        model_of(attention=None)(expression())
 
 
 def test_a_network_of_other_genes_is_refused():

@@ -8,14 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layer_reference import convolution, rng
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric import EdgeIndex
+from torch_geometric.explain.algorithm.utils import set_masks
 
-from gene_gcn.nn import InteractionConv, find_equal_genes
+from gene_gcn.nn import GlobalGraph, InteractionConv, find_equal_genes
 
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
+FUNCTIONS = ["embedded_dot", "dot", "additive", None]
 
 
 def conv_of(c_in=2, c_out=3, seed=0, dtype=torch.float64, **kwargs):
@@ -39,12 +39,6 @@ def dense_adj_t(edge_index, edge_weight, num_genes):
     return adj_t
 
 
-def equation(conv, x, adj_t=0):
-    """(G + A) X W with dense matrices, for (B, N, C)."""
-    graph = adj_t if conv.attention is None else conv.attention.graph(x) + adj_t
-    return graph @ x @ conv.lin.weight.T
-
-
 def features(b=3, n=7, c=2, seed=0):
     return torch.randint(0, 4, (b, n, c), generator=rng(seed)).double()
 
@@ -52,20 +46,25 @@ def features(b=3, n=7, c=2, seed=0):
 # ---- the same in every form ----
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(b=st.integers(1, 3), n=st.integers(2, 9), c_in=st.integers(1, 3), c_out=st.integers(1, 3),
-       num_edges=st.integers(0, 20), seed=st.integers(0, 2**32), individual=st.booleans())
-def test_coo_and_csr_equal_the_equation(b, n, c_in, c_out, num_edges, seed, individual):
+       num_edges=st.integers(0, 20), seed=st.integers(0, 2**32), function=st.sampled_from(FUNCTIONS),
+       heads=st.integers(1, 3), learn_mixing=st.booleans())
+def test_every_form_of_the_graph_equals_the_equation(b, n, c_in, c_out, num_edges, seed, function, heads,
+                                                     learn_mixing):
+    c_in = c_in * heads if function == "dot" else c_in
     edge_index, edge_weight = graph_of(n, num_edges, seed)
     adj_t, x = dense_adj_t(edge_index, edge_weight, n), features(b, n, c_in, seed)
-    conv = conv_of(c_in, c_out, seed, individual_graph=individual)
-    expected = equation(conv, x, adj_t)
+    conv = conv_of(c_in, c_out, seed, attention=function, heads=heads, learn_mixing=learn_mixing)
+    expected = convolution(conv, x, adj_t)
     torch.testing.assert_close(conv(x, edge_index, edge_weight), expected)
+    torch.testing.assert_close(conv(x, edge_index, edge_weight.clone().requires_grad_()), expected)
     torch.testing.assert_close(conv(x, adj_t.to_sparse_csr()), expected)
     torch.testing.assert_close(conv(x, adj_t.to_sparse_coo()), expected)
-    if individual:
+    torch.testing.assert_close(conv(x, GlobalGraph.prepare(adj_t.to_sparse_csr())), expected)
+    if function is not None:
         torch.testing.assert_close(conv(x, edge_index, edge_weight, find_equal_genes(x)), expected)
-        torch.testing.assert_close(conv(x), equation(conv, x))
+        torch.testing.assert_close(conv(x), convolution(conv, x))
 
 
 def test_sparse_tensor_equals_coo():
@@ -96,7 +95,7 @@ def test_edge_index_of_pyg_equals_a_tensor(sort_order):
 
 
 def test_repeated_edges_add_up():
-    conv, x = conv_of(individual_graph=False), features()
+    conv, x = conv_of(attention=None), features()
     twice = torch.tensor([[1, 1], [2, 2]])
     torch.testing.assert_close(conv(x, twice, torch.tensor([0.5, 2])),
                                conv(x, twice[:, :1], torch.tensor([2.5])))
@@ -104,7 +103,7 @@ def test_repeated_edges_add_up():
 
 @pytest.mark.parametrize("individual", [True, False])
 def test_one_cell_is_a_batch_of_one_and_a_batch_its_cells_one_by_one(individual):
-    conv, x, graph = conv_of(individual_graph=individual), features(), graph_of()
+    conv, x, graph = conv_of(attention="embedded_dot" if individual else None), features(), graph_of()
     out = conv(x, *graph)
     assert out.shape == (3, 7, 3)
     for cell, expected in zip(x, out, strict=True):
@@ -117,7 +116,7 @@ def test_one_cell_is_a_batch_of_one_and_a_batch_its_cells_one_by_one(individual)
 
 
 def test_an_edge_leads_from_the_first_row_to_the_second():
-    conv = conv_of(1, 1, individual_graph=False)
+    conv = conv_of(1, 1, attention=None)
     conv.lin.weight.data.fill_(1)
     x = torch.tensor([[10.0], [20], [30]]).double()
     out = conv(x, torch.tensor([[0], [2]]), torch.tensor([0.5]))
@@ -134,7 +133,7 @@ def test_isolated_genes_get_nothing_from_the_global_graph():
     edge_index, edge_weight = graph_of()
     reached = torch.zeros(7, dtype=torch.bool).index_fill(0, edge_index[1], True)
     assert not reached.all()
-    only_global, both, x = conv_of(individual_graph=False), conv_of(), features()
+    only_global, both, x = conv_of(attention=None), conv_of(), features()
     assert not only_global(x, edge_index, edge_weight)[:, ~reached].any()
     torch.testing.assert_close(both(x, edge_index, edge_weight)[:, ~reached], both(x)[:, ~reached])
 
@@ -142,7 +141,7 @@ def test_isolated_genes_get_nothing_from_the_global_graph():
 def test_a_graph_without_edges_adds_nothing():
     conv, x, none = conv_of(), features(), torch.empty(2, 0, dtype=torch.int64)
     torch.testing.assert_close(conv(x, none), conv(x))
-    assert not conv_of(individual_graph=False)(x, none).any()
+    assert not conv_of(attention=None)(x, none).any()
 
 
 def test_permuting_the_genes_permutes_the_output():
@@ -155,7 +154,7 @@ def test_permuting_the_genes_permutes_the_output():
 
 def test_both_graphs_are_the_sum_of_each():
     edge_index, edge_weight = graph_of()
-    both, only_global = conv_of(), conv_of(individual_graph=False)
+    both, only_global = conv_of(), conv_of(attention=None)
     only_global.lin.load_state_dict(both.lin.state_dict())
     x = features()
     torch.testing.assert_close(both(x, edge_index, edge_weight),
@@ -188,20 +187,65 @@ def test_no_matrix_of_genes_by_genes_nor_cells_by_edges():
 # ---- as a module ----
 
 
-@pytest.mark.parametrize("individual", [True, False])
-def test_gradients_of_x_and_parameters(individual):
-    conv, (edge_index, edge_weight) = conv_of(individual_graph=individual), graph_of()
-    adj_t = dense_adj_t(edge_index, edge_weight, 7).to_sparse_csr()
-    x = torch.rand(2, 7, 2, generator=rng(), dtype=torch.float64, requires_grad=True)
-    names, parameters = zip(*conv.named_parameters(), strict=True)
+@pytest.mark.parametrize("learn_mixing", [True, False])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_gradients_of_x_edge_weights_and_parameters(function, channels, learn_mixing):
+    conv = conv_of(channels, 3, attention=function, learn_mixing=learn_mixing)
+    edge_index, edge_weight = graph_of()
+    x = torch.randint(0, 4, (2, 7, 1), generator=rng()) * torch.rand(7, channels, generator=rng(1))
+    x, edge_weight = x.double().requires_grad_(), edge_weight.requires_grad_()
+    adj_t = dense_adj_t(edge_index, edge_weight, 7)
+    wanted = [x, *conv.parameters()]
+    expected = torch.autograd.grad(convolution(conv, x, adj_t).square().sum(), [edge_weight, *wanted],
+                                   allow_unused=function is None)
+    out = conv(x, edge_index, edge_weight).square().sum()
+    torch.testing.assert_close(torch.autograd.grad(out, [edge_weight, *wanted], allow_unused=function is None),
+                               expected)
+    csr = adj_t.detach().to_sparse_csr()
+    for graph in (csr, GlobalGraph.prepare(csr)):
+        for equal in (None, find_equal_genes(x)):
+            gradients = torch.autograd.grad(conv(x, graph, equal=equal).square().sum(), wanted,
+                                            allow_unused=function is None)
+            torch.testing.assert_close(gradients, expected[1:])
 
-    def call(x, *values):
-        return torch.func.functional_call(conv, dict(zip(names, values, strict=True)), (x, adj_t))
 
-    assert torch.autograd.gradcheck(call, (x, *parameters))
-    torch.testing.assert_close(
-        torch.autograd.grad(conv(x, edge_index, edge_weight).square().sum(), [x, *parameters]),
-        torch.autograd.grad(equation(conv, x, adj_t.to_dense()).square().sum(), [x, *parameters]))
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_compiles_without_a_graph_break(function):
+    conv, graph, x = conv_of(1, 1, attention=function, dtype=torch.float32), graph_of(), features(c=1).float()
+    edge_index, edge_weight = graph[0], graph[1].float()
+    equal = find_equal_genes(x)
+    compiled = torch.compile(conv, backend="aot_eager", fullgraph=True)
+    out = compiled(x, edge_index, edge_weight, equal)
+    torch.testing.assert_close(out, conv(x, edge_index, edge_weight, equal))
+    torch.testing.assert_close(compiled(x, edge_index), conv(x, edge_index))
+    out.square().sum().backward()
+    compiled_gradients = [p.grad.clone() for p in conv.parameters()]
+    conv.zero_grad()
+    conv(x, edge_index, edge_weight).square().sum().backward()
+    torch.testing.assert_close(compiled_gradients, [p.grad for p in conv.parameters()])
+
+
+def test_explanations_of_pyg_see_the_edges():
+    """A mask on the edges, as the explainers of PyG set it, takes edges away."""
+    conv, (edge_index, edge_weight), x = conv_of(1, 1, attention=None), graph_of(), features(c=1)
+    mask = torch.full((edge_index.size(1),), 20.0, dtype=torch.float64)
+    mask[:5] = -20                                                      # before a sigmoid
+    set_masks(conv, torch.nn.Parameter(mask), edge_index)
+    torch.testing.assert_close(conv(x, edge_index, edge_weight),
+                               convolution(conv, x, dense_adj_t(edge_index[:, 5:], edge_weight[5:], 7)))
+
+
+def test_mixing_weights_start_at_1_stay_positive_and_are_told():
+    conv, x, graph = InteractionConv(2, 2, learn_mixing=True).double(), features(), graph_of()
+    torch.testing.assert_close(conv.mixing_weights(), torch.ones(2).double())
+    with torch.no_grad():
+        conv.mixing.copy_(torch.tensor([-50.0, 2.0]))
+    alpha, beta = conv.mixing_weights()
+    assert 0 <= alpha < 1e-20 and beta > 2
+    only_global = InteractionConv(2, 2, attention=None).double()
+    torch.testing.assert_close(conv(x, *graph), beta * only_global(x, *graph))
+    assert torch.equal(InteractionConv(2, 2).mixing_weights(), torch.ones(2))
 
 
 def test_w_starts_as_the_identity_where_it_is_square_and_is_reset_to_it():
@@ -217,15 +261,19 @@ def test_w_starts_as_the_identity_where_it_is_square_and_is_reset_to_it():
 
 def test_prints_its_sizes():
     assert str(InteractionConv(8, 32)) == "InteractionConv(8, 32)"
+    assert str(InteractionConv(8, 32, attention="dot", heads=4)) == "InteractionConv(8, 32)"
 
 
-def test_bfloat16_autocast_runs_and_is_near():
-    conv, (edge_index, edge_weight), x = conv_of(dtype=torch.float32), graph_of(), features().float()
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_bfloat16_autocast_runs_and_is_near(function, channels):
+    conv, graph = conv_of(channels, 3, attention=function, dtype=torch.float32), graph_of()
+    x = features(c=channels).float().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        out = conv(x, edge_index, edge_weight)
-    torch.testing.assert_close(out.float(), conv(x, edge_index, edge_weight), rtol=0.05, atol=0.1)
+        out = conv(x, *graph)
+    torch.testing.assert_close(out.float(), conv(x, *graph), rtol=0.05, atol=0.1)
     out.float().sum().backward()
-    assert all(p.grad.isfinite().all() for p in conv.parameters())
+    assert all(p.grad.isfinite().all() for p in conv.parameters()) and x.grad.isfinite().all()
 
 
 def test_copies_and_restored_states_give_the_same():
@@ -259,12 +307,21 @@ def test_features_of_another_shape_are_refused(x, message):
     (torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight has shape \(1, 1\) for 1 edges"),
     (torch.eye(6).to_sparse_coo(), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
     (torch.eye(7).to_sparse_coo(), torch.ones(7), "a sparse matrix has its weights inside"),
+    (torch.eye(7).to_sparse_csr().requires_grad_(), None, "requires a gradient; pass its edges as"),
+    (GlobalGraph(torch.eye(6).to_sparse_csr()), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
 ])
 def test_a_graph_that_does_not_fit_is_refused(edge_index, edge_weight, message):
     with pytest.raises(ValueError, match=message):
         conv_of()(features(), edge_index, edge_weight)
 
 
+def test_arguments_that_name_no_attention_are_refused():
+    with pytest.raises(ValueError, match="attention='gauss' is unknown; choose one of .*'additive'"):
+        InteractionConv(2, 2, attention="gauss")
+    with pytest.raises(ValueError, match="heads=0 must be 1 or more"):
+        InteractionConv(2, 2, heads=0)
+
+
 def test_no_graph_at_all_is_refused():
-    with pytest.raises(ValueError, match="individual_graph=False: there is no graph; pass one"):
-        conv_of(individual_graph=False)(features())
+    with pytest.raises(ValueError, match="attention=None: there is no graph; pass one"):
+        conv_of(attention=None)(features())

@@ -1,0 +1,65 @@
+"""The equations of the layer with every matrix written out, in double precision, from the weights alone."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+
+from gene_gcn.nn import AdditiveAttention, DotAttention, EmbeddedDotAttention
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def attention_of(function, channels, heads=1, key_channels=4, seed=0, dtype=torch.float64):
+    """An attention with random weights that single precision can hold."""
+    kinds = {"embedded_dot": lambda: EmbeddedDotAttention(channels, heads, key_channels),
+             "dot": lambda: DotAttention(channels, heads), "additive": lambda: AdditiveAttention(channels, heads)}
+    attention = kinds[function]()
+    with torch.no_grad():
+        for i, parameter in enumerate(attention.parameters()):
+            parameter.copy_(torch.randn(parameter.shape, generator=rng(seed + i)) / 2)
+    return attention.to(dtype)
+
+
+def double(module):
+    return copy.deepcopy(module).double()
+
+
+def graphs(attention, x):
+    """G of each head, (B, H, N, N)."""
+    heads = attention.heads
+    if isinstance(attention, DotAttention):
+        parts = x.unflatten(-1, (heads, -1)).transpose(1, 2)            # (B, H, N, C / H)
+        return (parts @ parts.transpose(-1, -2) / math.sqrt(parts.size(-1))).softmax(-1)
+    theta = x @ attention.theta.weight.T + attention.theta.bias
+    phi = x @ attention.phi.weight.T
+    theta, phi = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (theta, phi))
+    if isinstance(attention, AdditiveAttention):
+        return (theta + phi.transpose(-1, -2)).clamp(min=0).softmax(-1)
+    return (theta @ phi.transpose(-1, -2) / math.sqrt(theta.size(-1))).softmax(-1)
+
+
+def average(attention, x, weight=None):
+    """(1/H) Σ_h G_h X W_h."""
+    out = graphs(attention, x) @ x.unsqueeze(1)
+    return (out if weight is None else out @ weight).mean(1)
+
+
+def convolution(conv, x, adj_t=0):
+    """(1/H) Σ_h (α G_h + β A) X W_h."""
+    alpha, beta = conv.mixing_weights()
+    weight = conv.lin.weight.unflatten(0, (conv.heads, -1)).transpose(1, 2)         # (H, C, C_out)
+    graph = beta * adj_t if conv.attention is None else alpha * graphs(conv.attention, x) + beta * adj_t
+    out = graph @ x.unsqueeze(1) if graph.dim() == 4 else (graph @ x).unsqueeze(1)
+    return (out @ weight).mean(1)
+
+
+def relative_error(tensors, expected):
+    """Norm of the difference over the norm of what is expected, of several tensors as one vector; NaN is NaN."""
+    pairs = [(a.double().flatten(), b.flatten()) for a, b in zip(tensors, expected, strict=True)]
+    difference = torch.cat([a - b for a, b in pairs]).norm()
+    return (difference / torch.cat([b for _, b in pairs]).norm().clamp(min=1e-30)).item()
