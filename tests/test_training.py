@@ -97,7 +97,7 @@ def test_the_groups_of_a_batch_are_those_of_its_features(X, channels, seed):
     assert torch.equal(equal.spread(equal.distinct(features), X.shape[1]), features)
     if channels == 1:
         assert torch.equal((equal.size > 0).sum(1), (found.size > 0).sum(1))
-    attention = EmbeddedDotAttention(channels, 4).double()
+    attention = EmbeddedDotAttention(channels, key_channels=4).double()
     torch.testing.assert_close(attention(features, equal=equal), attention(features, equal=found))
     torch.testing.assert_close(attention(features, equal=equal), attention.graph(features).squeeze(1) @ features)
 

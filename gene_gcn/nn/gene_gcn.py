@@ -58,7 +58,7 @@ class GeneGCN(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Linear layers start uniform in ±1/√d_in, gene vectors normal with unit expected length."""
+        """Layers of the head start uniform in ±1/√d_in, gene vectors normal with unit expected length."""
         if self.gene_vectors is not None:
             nn.init.normal_(self.gene_vectors, std=self.channels**-0.5)
         for conv in self.convs:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from layer_reference import attention_of, average, double, graphs, relative_error, rng
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gene_gcn.nn import DotAttention, EmbeddedDotAttention, find_equal_genes
+from gene_gcn.nn import DotAttention, EmbeddedDotAttention, InteractionConv, find_equal_genes
 from gene_gcn.nn.attention import FEW_KEYS, LARGEST_DENSE_GRAPH, attend
 
 ALL_GENES = 20_499
@@ -243,11 +243,16 @@ def test_no_tensor_is_near_n_squared(function, channels, num_genes, largest):
 # ---- as a module ----
 
 
-def test_reset_parameters_draws_new_ones():
-    attention = EmbeddedDotAttention(3)
-    before = copy.deepcopy(attention.state_dict())
-    attention.reset_parameters()
-    assert all((value != before[name]).any() for name, value in attention.state_dict().items())
+@pytest.mark.parametrize("function", ["embedded_dot", "additive"])
+def test_attention_starts_at_random_near_the_plain_mean(function):
+    conv = InteractionConv(1, 1, attention=function)
+    before = copy.deepcopy(conv.attention.state_dict())
+    conv.reset_parameters()
+    changed = {name for name, value in conv.attention.state_dict().items() if (value != before[name]).any()}
+    assert changed == {"theta.weight", "phi.weight"}
+    x = torch.poisson(torch.full((4, 500, 1), 0.3), rng()) * 3
+    out = conv.attention(x)
+    assert (out[x == 0] < 1.5 * x.mean()).all()
 
 
 def test_prints_its_sizes():
