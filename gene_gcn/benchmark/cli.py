@@ -61,6 +61,8 @@ def epochs(
     network: Network,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     repeats: Annotated[int, typer.Option(min=1)] = 3,
+    naive: Annotated[int, typer.Option(min=0, help="Also time so many cells with full N × N matrices, one at a "
+                                                   "time, as the equations stand: 10 GB at 20,000 genes.")] = 0,
     device: str = "cpu",
 ) -> None:
     """Seconds of an epoch with and without the graphs, and their ratio to the head alone."""
@@ -71,7 +73,7 @@ def epochs(
     from gene_gcn.networks import from_file
 
     rows = []
-    for row in epoch_seconds(read_cells(cells), label, from_file(network), batch_size, repeats, device):
+    for row in epoch_seconds(read_cells(cells), label, from_file(network), batch_size, repeats, naive, device):
         rows.append(row)
         typer.echo("  ".join(f"{name} {seconds:.3f} s" for name, seconds in row.items()))
     table = pd.DataFrame(rows)
@@ -80,3 +82,72 @@ def epochs(
     for name in table:
         typer.echo(f"| {name} | {table[name].median():.3f} | {ratio[name].median():.2f} "
                    f"({ratio[name].min():.2f}–{ratio[name].max():.2f}) |")
+    if naive:
+        faster = table["naive, one cell at a time"].median() / table["both graphs"].median()
+        typer.echo(f"\nBoth graphs are {faster:,.0f} times faster than the naive implementation.")
+
+
+@app.command()
+def attention(
+    cells: Annotated[Path | None, typer.Argument(metavar="[CELLS]", help="Cells with raw counts (.h5ad); without, "
+                                                 "negative binomial counts are drawn.")] = None,
+    genes: Annotated[str, typer.Option(help="Numbers of genes, with commas.")] = "1000,5000,20499",
+    device: str = "cpu",
+    seed: int = 0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every row to this .csv.")] = None,
+    picture: Annotated[Path | None, typer.Option("--plot", help="Draw time by genes (.png, .pdf, .svg).")] = None,
+) -> None:
+    """Time, memory and error of attention over all genes, each way beside the graph written out."""
+    import os
+    from functools import partial
+
+    import pandas as pd
+
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")                      # the profiler announces itself otherwise
+    from gene_gcn.benchmark import attention as bench
+    from gene_gcn.files import read_cells
+
+    sizes = tuple(int(size) for size in genes.split(","))
+    source = partial(bench.simulate_counts, seed=seed) if cells is None else bench.sampled(read_cells(cells), seed)
+    rows = []
+    for row in bench.measure(source, sizes, device, seed):
+        rows.append(row)
+        typer.echo(f"N {row['genes']:,}  C {row['channels']}  batch {row['batch']}  {row['way']}: "
+                   f"{1e3 * row['seconds']:.3g} ms a cell")
+    results = bench.with_ratios(pd.DataFrame(rows))
+    if out is not None:
+        results.to_csv(out, index=False)
+    if picture is not None:
+        bench.plot(results, picture)
+    typer.echo("\n| N | C | batch | way | rows | ms per cell | times faster than dense | than flash "
+               "| memory / input | error |\n|---|---|---|---|---|---|---|---|---|---|")
+    for row in results.itertuples():
+        typer.echo(f"| {row.genes:,} | {row.channels} | {row.batch} | {row.way} | {row.rows:,} "
+                   f"| {1e3 * row.seconds:.3g} | {row.times_dense:,.3g} | {row.times_flash:,.3g} "
+                   f"| {row.memory:,.3g} | {row.error:.1e} |")
+    typer.echo("\n| way | C | batch | time grows with N to the power of |\n|---|---|---|---|")
+    for row in bench.exponents(results).itertuples():
+        typer.echo(f"| {row.way} | {row.channels} | {row.batch} | {row.exponent:.2f} |")
+
+
+@app.command()
+def kernels(
+    network: Annotated[Path, typer.Argument(help="STRING protein.links, BioGRID or edge file.")],
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    channels: Annotated[int, typer.Option(min=1)] = 1,
+    device: str = "cpu",
+) -> None:
+    """Which sparse product of the global graph is the fastest here; the first of the table is used."""
+    from gene_gcn.benchmark.kernels import measure
+    from gene_gcn.networks import from_file
+
+    net = from_file(network)
+    typer.echo(f"{net!r}; {batch_size} cells, {channels} channels\n")
+    typer.echo("| kernel | forward, ms | backward, ms | times the first | error |\n|---|---|---|---|---|")
+    first = None
+    for row in measure(net, batch_size, channels, device):
+        first = first or row["forward"] + row["backward"]
+        forward = f"{1e3 * row['forward']:.2f}" if row["forward"] == row["forward"] else "–"
+        times = (row["forward"] + row["backward"]) / first
+        typer.echo(f"| {row['kernel']} | {forward} | {1e3 * row['backward']:.2f} "
+                   f"| {f'{times:.2f}' if times == times else '–'} | {row['error']:.1e} |")

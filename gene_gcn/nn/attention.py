@@ -195,7 +195,7 @@ class BilinearAttention(GeneAttention):
         intervals = grid_intervals(x.squeeze(-1), matrix.flatten(), offset.flatten())
         if intervals is None and required:
             raise ValueError(f"method='scalar' would need too fine a grid for x of shape {tuple(x.shape)}, "
-                             f"between {float(x.min()):.3g} and {float(x.max()):.3g}, to be exact. Use 'auto'.")
+                             f"between {x.min().item():.3g} and {x.max().item():.3g}, to be exact. Use 'auto'.")
         return intervals
 
     def _scalar(self, x: Tensor, intervals: int) -> Tensor:

@@ -22,7 +22,7 @@ from torch.utils.checkpoint import checkpoint
 
 STENCIL = 8                     # grid points that share a gene
 MOST_INTERVALS = 1024           # of a grid; more are slower than attention over all genes is at 20,000
-CHUNK = 2**21                   # entries of the tables of weights (8 MB), made and thrown away cell by cell
+CHUNK = 2**20                   # entries of the tables of weights (4 MB), made and thrown away cell by cell
 
 # Error of interpolation in the middle interval: |f - p| <= _REMAINDER * width**8 * max|f^(8)|.
 _REMAINDER = math.prod((k - 0.5) ** 2 for k in range(1, STENCIL // 2 + 1)) / math.factorial(STENCIL)

@@ -1,0 +1,62 @@
+"""The product of the global graph with a batch of cells, by every kernel that is installed here."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gene_gcn.networks import GeneNetwork
+from gene_gcn.nn import GlobalGraph
+from gene_gcn.nn.kernels import available_kernels, transpose
+
+REPEATS = 15
+
+
+def measure(network: GeneNetwork, batch_size: int = 64, channels: int = 1, device: str = "cpu") -> Iterator[dict]:
+    """Time each kernel, and what the gradient costs when the transpose is made at every step.
+
+    Yields
+    ------
+    dict
+        "kernel", "forward" and "backward" in seconds (medians), and "error", the largest difference from the
+        first kernel over the largest value.
+    """
+    graph = GlobalGraph.prepare(network.normalized("sym").adj_t).to(torch.device(device))
+    x = torch.randn(network.num_genes, batch_size * channels, generator=torch.Generator().manual_seed(0)).to(device)
+    expected = None
+    for name, kernel in available_kernels().items():
+        out = kernel(graph.adj_t, x)
+        expected = out if expected is None else expected
+        error = ((out - expected).abs().max() / expected.abs().max()).item()
+        forward = _median(lambda kernel=kernel: kernel(graph.adj_t, x))
+        backward = _median(lambda kernel=kernel: kernel(graph.adj, x))
+        yield {"kernel": name, "forward": forward, "backward": backward, "error": error}
+    kernel = next(iter(available_kernels().values()))
+    yield {"kernel": "the first, transposing at each step", "forward": np.nan,
+           "backward": _median(lambda: kernel(transpose(graph.adj_t), x)), "error": 0.0}
+    yield {"kernel": "autograd of torch's CSR product", **_autograd(graph.adj_t, x), "error": 0.0}
+
+
+def _autograd(adj_t: Tensor, x: Tensor) -> dict[str, float]:
+    x = x.clone().requires_grad_()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Ss]parse")
+        forward = _median(lambda: adj_t @ x)
+        both = _median(lambda: (adj_t @ x).backward(x.detach()))
+    return {"forward": forward, "backward": both - forward}
+
+
+def _median(run: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken[1:]))
