@@ -28,6 +28,7 @@ METHODS = ("auto", "merged", "scalar", "flash", "dense")
 LOG_OF_NOTHING = -1e4
 LARGEST_DENSE_GRAPH = 2**28     # entries of G (1 GB in float32)
 FEW_KEYS = 128                  # up to which the scores are written out: that is faster than the fused kernel
+SIMILAR_CELLS = 4
 START = 0.1                     # largest first weight with one channel
 MOST_ROWS = 512                 # distinct values of a cell up to which merging is faster than the grid
 
@@ -123,7 +124,7 @@ class GeneAttention(nn.Module):
 
     def _merged(self, x: Tensor, equal: EqualGenes, weight: Tensor | None) -> Tensor:
         rows = equal.distinct(x)                                        # (B, N, C) -> (B, M, C)
-        out = self._combine(self.attend(rows, rows, equal.size), weight)
+        out = self._combine(self._attend_to_groups(rows, equal.size), weight)
         if not x.requires_grad:
             return equal.spread(out, x.size(1))
         with torch.no_grad():
@@ -131,6 +132,19 @@ class GeneAttention(nn.Module):
             slope = self.jacobian(repeated, rows, equal.size).transpose(-1, -2)     # (B, H, M, C by, C of)
             slope = self._combine(slope.flatten(2, 3), weight).unflatten(1, (-1, x.size(-1)))
         return equal.spread_function(out, x, slope.transpose(-1, -2))
+
+    def _attend_to_groups(self, rows: Tensor, size: Tensor) -> Tensor:
+        """`attend` for cells of similar numbers of groups at a time: padded to the largest, 64 take 3 times as long."""
+        if len(rows) <= SIMILAR_CELLS or rows.size(1) <= FEW_KEYS or torch.compiler.is_compiling():
+            return self.attend(rows, rows, size)
+        groups = (size > 0).sum(1)
+        order = groups.argsort()
+        outs = []
+        for cells in order.split(SIMILAR_CELLS):
+            most = int(groups[cells].max())
+            part = rows[cells, :most]
+            outs.append(F.pad(self.attend(part, part, size[cells, :most]), (0, 0, 0, rows.size(1) - most)))
+        return torch.cat(outs)[order.argsort()]
 
     def _combine(self, out: Tensor, weight: Tensor | None) -> Tensor:
         """Mean over the graphs, each with its own W: (B, H, M, C) -> (B, M, C_out)."""

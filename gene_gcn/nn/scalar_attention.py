@@ -97,7 +97,7 @@ def _attend_on_grid(x: Tensor, scale: Tensor, offset: Tensor, intervals: int) ->
     point = torch.arange(1 - STENCIL // 2, intervals + STENCIL // 2, device=x.device)
     grid = low + width * point                                          # (B, Q)
     t = scale.view(-1, 1) * grid.unsqueeze(1) + offset.view(-1, 1)      # (B, H, Q)
-    centre = (low + high) / 2
+    centre = x.detach().mean(1, keepdim=True)                           # where most results lie
     grid = grid - centre
 
     stencil = _stencil(x.detach(), low, width, intervals)
@@ -171,5 +171,6 @@ def _from_grid(rows: Tensor, at: Tensor, weights: Tensor) -> Tensor:
 
 def _to_grid(x: Tensor, at: Tensor, weights: Tensor, points: int) -> Tensor:
     """(B, H, N) at the genes -> (B, H, Q) on the grid, the transpose of `_from_grid`."""
-    shares = (x.unsqueeze(-1) * weights.unsqueeze(1)).flatten(2)
-    return x.new_zeros(*x.shape[:2], points).scatter_add_(2, at.unsqueeze(1).expand(-1, x.size(1), -1), shares)
+    shares = (x.unsqueeze(-1) * weights.unsqueeze(1)).flatten(2).double()       # most genes meet in one interval
+    sums = shares.new_zeros(*x.shape[:2], points)
+    return sums.scatter_add_(2, at.unsqueeze(1).expand(-1, x.size(1), -1), shares).to(x.dtype)
