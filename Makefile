@@ -1,10 +1,11 @@
 # make demo   train on 700 real blood cells and name the rest     make test   run the whole test suite
 # make lint   check the style                                      make clean  remove the environment
+# make sparse build torch-scatter and torch-sparse (a quarter of an hour, once) and test with them
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint sparse clean
 
 demo: .venv/installed
 	$(BIN)/gene-gcn demo
@@ -15,10 +16,21 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 
-# The stamp is written last, so that an installation that was cut off is done again.
+sparse: .venv/sparse
+	$(BIN)/python -m pytest -m sparse
+
+# The stamps are written last, so that an installation that was cut off is done again.
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+# Both are compiled against the torch that is installed; ninja uses all cores for it.
+.venv/sparse: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel ninja
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-build-isolation -c constraints.txt -e '.[sparse]'
+	$(BIN)/python -c "import torch_scatter, torch_sparse"
 	touch $@
 
 clean:

@@ -1,10 +1,12 @@
 """Training of a `GeneGCN` on sparse expression, by lightning. Knows tensors and CSR matrices, no labels or files.
 
-Cells stay sparse in memory; a batch is made dense when it is needed, with its equal genes already grouped.
+Cells stay sparse, in the memory of the device that trains; a batch is made dense there when it is needed, with its
+equal genes already grouped.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import signal
@@ -51,7 +53,7 @@ class Cells(NamedTuple):
 
 
 class CellDataset(Dataset):
-    """Rows of a CSR matrix as batches of dense cells.
+    """Rows of a CSR matrix as batches of dense cells, made where the matrix is: on the CPU, or a GPU after `to`.
 
     Parameters
     ----------
@@ -62,49 +64,71 @@ class CellDataset(Dataset):
         Channels of the model. With one, genes of equal value are grouped, with more those without expression.
     group : bool
         Whether to group equal genes, which only an individual graph needs.
+
+    Attributes
+    ----------
+    y : Tensor of int64, shape (cells,), or None
     """
 
     def __init__(self, X: sparse.csr_matrix, y: np.ndarray | None = None, channels: int = 1, group: bool = True):
-        self.X = X
-        self.y = y
-        self.groups, self.background = _group_rows(X, channels) if group else (None, None)
+        self.num_genes = X.shape[1]
+        self.y = None if y is None else torch.from_numpy(y)
+        self._start = torch.from_numpy(X.indptr.astype(np.int64))
+        self._gene = torch.from_numpy(X.indices)
+        self._value = torch.from_numpy(X.data)
+        self._group = self._background = self._num_groups = None
+        if group:
+            tables = _group_rows(X, channels)
+            self._group, self._background, self._num_groups = map(torch.from_numpy, tables)
 
     def __len__(self) -> int:
-        return self.X.shape[0]
+        return len(self._start) - 1
+
+    def to(self, device: torch.device) -> CellDataset:
+        """The same cells, held there as they are here: sparse."""
+        moved = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(moved, name, value.to(device))
+        return moved
 
     def __getitems__(self, cells: list[int]) -> Cells:
         """The batch of these cells; the loader calls this once a batch."""
-        x = torch.from_numpy(self.X[cells].toarray(order="F"))          # (B, N), gene after gene in memory
-        y = None if self.y is None else torch.from_numpy(self.y[cells])
-        return Cells(x, None if self.groups is None else self._equal_genes(cells), y)
+        cells = torch.as_tensor(cells, device=self._value.device)
+        start = self._start[cells]
+        length = self._start[cells + 1] - start
+        cell = torch.repeat_interleave(length)                          # (P,) expressed genes of all cells
+        at = torch.arange(len(cell), device=cell.device) + (start + length - length.cumsum(0))[cell]
+        gene = self._gene[at].long()
+        x = self._value.new_zeros(self.num_genes, len(cells))
+        x[gene, cell] = self._value[at]
+        equal = None if self._group is None else self._equal_genes(cells, length, cell, gene, self._group[at].long())
+        return Cells(x.t(), equal, None if self.y is None else self.y[cells])       # gene after gene in memory
 
-    def _equal_genes(self, cells: list[int]) -> EqualGenes:
-        rows = self.groups[cells]
-        b, n = rows.shape
-        lengths = np.diff(rows.indptr)
-        m = int(rows.data.max(initial=0)) + 1
-        cell = np.repeat(np.arange(b), lengths)
-        flat = cell * m + rows.data                                     # (P,) into (B, M)
-        size = np.bincount(flat, minlength=b * m).reshape(b, m).astype(np.float32)
-        size[:, 0] = n - lengths
-        first = np.zeros((b, m), np.int64)
-        first.flat[flat] = rows.indices
-        first[:, 0] = self.background[cells]
-        gene, group = rows.indices.astype(np.int64), rows.data.astype(np.int64)
-        return EqualGenes(*map(torch.from_numpy, (cell, gene, group, first, size)))
+    def _equal_genes(self, cells: Tensor, length: Tensor, cell: Tensor, gene: Tensor, group: Tensor) -> EqualGenes:
+        m = int(self._num_groups[cells].max())
+        flat = cell * m + group                                         # (P,) into (B, M)
+        size = torch.bincount(flat, minlength=len(cells) * m).float().view(-1, m)
+        size[:, 0] = self.num_genes - length
+        first = torch.zeros(len(cells) * m, dtype=torch.int64, device=gene.device).scatter_(0, flat, gene)
+        first = first.view(-1, m)
+        first[:, 0] = self._background[cells]
+        return EqualGenes(cell, gene, group, first, size)
 
 
-def _group_rows(X: sparse.csr_matrix, channels: int) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Number the distinct features of each cell, from 1, and find a gene of each that is not expressed."""
+def _group_rows(X: sparse.csr_matrix, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number the distinct features of each cell, from 1, find a gene of each that is not expressed, count groups."""
     group = np.empty(X.nnz, np.int32)
     background = np.zeros(X.shape[0], np.int64)
+    num_groups = np.ones(X.shape[0], np.int64)
     for cell, (start, stop) in enumerate(zip(X.indptr[:-1], X.indptr[1:], strict=True)):
         values, genes = X.data[start:stop], X.indices[start:stop]
         number = np.unique(values, return_inverse=True)[1] if channels == 1 else np.arange(len(values))
         group[start:stop] = number + 1
+        num_groups[cell] += number.max(initial=-1) + 1
         missing = np.flatnonzero(genes != np.arange(len(genes)))        # indices are sorted
         background[cell] = (missing[0] if len(missing) else len(genes)) % X.shape[1]
-    return sparse.csr_matrix((group, X.indices, X.indptr), shape=X.shape), background
+    return group, background, num_groups
 
 
 @dataclass(frozen=True)
@@ -180,9 +204,10 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
             enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=options.progress,
             num_sanity_val_steps=0)
         generator = torch.Generator().manual_seed(seed)
+        device = choose_device(options.device)
         with _interruptible():
-            trainer.fit(task, _loader(training, options.batch_size, generator),
-                        _loader(validation, PREDICT_BATCH) if validation else None)
+            trainer.fit(task, _loader(training.to(device), options.batch_size, generator),
+                        _loader(validation.to(device), PREDICT_BATCH) if validation else None)
     model.cpu().eval()
     return task.history
 
@@ -195,8 +220,7 @@ def predict_logits(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None
     model.to(target).eval()
     graph = None if graph is None else graph.to(target)
     with _quiet():
-        logits = [model(x.to(target), graph, equal=equal and equal.to(target)).cpu()
-                  for x, equal, _ in _loader(cells, PREDICT_BATCH)]
+        logits = [model(x, graph, equal=equal).cpu() for x, equal, _ in _loader(cells.to(target), PREDICT_BATCH)]
     model.cpu()
     return torch.cat(logits)
 

@@ -62,9 +62,6 @@ class EqualGenes(NamedTuple):
         """Whether a group outside the background has several genes in any cell, a boolean."""
         return (self.size[:, 1:] > 1).any()
 
-    def to(self, device: torch.device) -> EqualGenes:
-        return EqualGenes(*(t.to(device, non_blocking=True) for t in self))
-
 
 def _first_of_each(x: Tensor, equal: EqualGenes) -> Tensor:
     return x.gather(1, equal.first.unsqueeze(-1).expand(-1, -1, x.size(-1)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 
 import torch
@@ -45,10 +46,11 @@ def scatter_product(matrix: Tensor, x: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(part).index_add_(0, target, part[source] * weight) for part in columns], 1)
 
 
-def available_kernels() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """Products (N, N) @ (N, columns) that work here, the best first; matrices are torch CSR tensors."""
+@cache
+def available_kernels(device: str = "cpu") -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    """Products (N, N) @ (N, columns) that work on "cpu" or "cuda", the best first; matrices are torch CSR tensors."""
     kernels = {}
-    if torch.backends.mkl.is_available() or torch.cuda.is_available():
+    if device == "cuda" or device == "cpu" and torch.backends.mkl.is_available():
         kernels["torch CSR"] = csr_product
     if find_spec("torch_sparse"):
         kernels["torch-sparse SparseTensor"] = sparse_tensor_product
@@ -74,17 +76,17 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, adj_t: Tensor, x: Tensor, adj: Tensor | None) -> Tensor:
         ctx.matrices = adj_t, adj
-        return _best_kernel()(adj_t, x)
+        return _best_kernel(x)(adj_t, x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[None, Tensor, None]:
         adj_t, adj = ctx.matrices
-        return None, _best_kernel()(transpose(adj_t) if adj is None else adj, grad.contiguous()), None
+        return None, _best_kernel(grad)(transpose(adj_t) if adj is None else adj, grad.contiguous()), None
 
 
-def _best_kernel() -> Callable[[Tensor, Tensor], Tensor]:
-    return next(iter(available_kernels().values()))
+def _best_kernel(x: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    return next(iter(available_kernels(x.device.type).values()))
 
 
 def transpose(matrix: Tensor) -> Tensor:

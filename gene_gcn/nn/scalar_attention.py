@@ -65,7 +65,7 @@ def error_bound(spread: Tensor, steepest: Tensor, scale: Tensor, intervals: int)
     step = steepest * width
     relative = _REMAINDER * step**STENCIL * (step * STENCIL / 2).exp()          # of Σ e^{tx}
     first = _REMAINDER * STENCIL * width * step ** (STENCIL - 1) * (step * STENCIL / 2).exp()
-    shared_out = first + 2 * relative * spread
+    shared_out = first + 2 * relative * grid
     strip = scale * width * grid / math.pi                              # a step, in half widths of the strip
     read_back = _REMAINDER * math.factorial(STENCIL) * _CAUCHY * strip**STENCIL * grid / 2
     return shared_out + read_back

@@ -583,6 +583,7 @@ def test_to_data(diagonal):
     assert network.edge_weight.min() > 0
 
 
+@pytest.mark.sparse
 def test_sparse_tensor_is_the_same_matrix():
     torch_sparse = pytest.importorskip("torch_sparse")
     network = random_network().with_diagonal(1)

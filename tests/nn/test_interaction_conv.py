@@ -67,6 +67,7 @@ def test_every_form_of_the_graph_equals_the_equation(b, n, c_in, c_out, num_edge
         torch.testing.assert_close(conv(x), convolution(conv, x))
 
 
+@pytest.mark.sparse
 def test_sparse_tensor_equals_coo():
     SparseTensor = pytest.importorskip("torch_sparse").SparseTensor
     edge_index, edge_weight = graph_of()
