@@ -102,10 +102,13 @@ class CellDataset(Dataset):
         gene = self._gene[at].long()
         x = self._value.new_zeros(self.num_genes, len(cells))
         x[gene, cell] = self._value[at]
-        equal = None if self._group is None else self._equal_genes(cells, length, cell, gene, self._group[at].long())
+        equal = None
+        if self._group is not None:
+            equal = self._equal_genes(cells, length, cell, gene, self._group[at].long())
         return Cells(x.t(), equal, None if self.y is None else self.y[cells])       # gene after gene in memory
 
-    def _equal_genes(self, cells: Tensor, length: Tensor, cell: Tensor, gene: Tensor, group: Tensor) -> EqualGenes:
+    def _equal_genes(self, cells: Tensor, length: Tensor, cell: Tensor, gene: Tensor,
+                     group: Tensor) -> EqualGenes:
         m = int(self._num_groups[cells].max())
         flat = cell * m + group                                         # (P,) into (B, M)
         size = torch.bincount(flat, minlength=len(cells) * m).float().view(-1, m)
@@ -117,7 +120,7 @@ class CellDataset(Dataset):
 
 
 def _group_rows(X: sparse.csr_matrix, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number the distinct features of each cell, from 1, find a gene of each that is not expressed, count groups."""
+    """Number the distinct features of each cell, from 1; a gene of each that is not expressed; counts of groups."""
     group = np.empty(X.nnz, np.int32)
     background = np.zeros(X.shape[0], np.int64)
     num_groups = np.ones(X.shape[0], np.int64)

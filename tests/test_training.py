@@ -388,14 +388,14 @@ def test_predicting_leaves_the_model_as_it_was_and_out_of_training():
 
 
 class LargestTensor(TorchDispatchMode):
-    """Records the number of entries of the largest tensor that any operation returns."""
+    """Records the number of entries of the largest tensor of features that any operation returns."""
 
     entries = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         for tensor in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(tensor, torch.Tensor):
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
                 self.entries = max(self.entries, tensor.numel())
         return out
 

@@ -93,8 +93,8 @@ def measure(expression: Callable[[int, int], np.ndarray], genes: tuple[int, ...]
     dict
         "genes", "channels", "batch", "way", "rows" (the largest number of distinct features of a cell),
         "seconds" per cell, forward and backward, and "memory", the largest extra memory over the size of the
-        input; "error", the norm of the difference from flash attention over all genes (or from dense, for that), of
-        output and gradients, over its norm, on one cell.
+        input; "error", the norm of the difference from flash attention over all genes (or from dense, for
+        that), of output and gradients, over its norm, on one cell.
     """
     for num_genes in genes:
         for channels in CHANNELS:

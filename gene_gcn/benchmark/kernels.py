@@ -27,7 +27,8 @@ def measure(network: GeneNetwork, batch_size: int = 64, channels: int = 1, devic
         first kernel over the largest value.
     """
     graph = GlobalGraph.prepare(network.normalized("sym").adj_t).to(torch.device(device))
-    x = torch.randn(network.num_genes, batch_size * channels, generator=torch.Generator().manual_seed(0)).to(device)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(network.num_genes, batch_size * channels, generator=generator).to(device)
     expected = None
     for name, kernel in available_kernels(x.device.type).items():
         out = kernel(graph.adj_t, x)

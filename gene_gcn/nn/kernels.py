@@ -48,7 +48,7 @@ def scatter_product(matrix: Tensor, x: Tensor) -> Tensor:
 
 @cache
 def available_kernels(device: str = "cpu") -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """Products (N, N) @ (N, columns) that work on "cpu" or "cuda", the best first; matrices are torch CSR tensors."""
+    """Products (N, N) @ (N, columns) that work on "cpu" or "cuda", the best first; matrices are torch CSR."""
     kernels = {}
     if device == "cuda" or device == "cpu" and torch.backends.mkl.is_available():
         kernels["torch CSR"] = csr_product

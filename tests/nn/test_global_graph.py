@@ -33,7 +33,8 @@ def test_every_kernel_is_the_dense_product(kernel, columns, monkeypatch):
 @pytest.mark.parametrize("prepared", [True, False])
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_the_gradient_is_the_product_with_the_transpose(symmetric, prepared, kernel, monkeypatch):
-    monkeypatch.setattr("gene_gcn.nn.kernels.available_kernels", lambda device: {kernel: available_kernels()[kernel]})
+    only = {kernel: available_kernels()[kernel]}
+    monkeypatch.setattr("gene_gcn.nn.kernels.available_kernels", lambda device: only)
     dense = matrix(symmetric=symmetric)
     csr = dense.to_sparse_csr()
     graph = GlobalGraph.prepare(csr) if prepared else GlobalGraph(csr)
