@@ -360,7 +360,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         if self.network_ is None:
             return None
         network = self.network_.with_diagonal(self.diagonal).normalized(self.network_normalization)
-        return GlobalGraph.prepare(network.adj_t)
+        return GlobalGraph(network.adj_t).prepare()
 
     # ---- naming ----
 

@@ -120,7 +120,7 @@ class CellDataset(Dataset):
 
 
 def _group_rows(X: sparse.csr_matrix, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number the distinct features of each cell, from 1; a gene of each that is not expressed; counts of groups."""
+    """Numbers of the distinct features of each cell, from 1; an unexpressed gene of each; counts of groups."""
     group = np.empty(X.nnz, np.int32)
     background = np.zeros(X.shape[0], np.int64)
     num_groups = np.ones(X.shape[0], np.int64)

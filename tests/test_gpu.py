@@ -32,7 +32,7 @@ def test_model_and_gradients_equal_those_of_the_cpu(network, attention, channels
         model.to(device).zero_grad()
         cells = x.to(device)
         equal = find_equal_genes(model.embed(cells).detach())
-        out = model(cells, GlobalGraph.prepare(network.adj_t).to(torch.device(device)), equal=equal)
+        out = model(cells, GlobalGraph(network.adj_t).prepare().to(torch.device(device)), equal=equal)
         out.square().sum().backward()
         results[device] = [out.detach().cpu(), *(p.grad.cpu() for p in model.parameters())]
     for on_cpu, on_gpu in zip(*results.values(), strict=True):

@@ -55,7 +55,7 @@ def network(genes=N):
     adj = torch.eye(genes).roll(1, 0) * 0.5
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")                                 # that CSR is new
-        return GlobalGraph.prepare((adj + adj.T).to_sparse_csr())
+        return GlobalGraph((adj + adj.T).to_sparse_csr()).prepare()
 
 
 def short(**changes):

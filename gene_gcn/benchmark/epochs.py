@@ -42,7 +42,7 @@ def epoch_seconds(cells: AnnData, label: str, network: GeneNetwork, batch_size: 
     expression = read_expression(cells)
     X = Normalizer.fit(expression).transform(expression)
     types, y = np.unique(read_labels(cells, label), return_inverse=True)
-    graph = GlobalGraph.prepare(network.align(expression.genes).normalized("sym").adj_t)
+    graph = GlobalGraph(network.align(expression.genes).normalized("sym").adj_t).prepare()
     models = {"head alone": (0, None, None), "individual graph": (1, "embedded_dot", None),
               "global graph": (1, None, graph), "both graphs": (1, "embedded_dot", graph)}
     for repeat in range(repeats):

@@ -26,7 +26,7 @@ def measure(network: GeneNetwork, batch_size: int = 64, channels: int = 1, devic
         "kernel", "forward" and "backward" in seconds (medians), and "error", the largest difference from the
         first kernel over the largest value.
     """
-    graph = GlobalGraph.prepare(network.normalized("sym").adj_t).to(torch.device(device))
+    graph = GlobalGraph(network.normalized("sym").adj_t).prepare().to(torch.device(device))
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(network.num_genes, batch_size * channels, generator=generator).to(device)
     expected = None

@@ -134,7 +134,7 @@ class GeneAttention(nn.Module):
         return equal.spread_function(out, x, slope.transpose(-1, -2))
 
     def _attend_to_groups(self, rows: Tensor, size: Tensor) -> Tensor:
-        """`attend` for cells of similar numbers of groups at a time; padded to the most, 64 take 4 times as long."""
+        """`attend` for cells of similar numbers of groups at a time, which takes a quarter of the time of all."""
         if len(rows) <= SIMILAR_CELLS or rows.size(1) <= FEW_KEYS or torch.compiler.is_compiling():
             return self.attend(rows, rows, size)
         groups = (size > 0).sum(1)

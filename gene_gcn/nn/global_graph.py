@@ -13,9 +13,9 @@ from gene_gcn.nn.kernels import transpose
 
 
 class GlobalGraph(NamedTuple):
-    """A gene network prepared for many products; :class:`InteractionConv` takes it as its `edge_index`.
+    """A gene network as :class:`InteractionConv` takes it fastest: :meth:`prepare` it once for many products.
 
-    Sorting the edges, and transposing the matrix for the gradient, cost as much as several products.
+    Sorting edges, or transposing the matrix for the gradient, costs as much as several products.
 
     Attributes
     ----------
@@ -28,15 +28,6 @@ class GlobalGraph(NamedTuple):
 
     adj_t: Tensor
     adj: Tensor | None = None
-
-    @classmethod
-    def prepare(cls, adj_t: Tensor) -> GlobalGraph:
-        """With both matrices and, where they suffice, 32-bit indices, which is what MKL computes with."""
-        index = torch.int32 if adj_t._nnz() < 2**31 else torch.int64
-        adj_t = _csr(adj_t.crow_indices().to(index), adj_t.col_indices().to(index), adj_t.values(), adj_t.shape)
-        adj = transpose(adj_t)
-        parts = zip(_parts(adj_t), _parts(adj), strict=True)
-        return cls(adj_t, adj_t if all(torch.equal(*pair) for pair in parts) else adj)
 
     @classmethod
     def from_edges(cls, edge_index: Tensor, edge_weight: Tensor | None, num_genes: int) -> GlobalGraph:
@@ -57,6 +48,15 @@ class GlobalGraph(NamedTuple):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*[Ss]parse")
             return cls(adj_t.to_sparse_csr())
+
+    def prepare(self) -> GlobalGraph:
+        """With both matrices and, where they suffice, 32-bit indices, which is what MKL computes with."""
+        crow, col, value = _parts(self.adj_t)
+        index = torch.int32 if len(col) < 2**31 else torch.int64
+        adj_t = _csr(crow.to(index), col.to(index), value, self.adj_t.shape)
+        adj = transpose(adj_t)
+        symmetric = all(torch.equal(*parts) for parts in zip(_parts(adj_t), _parts(adj), strict=True))
+        return GlobalGraph(adj_t, adj_t if symmetric else adj)
 
     def to(self, like: torch.device | torch.dtype) -> GlobalGraph:
         """On a device, or with weights of a type."""

@@ -24,7 +24,7 @@ def matrix(n=30, density=0.2, symmetric=False, dtype=torch.float64):
 def test_every_kernel_is_the_dense_product(kernel, columns, monkeypatch):
     monkeypatch.setattr("gene_gcn.nn.kernels.CHUNK", 400)               # in several chunks of columns
     dense, x = matrix(), torch.randn(30, columns, generator=rng(2), dtype=torch.float64)
-    out = available_kernels()[kernel](GlobalGraph.prepare(dense.to_sparse_csr()).adj_t, x)
+    out = available_kernels()[kernel](GlobalGraph(dense.to_sparse_csr()).prepare().adj_t, x)
     torch.testing.assert_close(out, dense @ x)
 
 
@@ -37,7 +37,7 @@ def test_the_gradient_is_the_product_with_the_transpose(symmetric, prepared, ker
     monkeypatch.setattr("gene_gcn.nn.kernels.available_kernels", lambda device: only)
     dense = matrix(symmetric=symmetric)
     csr = dense.to_sparse_csr()
-    graph = GlobalGraph.prepare(csr) if prepared else GlobalGraph(csr)
+    graph = GlobalGraph(csr).prepare() if prepared else GlobalGraph(csr)
     x = torch.randn(30, 4, generator=rng(2), dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: product(graph.adj_t, x, graph.adj), x)
     torch.testing.assert_close(torch.autograd.grad(product(*graph[:1], x, graph.adj).sum(), x)[0],
@@ -57,7 +57,7 @@ class Transposes(TorchDispatchMode):
 def test_a_prepared_graph_is_not_transposed_again():
     csr, x = matrix().to_sparse_csr(), torch.rand(30, 4, dtype=torch.float64, requires_grad=True)
     counts = []
-    for graph in (GlobalGraph(csr), GlobalGraph.prepare(csr)):
+    for graph in (GlobalGraph(csr), GlobalGraph(csr).prepare()):
         with Transposes() as seen:
             product(graph.adj_t, x, graph.adj).sum().backward()
         counts.append(seen.count)
@@ -65,14 +65,14 @@ def test_a_prepared_graph_is_not_transposed_again():
 
 
 def test_a_symmetric_network_is_stored_once():
-    symmetric, directed = (GlobalGraph.prepare(matrix(symmetric=s).to_sparse_csr()) for s in (True, False))
+    symmetric, directed = (GlobalGraph(matrix(symmetric=s).to_sparse_csr()).prepare() for s in (True, False))
     assert symmetric.adj is symmetric.adj_t
     torch.testing.assert_close(directed.adj.to_dense(), directed.adj_t.to_dense().T)
 
 
 def test_to_changes_both_matrices():
     for symmetric in (True, False):
-        graph = GlobalGraph.prepare(matrix(symmetric=symmetric).to_sparse_csr())
+        graph = GlobalGraph(matrix(symmetric=symmetric).to_sparse_csr()).prepare()
         graph = graph.to(torch.float32).to(torch.device("cpu"))
         assert graph.adj_t.dtype == graph.adj.dtype == torch.float32
         assert (graph.adj is graph.adj_t) == symmetric

@@ -61,7 +61,7 @@ def test_every_form_of_the_graph_equals_the_equation(b, n, c_in, c_out, num_edge
     torch.testing.assert_close(conv(x, edge_index, edge_weight.clone().requires_grad_()), expected)
     torch.testing.assert_close(conv(x, adj_t.to_sparse_csr()), expected)
     torch.testing.assert_close(conv(x, adj_t.to_sparse_coo()), expected)
-    torch.testing.assert_close(conv(x, GlobalGraph.prepare(adj_t.to_sparse_csr())), expected)
+    torch.testing.assert_close(conv(x, GlobalGraph(adj_t.to_sparse_csr()).prepare()), expected)
     if function is not None:
         torch.testing.assert_close(conv(x, edge_index, edge_weight, find_equal_genes(x)), expected)
         torch.testing.assert_close(conv(x), convolution(conv, x))
@@ -204,7 +204,7 @@ def test_gradients_of_x_edge_weights_and_parameters(function, channels, learn_mi
     torch.testing.assert_close(torch.autograd.grad(out, [edge_weight, *wanted], allow_unused=function is None),
                                expected)
     csr = adj_t.detach().to_sparse_csr()
-    for graph in (csr, GlobalGraph.prepare(csr)):
+    for graph in (csr, GlobalGraph(csr).prepare()):
         for equal in (None, find_equal_genes(x)):
             gradients = torch.autograd.grad(conv(x, graph, equal=equal).square().sum(), wanted,
                                             allow_unused=function is None)
