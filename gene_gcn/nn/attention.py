@@ -263,6 +263,7 @@ class EmbeddedDotAttention(BilinearAttention):
         super().__init__(in_channels, heads)
         self.theta = nn.Linear(in_channels, heads * key_channels)
         self.phi = nn.Linear(in_channels, heads * key_channels, bias=False)
+        self.reset_parameters()
 
     def bilinear(self) -> tuple[Tensor, Tensor]:
         theta, phi = (lin.weight.unflatten(0, (self.heads, -1)) for lin in (self.theta, self.phi))  # (H, d, C)
@@ -291,6 +292,7 @@ class AdditiveAttention(GeneAttention):
         super().__init__(in_channels, heads)
         self.theta = nn.Linear(in_channels, heads)
         self.phi = nn.Linear(in_channels, heads, bias=False)
+        self.reset_parameters()
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         theta, phi = self._roles(query, key)
