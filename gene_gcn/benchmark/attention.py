@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -93,8 +94,8 @@ def measure(expression: Callable[[int, int], np.ndarray], genes: tuple[int, ...]
     dict
         "genes", "channels", "batch", "way", "rows" (the largest number of distinct features of a cell),
         "seconds" per cell, forward and backward, and "memory", the largest extra memory over the size of the
-        input; "error", the norm of the difference from flash attention over all genes (or from dense, for
-        that), of output and gradients, over its norm, on one cell.
+        input; "error", the distance of output and gradients of one cell from those of double precision,
+        relative to these.
     """
     for num_genes in genes:
         for channels in CHANNELS:
@@ -120,8 +121,7 @@ def _measure(attention: EmbeddedDotAttention, values: Tensor, vectors: Tensor, w
     equal = find_equal_genes(features) if way.method == "merged" else None      # the loader prepares these
     # Gene vectors are learned through the features; of one channel, only later layers need that gradient.
     x = features.requires_grad_(attention.in_channels > 1 or way.distinct)
-    other = "dense" if way.method == "flash" else "flash"
-    error = _error(attention, x[:1], way.method, other)
+    error = _error(attention, x[:1], way.method)
 
     send_back = torch.rand_like(x)
 
@@ -144,15 +144,21 @@ def _attend(attention, x, method, equal=None) -> Tensor:
     return attention(x, equal=equal, method=method)
 
 
-def _error(attention: EmbeddedDotAttention, x: Tensor, method: str, other: str) -> float:
-    if method == "dense":
-        return 0.0
-    results = []
-    for way in (method, other):
-        cell = x.detach().requires_grad_()
-        out = _attend(attention, cell, way)
-        gradients = torch.autograd.grad(out.square().sum(), [cell, *attention.parameters()])
-        results.append(torch.cat([out.detach().flatten(), *(g.flatten() for g in gradients)]))
+def _error(attention: EmbeddedDotAttention, x: Tensor, method: str) -> float:
+    cell = x.detach().requires_grad_()
+    attention.zero_grad()
+    out = _attend(attention, cell, method)
+    out.sum().backward()
+    exact, exact_cell = copy.deepcopy(attention).double(), x.detach().double().requires_grad_()
+    exact.zero_grad()
+    parts = []
+    for query in range(0, x.size(1), 1000):                             # the graph written out, in parts
+        scores = exact.scores(exact_cell[:, query:query + 1000], exact_cell)
+        parts.append((scores.softmax(-1) @ exact_cell.unsqueeze(1)).squeeze(1))
+        parts[-1].sum().backward()
+    results = [torch.cat([output.detach().double().flatten(), tensor.grad.double().flatten(),
+                          *(parameter.grad.double().flatten() for parameter in module.parameters())])
+               for output, tensor, module in ((out, cell, attention), (torch.cat(parts, 1), exact_cell, exact))]
     return ((results[0] - results[1]).norm() / results[1].norm()).item()
 
 
