@@ -211,13 +211,14 @@ def plot(results: pd.DataFrame, path) -> None:
 
     from gene_gcn.plots.figure import save_figure
 
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
     axes = figure.subplots(1, len(CHANNELS), sharey=True)
+    colours = dict(zip(WAYS, ("#7b8794", "#d08a2e", "#1d6a8c", "#a33b5c"), strict=True))
     for axis, channels in zip(axes, CHANNELS, strict=True):
         for (way, batch), part in results[results["channels"] == channels].groupby(["way", "batch"], sort=False):
-            label = f"{way}, batch {batch}" if WAYS[way].batched else way
-            axis.loglog(part["genes"], 1e3 * part["seconds"], "o-", label=label)
+            axis.loglog(part["genes"], 1e3 * part["seconds"], "o-" if batch == 1 else "s--", color=colours[way],
+                        label=f"{way}, batch {batch}" if WAYS[way].batched else way)
         axis.set(title=f"C = {channels}", xlabel="genes N")
-        axis.legend(fontsize="small", frameon=False)
     axes[0].set_ylabel("forward and backward, ms per cell")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     save_figure(figure, path)
