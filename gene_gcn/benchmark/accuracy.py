@@ -56,6 +56,27 @@ class Normalized(ClassifierMixin):
         return self.classifier.predict(self.normalizer_.transform(read_expression(cells)))
 
 
+class Pretrained(ClassifierMixin):
+    """A `GeneGCNClassifier` whose autoencoder sees further cells, without their labels.
+
+    Parameters
+    ----------
+    classifier : GeneGCNClassifier with head_init="autoencoder"
+    unlabelled : AnnData
+    """
+
+    def __init__(self, classifier: GeneGCNClassifier, unlabelled: AnnData):
+        self.classifier = classifier
+        self.unlabelled = unlabelled
+
+    def fit(self, cells: AnnData, y) -> Pretrained:
+        self.classifier.fit(cells, y, unlabelled=self.unlabelled)
+        return self
+
+    def predict(self, cells: AnnData) -> np.ndarray:
+        return self.classifier.predict(cells)
+
+
 def controls(network: GeneNetwork, **parameters) -> dict[str, Callable[[], GeneGCNClassifier]]:
     """The default classifier with a network and its four controls, by name."""
     parameters = {"random_state": 0, **parameters}
@@ -66,6 +87,20 @@ def controls(network: GeneNetwork, **parameters) -> dict[str, Callable[[], GeneG
         "individual graph only": lambda: GeneGCNClassifier(None, **parameters),
         "global graph only": lambda: GeneGCNClassifier(network, attention=None, **parameters),
         "both, network rewired": lambda: GeneGCNClassifier(rewired, **parameters),
+    }
+
+
+def starts(cells: AnnData, **parameters) -> dict[str, Callable[[], ClassifierMixin]]:
+    """Starts of the head without any graph, by name, to see what unlabelled cells are worth."""
+    parameters = {"attention": None, "random_state": 0, **parameters}
+
+    def from_autoencoder() -> GeneGCNClassifier:
+        return GeneGCNClassifier(None, head_init="autoencoder", **parameters)
+
+    return {
+        "no graph, random start": lambda: GeneGCNClassifier(None, head_init="random", **parameters),
+        "no graph, autoencoder": from_autoencoder,
+        "no graph, autoencoder of all cells": lambda: Pretrained(from_autoencoder(), cells),
     }
 
 

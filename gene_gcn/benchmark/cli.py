@@ -20,7 +20,7 @@ def accuracy(
     label: Label,
     network: Network,
     few: Annotated[int, typer.Option(min=0, help="Train on so many cells per type, five times, instead of "
-                                                 "five folds.")] = 0,
+                                                 "five folds; with starts from unlabelled cells.")] = 0,
     groups: Annotated[str | None, typer.Option(help="Column of .obs, such as a donor or a laboratory, whose "
                                                     "groups are held out whole.")] = None,
     peers: Annotated[bool, typer.Option(help="Also measure what people use otherwise.")] = True,
@@ -36,14 +36,15 @@ def accuracy(
     if few and groups is not None:
         raise ValueError(f"--few {few} and --groups {groups} are two ways to split; pass one of them.")
     net = from_file(network)
-    methods = bench.controls(net) | (bench.peers() if peers else {})
+    adata = read_cells(cells)
+    methods = bench.controls(net) | (bench.starts(adata) if few else {}) | (bench.peers() if peers else {})
     splits = partial(bench.few_labels, per_type=few) if few else bench.folds
 
     def show(row: dict) -> None:
         typer.echo(f"split {row['split']}  {row['method']:<40} macro-F1 {row['macro_f1']:.3f}  "
                    f"accuracy {row['accuracy']:.3f}  fit {row['fit_seconds']:.1f} s")
 
-    results = bench.compare(read_cells(cells), label, methods, splits, groups, show)
+    results = bench.compare(adata, label, methods, splits, groups, show)
     if out is not None:
         results.to_csv(out, index=False)
     summary = bench.summarize(results)

@@ -124,6 +124,7 @@ def test_accuracy(folder, capsys):
                  str(folder / "edges.tsv"), "--few", "5", "--no-peers"]) == 0
     rows = table(capsys.readouterr().out, "method")
     assert [row[0] for row in rows][:2] == ["both graphs", "no graph"]
+    assert [row[0] for row in rows][-1] == "no graph, autoencoder of all cells"
     assert all(float(row[1].split()[0]) > 0.8 for row in rows)
 
 
