@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -26,6 +27,7 @@ from gene_gcn.expression import (
     Expression,
     Normalizer,
     is_anndata,
+    is_missing,
     read_expression,
     read_labels,
 )
@@ -192,15 +194,19 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
 
     # ---- learning ----
 
-    def fit(self, X, y=None) -> GeneGCNClassifier:
-        """Learn from labelled cells.
+    def fit(self, X, y=None, unlabelled=None) -> GeneGCNClassifier:
+        """Learn from labelled cells, and how the head starts from unlabelled ones as well.
 
         Parameters
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, N)
             Expression: counts, or values that `gene_gcn.expression.detect_scale` knows.
         y : str or array-like, shape (B,)
-            The name of a column of `X.obs`, or the labels.
+            The name of a column of `X.obs`, or the labels. With `head_init="autoencoder"` labels may be
+            missing (None, NaN, empty text): these cells are then unlabelled ones.
+        unlabelled : what X may be, optional
+            Cells without labels, such as those to be named, for the autoencoder of `head_init="autoencoder"`;
+            their genes are matched as in `predict`.
 
         Returns
         -------
@@ -213,25 +219,33 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             edge between these genes. Nothing is trained before all of this is checked.
         """
         self._check_parameters()
-        expression, labels = self._read_training(X, y)
+        expression, labels, unlabelled = self._read_training(X, y, unlabelled)
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
 
+        missing = is_missing(labels)
+        labels = labels[~missing]
         self.classes_, target = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError("Classifier can't train when only one class is present: all labels are "
-                             f"{self.classes_[0]!r}.")
+            raise ValueError("Classifier can't train when only one class is present: the labels are "
+                             f"{list(self.classes_)}.")
         class_weight = self._class_weights(labels)
         self.genes_ = expression.genes
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
         matrix = self.normalizer_.transform(expression)
         self.network_ = self._aligned_network(matrix, expression)
+        others = [] if unlabelled is None else [self.normalizer_.transform(unlabelled)]
+        if missing.any():
+            others.append(matrix[missing])
+            matrix = matrix[~missing]
         self.model_ = self._build_model(seed)
 
         training, validation = self._split(target, seed)
+        pretraining = self._dataset(sparse.vstack([matrix[training], *others], "csr")) if others else None
         history = train(self.model_, self._dataset(matrix[training], target[training]),
                         self._dataset(matrix[validation], target[validation]) if len(validation) else None,
-                        graph=self._graph(), class_weight=class_weight, options=self._options(), seed=seed)
+                        graph=self._graph(), class_weight=class_weight, pretraining=pretraining,
+                        options=self._options(), seed=seed)
         self.history_ = pd.DataFrame(history)
         return self
 
@@ -264,19 +278,23 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             refuse("hidden_channels", "must hold one or more positive widths")
         choose_device(self.device)
 
-    def _read_training(self, X, y) -> tuple[Expression, np.ndarray]:
+    def _read_training(self, X, y, unlabelled) -> tuple[Expression, np.ndarray, Expression | None]:
+        pretrains = self.head_init == "autoencoder"
+        if unlabelled is not None and not pretrains:
+            raise ValueError("unlabelled cells are learned from by head_init='autoencoder' only, but "
+                             f"head_init={self.head_init!r}; pass that, or leave unlabelled out.")
+        expression = self._read(X)
         if is_anndata(X):
-            expression, labels = self._read(X), read_labels(X, y)
+            labels = read_labels(X, y, allow_missing=pretrains)
             self.n_features_in_ = expression.X.shape[1]
             vars(self).pop("feature_names_in_", None)
-            return expression, labels
-        expression = self._read(X)
-        validate_data(self, X, skip_check_array=True)               # sets n_features_in_ and feature_names_in_
-        if y is None or isinstance(y, str):
-            return expression, read_labels(X, y)                    # raises, saying what is wrong
-        labels = read_labels(expression.X, column_or_1d(y, warn=True))
-        check_classification_targets(labels)
-        return expression, labels
+        else:
+            validate_data(self, X, skip_check_array=True)           # sets n_features_in_ and feature_names_in_
+            if y is not None and not isinstance(y, str):            # else read_labels says what is wrong
+                y = column_or_1d(y, warn=True)
+            labels = read_labels(X if isinstance(y, str) else expression.X, y, allow_missing=pretrains)
+            check_classification_targets(labels[~is_missing(labels)])
+        return expression, labels, None if unlabelled is None else self._read(unlabelled)
 
     def _read(self, X) -> Expression:
         if is_anndata(X):

@@ -17,6 +17,7 @@ import typer
 
 from gene_gcn import __version__
 from gene_gcn.benchmark.cli import app as benchmark
+from gene_gcn.benchmark.cli import reproduce
 
 __all__ = ["app", "main"]
 
@@ -76,6 +77,7 @@ Organism = Annotated[str | None, typer.Option(
 
 
 app.add_typer(benchmark, name="benchmark")
+app.command()(reproduce)
 
 
 # ---- the commands ----
@@ -589,9 +591,10 @@ def _message_for_user(error: Exception) -> str | None:
 def _in_options(text: str) -> str:
     """Advice about arguments of Python as advice about options."""
     text = text.replace("use_raw=True", "--use-raw").replace("gene_column=None", "--gene-column ''")
-    names = {"y": "label", "info": "network-info", "gene_column": "gene-column"}
-    pattern = r"\b(y|info|gene_column|layer|organism|normalization|device)=(?P<value>\w|['\"])?"
-    return re.sub(pattern, lambda m: f"--{names.get(m[1], m[1])} {m['value'] or ''}".rstrip(), text)
+    names = {"y": "label", "info": "network-info"}
+    arguments = "y|info|gene_column|layer|organism|normalization|device|groups|split_column"
+    return re.sub(rf"\b({arguments})=(?P<value>\w|['\"])?",
+                  lambda m: f"--{names.get(m[1], m[1].replace('_', '-'))} {m['value'] or ''}".rstrip(), text)
 
 
 def _is_ours(error: Exception) -> bool:

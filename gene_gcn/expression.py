@@ -19,7 +19,7 @@ from scipy import sparse
 
 from gene_gcn.networks.identifiers import gene_kind, without_versions
 
-__all__ = ["Expression", "Normalizer", "detect_scale", "read_expression", "read_labels"]
+__all__ = ["Expression", "Normalizer", "detect_scale", "is_missing", "read_expression", "read_labels"]
 
 METHODS = ("auto", "sqrt", "log1p", "none")
 LOG1P_TARGET = 1e4          # counts per cell before log1p: the scanpy and Seurat convention
@@ -543,7 +543,7 @@ def _better_column(genes: tuple[str, ...], var: pd.DataFrame | None) -> tuple[st
     return best, shares[best]
 
 
-def read_labels(X, y, *, min_classes: int = 1) -> np.ndarray:
+def read_labels(X, y, *, min_classes: int = 1, allow_missing: bool = False) -> np.ndarray:
     """Read one label per cell.
 
     Parameters
@@ -553,6 +553,8 @@ def read_labels(X, y, *, min_classes: int = 1) -> np.ndarray:
         The name of a column of `X.obs` where X is an AnnData, or the labels, in the order of the cells.
     min_classes : int
         Refuse fewer classes.
+    allow_missing : bool
+        Let missing labels pass; `is_missing` finds them.
 
     Returns
     -------
@@ -563,7 +565,7 @@ def read_labels(X, y, *, min_classes: int = 1) -> np.ndarray:
     ------
     ValueError
         An absent column; another number of labels than cells; labels of the same cells in another order;
-        missing labels (None, NaN, NA, empty text); too few classes.
+        missing labels (None, NaN, NA, empty text) unless they are allowed; too few classes.
     """
     cells = tuple(map(str, X.obs_names)) if is_anndata(X) else None
     if isinstance(y, str):
@@ -580,18 +582,24 @@ def read_labels(X, y, *, min_classes: int = 1) -> np.ndarray:
     if labels.shape != (n,):
         raise ValueError(f"y has shape {labels.shape}, but X has {n:,} cells; give one label per cell.")
 
-    missing = pd.isna(labels)
-    if labels.dtype.kind in "OUT":
-        missing |= np.array([isinstance(label, str) and not label.strip() for label in labels], dtype=bool)
-    if missing.any():
+    missing = is_missing(labels)
+    if missing.any() and not allow_missing:
         where = np.flatnonzero(missing)
         first = [cells[i] if cells else i for i in where[:3]]
         raise ValueError(f"Input y contains NaN: {len(where):,} labels are missing or empty, the first of "
                          f"cells {_some(first)}. Drop these cells.")
-    classes = pd.unique(labels)
+    classes = pd.unique(labels[~missing])
     if len(classes) < min_classes:
         raise ValueError(f"y has {len(classes)} class ({_some(classes)}); at least {min_classes} are needed.")
     return labels
+
+
+def is_missing(labels: np.ndarray) -> np.ndarray:
+    """Which labels are None, NaN, NA or empty text, shape (B,)."""
+    missing = pd.isna(labels)
+    if labels.dtype.kind in "OUT":
+        missing |= np.array([isinstance(label, str) and not label.strip() for label in labels], dtype=bool)
+    return missing
 
 
 def _obs_column(X, name: str) -> pd.Series:

@@ -8,6 +8,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ def read_cells(path: str | os.PathLike[str], *, obs_columns: Sequence[str] = ())
 
     ========================  =============================================================================
     ``.h5ad``                 AnnData
-    ``.h5``                   10x Genomics, Cell Ranger 2 and later
+    ``.h5``                   10x Genomics, Cell Ranger 2 and later; or a pandas HDFStore with one frame of
+                              cells × genes and a Series for each column of ``.obs``, in pandas' fixed format
     ``.loom``                 main matrix, layers, one-dimensional attributes
     ``.csv``, ``.tsv``,       a row per cell, the first column its name; a header with the gene names.
     ``.csv.gz``, ``.tsv.gz``  Columns of text (and those of `obs_columns`) describe the cells and go to
@@ -73,8 +75,8 @@ def read_cells(path: str | os.PathLike[str], *, obs_columns: Sequence[str] = ())
         warnings.filterwarnings("ignore", category=FutureWarning)
         if ending.startswith((".csv", ".tsv")):
             return _read_table(file, ending, obs_columns)
-        kind, read = {".h5ad": ("an h5ad file", _read_h5ad), ".h5": ("a 10x .h5 file", _read_10x),
-                      ".loom": ("a loom file", _read_loom)}[ending]
+        kind, read = {".h5ad": ("an h5ad file", _read_h5ad), ".loom": ("a loom file", _read_loom),
+                      ".h5": ("a 10x .h5 file or a pandas HDFStore", _read_h5)}[ending]
         return _read_or_explain(file, kind, read)
 
 
@@ -141,10 +143,73 @@ def _read_h5ad(file: Path) -> anndata.AnnData:
     return anndata.read_h5ad(file)
 
 
-def _read_10x(file: Path) -> anndata.AnnData:
+def _read_h5(file: Path) -> anndata.AnnData:
+    import h5py
     import scanpy
 
+    with h5py.File(file, "r") as store:
+        kinds = {name: _text(group.attrs.get("pandas_type")) for name, group in store.items()}
+        if any(kinds.values()):
+            return _read_hdfstore(file, store, kinds)
     return scanpy.read_10x_h5(file)
+
+
+# ---- pandas HDFStore: its numbers are read in blocks, without pandas, which would make a dense frame of them ----
+
+def _read_hdfstore(file: Path, store: h5py.File, kinds: dict[str, str]) -> anndata.AnnData:
+    import anndata
+    import pandas as pd
+
+    frames = [name for name, kind in kinds.items() if kind == "frame"]
+    if len(frames) != 1:
+        raise ValueError(f"its frames are {frames or 'none'} (of the keys {list(kinds)}, pandas' types are "
+                         f"{list(kinds.values())}); one in the fixed format must hold the cells × genes, as "
+                         "frame.to_hdf(FILE, key=KEY, format='fixed') writes it")
+    frame = store[frames[0]]
+    genes, cells = _names(frame["axis0"]), _names(frame["axis1"])
+    parts = [(_names(frame[f"block{i}_items"]), frame[f"block{i}_values"])
+             for i in range(int(frame.attrs["nblocks"]))]
+    obs = {name: _series(file, store[name], name) for name, kind in kinds.items() if kind == "series"}
+    for name, values in obs.items():
+        if len(values) != len(cells):
+            raise ValueError(f"its series {name!r} has {len(values):,} values for {len(cells):,} cells")
+    X = _blocks_of_frame(parts, pd.Index(genes), len(cells))
+    return anndata.AnnData(X, obs=pd.DataFrame(obs, index=cells), var=pd.DataFrame(index=genes))
+
+
+def _blocks_of_frame(parts: list[tuple[np.ndarray, h5py.Dataset]], genes: pd.Index, n: int) -> sparse.csr_matrix:
+    """Columns of one type are together on disk, (cells, columns); here they come in the order of the genes."""
+    import numpy as np
+    from scipy import sparse
+
+    order = np.argsort(genes.get_indexer(np.concatenate([items for items, _ in parts])), kind="stable")
+    step = max(1, BLOCK // max(1, len(genes)))
+    rows = []
+    for start in range(0, n, step):
+        dense = np.concatenate([values[start:start + step].astype(np.float32) for _, values in parts], axis=1)
+        rows.append(sparse.csr_matrix(dense[:, order]))
+    return sparse.vstack(rows, format="csr")
+
+
+def _names(axis: h5py.Dataset) -> np.ndarray:
+    if axis.dtype.kind not in "iufS":
+        raise ValueError(f"the names in {axis.name} are Python objects; give the frame names of text only")
+    return _decode(axis[()]).astype(str).astype(object)
+
+
+def _series(file: Path, group: h5py.Group, name: str) -> np.ndarray:
+    values = group["values"]
+    if values.dtype.kind in "biufS":
+        return _decode(values[()])
+    if find_spec("tables") is None:                             # which unpickles them: h5py will not
+        raise ValueError(f"its series {name!r} holds Python objects, which need PyTables: pip install tables")
+    import pandas as pd
+
+    return pd.read_hdf(file, name).to_numpy()
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value or "")
 
 
 # ---- loom: HDF5 with genes as rows; read here because anndata's own way needs loompy, a large package ----

@@ -1,7 +1,7 @@
-"""Training of a `GeneGCN` on sparse expression, by lightning. Knows tensors and CSR matrices, no labels or files.
+"""Training of a `GeneGCN` or a `GeneAutoEncoder` on sparse expression, by lightning.
 
-Cells stay sparse, in the memory of the device that trains; a batch is made dense there when it is needed, with its
-equal genes already grouped.
+Knows tensors and CSR matrices, no labels or files. Cells stay sparse, in the memory of the device that trains; a
+batch is made dense there when it is needed, with its equal genes already grouped.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import math
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import lightning
@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from scipy import sparse
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.nn import Linear
 
@@ -32,6 +32,7 @@ from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN, GlobalGraph
 PREDICT_BATCH = 256
 SAMPLE_VALUES = 2**26           # features held at once to initialise the head (256 MB)
 MOMENTUM = 0.9
+ADAM_RATE = 1e-3
 # glibc keeps freed memory up to twice the largest block of under 32 MB that was ever freed; with less, a step
 # gives its tables back to the system and gets them again page by page, for half of its time.
 LARGEST_KEPT_BLOCK = 31 * 2**20
@@ -165,7 +166,8 @@ class TrainingOptions:
 
 def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None = None, *,
           graph: GlobalGraph | None = None, class_weight: Tensor | None = None,
-          options: TrainingOptions | None = None, seed: int = 0) -> list[dict[str, float]]:
+          pretraining: CellDataset | None = None, options: TrainingOptions | None = None,
+          seed: int = 0) -> list[dict[str, float]]:
     """Train a model in place and leave it on the CPU, in evaluation mode.
 
     With a validation set, training stops when its loss has not improved for some epochs and the weights of
@@ -179,6 +181,9 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
     graph : GlobalGraph, optional
     class_weight : Tensor, shape (K,), optional
         Weights of the types in the loss.
+    pretraining : CellDataset, optional
+        Cells, labelled or not, that an autoencoder for the start of the head learns from; by default those of
+        `training`.
 
     Returns
     -------
@@ -192,40 +197,84 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
         If the loss is no longer finite.
     """
     options = options or TrainingOptions()
-    model.train()
-    torch.empty(LARGEST_KEPT_BLOCK, dtype=torch.uint8)
-    with _seeded(seed), _quiet():
+    with _seeded(seed):
         features = sample_features(model, training, graph)
-        initialize_head(model, features, options.head_init, seed)
-        task = _Task(model, graph, class_weight, options, _learning_rate(options, features))
+        initialize_head(model, features, options.head_init, pretraining or training, validation, graph=graph,
+                        options=options, seed=seed)
+        task = _Classification(model, graph, options, _learning_rate(options, features), class_weight)
         del features
-        callbacks: list[lightning.Callback] = [_RestoreBest(options.patience)] if validation else []
-        if options.progress:
-            callbacks.append(RichProgressBar())
+        return _fit(task, training, validation, seed)
+
+
+def train_autoencoder(autoencoder: GeneAutoEncoder, training: CellDataset, validation: CellDataset | None = None,
+                      *, model: GeneGCN | None = None, graph: GlobalGraph | None = None,
+                      options: TrainingOptions | None = None, seed: int = 0) -> list[dict[str, float]]:
+    """Train an autoencoder in place, by Adam, to give back what a head would see; labels are not looked at.
+
+    Stopping, seeds and errors are those of `train`.
+
+    Parameters
+    ----------
+    training, validation : CellDataset
+    model : GeneGCN, optional
+        Its fused features are learned, and it stays as it is; by default expression itself.
+    graph : GlobalGraph, optional
+        Of that model.
+    options : TrainingOptions, optional
+        Optimiser, learning rate and weight decay are left out of account: Adam's defaults are used.
+
+    Returns
+    -------
+    list of dict
+        One per epoch: "epoch", "loss", and "validation_loss" where there is a validation set.
+    """
+    options = replace(options or TrainingOptions(), optimizer="adam", learning_rate=None, weight_decay=0.0)
+    with _seeded(seed):
+        return _fit(_Reconstruction(autoencoder, model, graph, options), training, validation, seed)
+
+
+def _fit(task: _Task, training: CellDataset, validation: CellDataset | None, seed: int) -> list[dict[str, float]]:
+    """Train the task's module and leave it on the CPU, in evaluation mode; the history of the epochs."""
+    torch.empty(LARGEST_KEPT_BLOCK, dtype=torch.uint8)
+    options = task.options
+    callbacks: list[lightning.Callback] = [_RestoreBest(options.patience)] if validation else []
+    if options.progress:
+        callbacks.append(RichProgressBar())
+    device = choose_device(options.device)
+    generator = torch.Generator().manual_seed(seed)
+    with _quiet():
         trainer = lightning.Trainer(
             **_hardware(options.device), max_epochs=options.max_epochs, callbacks=callbacks, logger=False,
             enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=options.progress,
             num_sanity_val_steps=0)
-        generator = torch.Generator().manual_seed(seed)
-        device = choose_device(options.device)
         with _interruptible():
-            trainer.fit(task, _loader(training.to(device), options.batch_size, generator),
+            trainer.fit(task.train(), _loader(training.to(device), options.batch_size, generator),
                         _loader(validation.to(device), PREDICT_BATCH) if validation else None)
-    model.cpu().eval()
+    task.cpu().eval()
     return task.history
 
 
-@torch.inference_mode()
 def predict_logits(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None = None,
                    device: str = "auto") -> Tensor:
     """Logits of all cells, (cells, K), on the CPU."""
+    graph = None if graph is None else graph.to(choose_device(device))
+    return _over_batches(model, lambda batch: model(batch.x, graph, equal=batch.equal), cells, device)
+
+
+def encode(autoencoder: GeneAutoEncoder, cells: CellDataset, device: str = "auto") -> Tensor:
+    """Codes of all cells, (cells, width of the last hidden layer), on the CPU."""
+    return _over_batches(autoencoder, lambda batch: autoencoder.encoder(batch.x), cells, device)
+
+
+@torch.inference_mode()
+def _over_batches(module: nn.Module, result: Callable[[Cells], Tensor], cells: CellDataset,
+                  device: str) -> Tensor:
     target = choose_device(device)
-    model.to(target).eval()
-    graph = None if graph is None else graph.to(target)
+    module.to(target).eval()
     with _quiet():
-        logits = [model(x, graph, equal=equal).cpu() for x, equal, _ in _loader(cells.to(target), PREDICT_BATCH)]
-    model.cpu()
-    return torch.cat(logits)
+        results = [result(batch).cpu() for batch in _loader(cells.to(target), PREDICT_BATCH)]
+    module.cpu()
+    return torch.cat(results)
 
 
 @torch.no_grad()
@@ -241,25 +290,30 @@ def sample_features(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | Non
     return features
 
 
-def initialize_head(model: GeneGCN, features: Tensor, method: str = "pca", seed: int = 0) -> None:
+def initialize_head(model: GeneGCN, features: Tensor, method: str = "pca", training: CellDataset | None = None,
+                    validation: CellDataset | None = None, *, graph: GlobalGraph | None = None,
+                    options: TrainingOptions | None = None, seed: int = 0) -> None:
     """Give the head its first weights.
 
     "random" keeps U[−√(1/d_in), √(1/d_in)]. "autoencoder" trains a `GeneAutoEncoder` of the same widths on
-    the features and copies its encoder. "pca", the default, is the optimum of a linear autoencoder with one
-    layer in closed form: pairs of hidden units start as ± a principal component of the features, so that no
-    sign is lost in the ReLU; at most a third as many components as cells, as later ones are noise.
+    the fused features of the cells and copies its encoder. "pca", the default, is the optimum of a linear
+    autoencoder with one layer in closed form: pairs of hidden units start as ± a principal component of the
+    features, so that no sign is lost in the ReLU; at most a third as many components as cells, as later ones
+    are noise.
 
     Parameters
     ----------
     features : Tensor, shape (cells, N·C)
-        Fused features of training cells.
+        Fused features of training cells, for "pca".
+    training, validation : CellDataset
+        What `train_autoencoder` takes, as are the other arguments, for "autoencoder".
     """
     if method == "pca":
         _pca(model.head.lins[0], features)
     elif method == "autoencoder":
-        encoder = GeneAutoEncoder(features.size(1), model.head.channel_list[1:-1])
-        _fit_autoencoder(encoder, features, torch.Generator().manual_seed(seed))
-        encoder.initialize(model.head)
+        autoencoder = GeneAutoEncoder(model.head.in_channels, model.head.channel_list[1:-1])
+        train_autoencoder(autoencoder, training, validation, model=model, graph=graph, options=options, seed=seed)
+        autoencoder.initialize(model.head)
 
 
 @torch.no_grad()
@@ -274,55 +328,43 @@ def _pca(layer: Linear, features: Tensor) -> None:
     layer.bias.copy_(-layer.weight @ mean)
 
 
-def _fit_autoencoder(autoencoder: GeneAutoEncoder, features: Tensor, generator: torch.Generator,
-                     epochs: int = 20, batch_size: int = 64) -> None:
-    optimizer = torch.optim.Adam(autoencoder.parameters())
-    for _ in range(epochs):
-        for rows in torch.randperm(len(features), generator=generator).split(batch_size):
-            optimizer.zero_grad()
-            F.mse_loss(autoencoder(features[rows]), features[rows]).backward()
-            optimizer.step()
-
-
 def _learning_rate(options: TrainingOptions, features: Tensor) -> float:
     if options.learning_rate is not None:
         return options.learning_rate
     if options.optimizer == "adam":
-        return 1e-3
+        return ADAM_RATE
     squared_length = features.square().sum(1).mean().item()
     return min(0.05, 4.5 / squared_length) if squared_length > 0 else 0.05
 
 
 class _Task(lightning.LightningModule):
-    """The loss of a `GeneGCN` and what lightning has to know about it."""
+    """The loss of a module over batches of cells, and what lightning has to know about it."""
 
-    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, class_weight: Tensor | None,
-                 options: TrainingOptions, learning_rate: float):
+    def __init__(self, model: nn.Module, graph: GlobalGraph | None, options: TrainingOptions,
+                 learning_rate: float):
         super().__init__()
         self.model = model
         self.graph = graph
-        self.register_buffer("class_weight", class_weight, persistent=False)
         self.options = options
         self.learning_rate = learning_rate
         self.history: list[dict[str, float]] = []
 
-    def forward(self, cells: Cells) -> Tensor:
-        return self.model(cells.x, self.graph, equal=cells.equal)
+    def figures(self, cells: Cells) -> dict[str, Tensor]:
+        """The mean "loss" over the cells, and whatever else is to be told of a validation set."""
+        raise NotImplementedError
 
     def on_fit_start(self) -> None:
         if self.graph is not None:
             self.graph = self.graph.to(self.device)
 
     def training_step(self, cells: Cells) -> Tensor:
-        loss = F.cross_entropy(self(cells), cells.y, self.class_weight)
-        self.log("loss", loss, on_epoch=True, on_step=False, prog_bar=True, batch_size=len(cells.y))
+        loss = self.figures(cells)["loss"]
+        self.log("loss", loss, on_epoch=True, on_step=False, prog_bar=True, batch_size=len(cells.x))
         return loss
 
     def validation_step(self, cells: Cells) -> None:
-        logits = self(cells)
-        figures = {"validation_loss": F.cross_entropy(logits, cells.y, self.class_weight),
-                   "validation_accuracy": (logits.argmax(1) == cells.y).float().mean()}
-        self.log_dict(figures, batch_size=len(cells.y))
+        figures = {f"validation_{name}": value for name, value in self.figures(cells).items()}
+        self.log_dict(figures, batch_size=len(cells.x))
 
     def on_train_epoch_end(self) -> None:
         figures = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
@@ -339,6 +381,36 @@ class _Task(lightning.LightningModule):
                                     **arguments)
         return torch.optim.SGD(self.model.parameters(), momentum=MOMENTUM, nesterov=True, fused=True,
                                **arguments)
+
+
+class _Classification(_Task):
+    """Cross-entropy of a `GeneGCN`."""
+
+    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, options: TrainingOptions,
+                 learning_rate: float, class_weight: Tensor | None):
+        super().__init__(model, graph, options, learning_rate)
+        self.register_buffer("class_weight", class_weight, persistent=False)
+
+    def figures(self, cells: Cells) -> dict[str, Tensor]:
+        logits = self.model(cells.x, self.graph, equal=cells.equal)
+        return {"loss": F.cross_entropy(logits, cells.y, self.class_weight),
+                "accuracy": (logits.argmax(1) == cells.y).float().mean()}
+
+
+class _Reconstruction(_Task):
+    """Mean squared error of a `GeneAutoEncoder` on the fused features of a `GeneGCN`, or on expression."""
+
+    def __init__(self, autoencoder: GeneAutoEncoder, source: GeneGCN | None, graph: GlobalGraph | None,
+                 options: TrainingOptions):
+        super().__init__(autoencoder, graph, options, ADAM_RATE)
+        self.source = source
+
+    def figures(self, cells: Cells) -> dict[str, Tensor]:
+        features = cells.x
+        if self.source is not None:
+            with torch.no_grad():
+                features = self.source.fuse(cells.x, self.graph, equal=cells.equal)
+        return {"loss": F.mse_loss(self.model(features), features)}
 
 
 class _RestoreBest(EarlyStopping):

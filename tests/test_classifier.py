@@ -193,6 +193,47 @@ def test_wrong_parameters_are_named(cells, parameters, message):
         GeneGCNClassifier(max_epochs=1, **parameters).fit(cells, "cell_type")
 
 
+@pytest.fixture(scope="module")
+def pretrained(cells):
+    """A classifier whose head starts from an autoencoder of 30 labelled and 90 unlabelled cells."""
+    clf = GeneGCNClassifier(head_init="autoencoder", normalization="log1p", max_epochs=4, random_state=0)
+    return clf.fit(cells[:30], "cell_type", unlabelled=cells[30:])
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, "", " ", pd.NA])
+def test_cells_without_a_label_are_unlabelled_cells(cells, pretrained, missing):
+    labels = cells.obs["cell_type"].astype(object).to_numpy(copy=True)
+    labels[30:] = missing
+    clf = clone(pretrained).fit(cells, labels)
+    assert clf.classes_.tolist() == pretrained.classes_.tolist()
+    np.testing.assert_allclose(clf.predict_proba(cells), pretrained.predict_proba(cells), atol=1e-4)
+
+
+def test_unlabelled_cells_take_part_and_are_matched_by_name(cells, pretrained):
+    without = clone(pretrained).fit(cells[:30], "cell_type")
+    assert not np.allclose(without.predict_proba(cells), pretrained.predict_proba(cells), atol=1e-3)
+    others = cells[30:, np.random.default_rng(0).permutation(cells.n_vars)].to_df()
+    again = clone(pretrained).fit(cells[:30], "cell_type", unlabelled=others)
+    np.testing.assert_array_equal(again.predict_proba(cells), pretrained.predict_proba(cells))
+
+
+def test_labels_may_be_missing_in_arrays_and_columns(cells):
+    clf = GeneGCNClassifier(head_init="autoencoder", max_epochs=2, random_state=0)
+    numbers = np.where(np.arange(120) < 60, np.arange(120) % 3, np.nan)
+    assert clone(clf).fit(cells.X, numbers).classes_.tolist() == [0, 1, 2]
+    column = cells.copy()
+    column.obs["cell_type"] = column.obs["cell_type"].where(np.arange(120) < 60)
+    assert len(clone(clf).fit(column, "cell_type").classes_) == 3
+    with pytest.raises(ValueError, match="60 labels are missing or empty"):
+        clone(clf).set_params(head_init="random").fit(column, "cell_type")
+
+
+@pytest.mark.parametrize("head_init", ["pca", "random"])
+def test_unlabelled_cells_without_an_autoencoder_are_refused(cells, head_init):
+    with pytest.raises(ValueError, match=f"head_init='{head_init}'; pass that, or leave unlabelled out"):
+        GeneGCNClassifier(head_init=head_init).fit(cells, "cell_type", unlabelled=cells)
+
+
 def test_network_of_other_genes_is_refused(cells):
     network = GeneNetwork(["Cd3e", "Cd4"], [[0], [1]])
     with pytest.raises(ValueError, match=r"share 0 genes.*Cd3e.*GENE0"):

@@ -166,6 +166,67 @@ def test_real_cells_are_the_same_from_every_format(shared_data, tmp_path):
         np.testing.assert_allclose(dense(back), cells.to_df().to_numpy(), rtol=1e-6)
 
 
+def write_hdfstore(path, frame, series):
+    """pandas' fixed format, by hand: it needs PyTables, which is optional. Columns of each type are together."""
+    with h5py.File(path, "w") as store:
+        group = store.create_group("rpkm")
+        blocks = [frame.select_dtypes(dtype) for dtype in dict.fromkeys(frame.dtypes)]
+        group.attrs.update({"pandas_type": np.bytes_("frame"), "nblocks": len(blocks)})
+        group["axis0"], group["axis1"] = np.array(frame.columns, "S"), np.array(frame.index, "S")
+        for i, block in enumerate(blocks):
+            group[f"block{i}_items"], group[f"block{i}_values"] = np.array(block.columns, "S"), block.to_numpy()
+        for name, values in series.items():
+            group = store.create_group(name)
+            group.attrs["pandas_type"] = np.bytes_("series")
+            if values.dtype.kind != "O":
+                group["values"] = values
+                continue
+            objects = group.create_dataset("values", (1,), h5py.vlen_dtype(np.uint8))
+            objects[0] = np.zeros(9, np.uint8)
+
+
+@pytest.mark.parametrize("block", [1, 100])
+def test_hdfstore(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("gene_gcn.files.BLOCK", block)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.poisson(0.5, (12, 5)), index=[f"c{i}" for i in range(12)], columns=list("EADCB"))
+    frame = frame.astype({"E": float, "D": float})
+    labels = np.array(["T cell", "B"] * 6, "S")
+    write_hdfstore(tmp_path / "train_data.h5", frame, {"labels": labels, "donor": np.arange(12)})
+    cells = read_cells(tmp_path / "train_data.h5")
+    assert list(cells.var_names) == list("EADCB") and list(cells.obs_names) == list(frame.index)
+    np.testing.assert_array_equal(cells.X.toarray(), frame.to_numpy())
+    assert cells.obs["labels"].tolist() == ["T cell", "B"] * 6 and cells.obs["donor"].tolist() == list(range(12))
+
+
+def test_hdfstore_of_pandas(tmp_path):
+    pytest.importorskip("tables", reason="pandas writes an HDFStore by PyTables, which is optional")
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3), index=list("wxyz"), columns=["G1", "G2", "G3"])
+    with pd.HDFStore(tmp_path / "a.h5") as store:
+        store["rpkm"], store["labels"] = frame, pd.Series(["T", "B", "T", "NK"])
+    cells = read_cells(tmp_path / "a.h5")
+    np.testing.assert_array_equal(cells.to_df(), frame)
+    assert cells.obs["labels"].tolist() == ["T", "B", "T", "NK"]
+
+
+@pytest.mark.parametrize(("series", "message"), [
+    ({"labels": np.array(["a", "b"], object)}, "'labels' holds Python objects.*pip install tables"),
+    ({"labels": np.arange(3)}, "'labels' has 3 values for 2 cells"),
+])
+def test_hdfstore_that_cannot_be_read(tmp_path, monkeypatch, series, message):
+    monkeypatch.setattr("gene_gcn.files.find_spec", lambda name: None)
+    write_hdfstore(tmp_path / "a.h5", pd.DataFrame({"G": [1, 2]}, index=["c", "d"]), series)
+    with pytest.raises(ValueError, match=message):
+        read_cells(tmp_path / "a.h5")
+
+
+def test_hdfstore_in_the_table_format(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as store:
+        store.create_group("rpkm").attrs["pandas_type"] = np.bytes_("frame_table")
+    with pytest.raises(ValueError, match="one in the fixed format must hold the cells"):
+        read_cells(tmp_path / "a.h5")
+
+
 # ---- what is wrong with a file ----
 
 def test_absent_files_folders_and_unknown_endings(tmp_path):

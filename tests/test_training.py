@@ -21,10 +21,12 @@ from gene_gcn.training import (
     PREDICT_BATCH,
     CellDataset,
     TrainingOptions,
+    encode,
     initialize_head,
     predict_logits,
     sample_features,
     train,
+    train_autoencoder,
 )
 
 N, K = 30, 3
@@ -345,9 +347,88 @@ def test_random_keeps_the_first_weights_and_the_autoencoder_learns_its_own():
         torch.manual_seed(0)
         untrained = GeneAutoEncoder(N, (8, 6))
         torch.manual_seed(0)
-        initialize_head(learned, X, "autoencoder")
+        initialize_head(learned, X, "autoencoder", dataset(), options=short())
     assert (learned.head.lins[0].weight != untrained.encoder.lins[0].weight).any()
     assert torch.equal(learned.head.lins[-1].weight, kept.head.lins[-1].weight)
+
+
+def error_of(autoencoder, features):
+    with torch.no_grad():
+        return F.mse_loss(autoencoder(features), features).item()
+
+
+def autoencoder_of(seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return GeneAutoEncoder(N, (8, 6))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_autoencoder_learns_expression_or_fused_features(fused):
+    cells, graph, model = dataset(300), network(), model_of()
+    X = torch.from_numpy(make_cells(300)[0].toarray())
+    before = copy.deepcopy(model)
+    with torch.no_grad():
+        features = model.fuse(X, graph) if fused else X
+    learned = autoencoder_of()
+    history = train_autoencoder(learned, cells, model=model if fused else None, graph=graph if fused else None,
+                                options=short(max_epochs=40), seed=3)
+    assert error_of(learned, features) < 0.9 * features.var(0, correction=0).mean()     # better than the means
+    assert same_weights(model, before) and not learned.training
+    assert len(history) == 40 and history[-1]["loss"] == pytest.approx(error_of(learned, features), rel=0.05)
+    again = autoencoder_of()
+    train_autoencoder(again, CellDataset(make_cells(300)[0]), model=model if fused else None,   # without labels
+                      graph=graph if fused else None, options=short(max_epochs=40), seed=3)
+    assert same_weights(again, learned)
+
+
+def test_the_autoencoder_keeps_its_best_epoch():
+    cells, held_out, learned = dataset(3), dataset(30, 1), autoencoder_of()
+    history = train_autoencoder(learned, cells, held_out, options=short(max_epochs=400, patience=30))
+    losses = [epoch["validation_loss"] for epoch in history]
+    assert 4 < len(history) < 400 and min(losses) < losses[-1]
+    features = torch.from_numpy(make_cells(30, seed=1)[0].toarray())
+    assert error_of(learned, features) == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_optimiser_options_are_not_those_of_the_autoencoder():
+    results = [autoencoder_of(), autoencoder_of()]
+    for learned, options in zip(results, (short(), short(learning_rate=5.0, weight_decay=9.0)), strict=True):
+        train_autoencoder(learned, dataset(), options=options)
+    assert same_weights(*results)
+
+
+def test_codes_are_those_of_the_encoder():
+    X, _ = make_cells(PREDICT_BATCH + 20)
+    autoencoder = autoencoder_of()
+    with torch.no_grad():
+        expected = autoencoder.encoder(torch.from_numpy(X.toarray()))
+    torch.testing.assert_close(encode(autoencoder, CellDataset(X, group=False)), expected)
+
+
+def test_further_cells_change_the_start_from_an_autoencoder_only():
+    more = CellDataset(make_cells(200, seed=7)[0])
+    for head_init in ("autoencoder", "random", "pca"):
+        models = [model_of(), model_of()]
+        for model, pretraining in zip(models, (None, more), strict=True):
+            train(model, dataset(), pretraining=pretraining, options=short(head_init=head_init))
+        assert same_weights(*models) == (head_init != "autoencoder")
+
+
+def test_the_gradient_of_a_batch_is_the_mean_over_its_cells():
+    """So that the paper's rows of one cell a step lose nothing of their mathematics at 64 cells."""
+    cells, graph, model = dataset(24), network(), model_of()
+
+    def gradients(chosen):
+        model.zero_grad()
+        batch = cells.__getitems__(chosen)
+        F.cross_entropy(model(batch.x, graph, equal=batch.equal), batch.y).backward()
+        return [parameter.grad.clone() for parameter in model.parameters()]
+
+    together = gradients(list(range(24)))
+    alone = [torch.stack(parts).mean(0) for parts in zip(*(gradients([i]) for i in range(24)), strict=True)]
+    assert all(gradient.any() for gradient in together)
+    torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("head_init", ["pca", "autoencoder", "random"])

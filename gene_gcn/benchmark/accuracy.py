@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 SMALLEST_TYPE = 5
+MOST_LEFT_OUT = 10              # groups up to which each is held out alone
 Split = tuple[np.ndarray, np.ndarray]
 
 
@@ -55,6 +56,27 @@ class Normalized(ClassifierMixin):
         return self.classifier.predict(self.normalizer_.transform(read_expression(cells)))
 
 
+class Pretrained(ClassifierMixin):
+    """A `GeneGCNClassifier` whose autoencoder sees further cells, without their labels.
+
+    Parameters
+    ----------
+    classifier : GeneGCNClassifier with head_init="autoencoder"
+    unlabelled : AnnData
+    """
+
+    def __init__(self, classifier: GeneGCNClassifier, unlabelled: AnnData):
+        self.classifier = classifier
+        self.unlabelled = unlabelled
+
+    def fit(self, cells: AnnData, y) -> Pretrained:
+        self.classifier.fit(cells, y, unlabelled=self.unlabelled)
+        return self
+
+    def predict(self, cells: AnnData) -> np.ndarray:
+        return self.classifier.predict(cells)
+
+
 def controls(network: GeneNetwork, **parameters) -> dict[str, Callable[[], GeneGCNClassifier]]:
     """The default classifier with a network and its four controls, by name."""
     parameters = {"random_state": 0, **parameters}
@@ -65,6 +87,20 @@ def controls(network: GeneNetwork, **parameters) -> dict[str, Callable[[], GeneG
         "individual graph only": lambda: GeneGCNClassifier(None, **parameters),
         "global graph only": lambda: GeneGCNClassifier(network, attention=None, **parameters),
         "both, network rewired": lambda: GeneGCNClassifier(rewired, **parameters),
+    }
+
+
+def starts(cells: AnnData, **parameters) -> dict[str, Callable[[], ClassifierMixin]]:
+    """Starts of the head without any graph, by name, to see what unlabelled cells are worth."""
+    parameters = {"attention": None, "random_state": 0, **parameters}
+
+    def from_autoencoder() -> GeneGCNClassifier:
+        return GeneGCNClassifier(None, head_init="autoencoder", **parameters)
+
+    return {
+        "no graph, random start": lambda: GeneGCNClassifier(None, head_init="random", **parameters),
+        "no graph, autoencoder": from_autoencoder,
+        "no graph, autoencoder of all cells": lambda: Pretrained(from_autoencoder(), cells),
     }
 
 
@@ -84,6 +120,39 @@ def folds(labels: np.ndarray, n_folds: int = 5) -> Iterator[Split]:
     return StratifiedKFold(n_folds, shuffle=True, random_state=0).split(labels, labels)
 
 
+def whole_groups(groups: np.ndarray, n_folds: int = 5) -> list[Split]:
+    """Hold out whole groups of cells, such as donors or laboratories.
+
+    Up to ten groups are held out one by one; more are shared out among `n_folds` folds of about equal size.
+
+    Parameters
+    ----------
+    groups : ndarray, shape (B,)
+        The group of each cell.
+
+    Raises
+    ------
+    ValueError
+        Only one group.
+    """
+    count = len(pd.unique(groups))
+    if count < 2:
+        raise ValueError(f"groups has one value, {str(groups[0])!r}, for all {len(groups):,} cells; two or "
+                         "more are needed to hold one out.")
+    splitter = LeaveOneGroupOut() if count <= MOST_LEFT_OUT else GroupKFold(n_folds)
+    return list(splitter.split(groups, groups=groups))
+
+
+def group_column(cells: AnnData, column: str) -> np.ndarray:
+    """The groups of the cells as text, shape (B,); ValueError if a cell has none or there is no such column."""
+    if column not in cells.obs:
+        raise ValueError(f"groups={column!r} is not a column of obs; these are: {list(cells.obs)}.")
+    missing = cells.obs[column].isna()
+    if missing.any():
+        raise ValueError(f"groups={column!r} is empty for {missing.sum():,} of {cells.n_obs:,} cells; drop them.")
+    return cells.obs[column].astype(str).to_numpy()
+
+
 def few_labels(labels: np.ndarray, per_type: int = 10, seeds: Iterable[int] = range(5)) -> Iterator[Split]:
     """Train on a few cells of each type and test on all others, once per seed."""
     for seed in seeds:
@@ -93,7 +162,7 @@ def few_labels(labels: np.ndarray, per_type: int = 10, seeds: Iterable[int] = ra
 
 
 def compare(cells: AnnData, label: str, methods: dict[str, Callable[[], ClassifierMixin]],
-            splits: Callable[[np.ndarray], Iterable[Split]] = folds,
+            splits: Callable[[np.ndarray], Iterable[Split]] = folds, groups: str | None = None,
             on_result: Callable[[dict], None] | None = None) -> pd.DataFrame:
     """Fit and test every method on every split.
 
@@ -106,6 +175,9 @@ def compare(cells: AnnData, label: str, methods: dict[str, Callable[[], Classifi
     methods : dict of name to a function that makes an unfitted classifier
     splits : callable
         From the labels to pairs of training and test positions: `folds` or `few_labels`.
+    groups : str, optional
+        Column of `cells.obs` whose groups are held out whole, instead of `splits`. Cells of a type that only
+        the groups held out have cannot be named rightly, and count.
     on_result : callable, optional
         Called with each row as it is ready.
 
@@ -117,8 +189,9 @@ def compare(cells: AnnData, label: str, methods: dict[str, Callable[[], Classifi
     """
     cells = cells[frequent(cells, label)].copy()
     labels = cells.obs[label].astype(str).to_numpy()
+    pairs = splits(labels) if groups is None else whole_groups(group_column(cells, groups))
     rows = []
-    for number, (train, test) in enumerate(splits(labels)):
+    for number, (train, test) in enumerate(pairs):
         for name, make in methods.items():
             method = make()
             start = time.perf_counter()

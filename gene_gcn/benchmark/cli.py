@@ -1,4 +1,4 @@
-"""`gene-gcn benchmark`: the figures of docs/benchmarks.md, measured again."""
+"""`gene-gcn benchmark` and `reproduce`: the figures of docs/benchmarks.md and docs/paper.md, measured again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def accuracy(
     label: Label,
     network: Network,
     few: Annotated[int, typer.Option(min=0, help="Train on so many cells per type, five times, instead of "
-                                                 "five folds.")] = 0,
+                                                 "five folds; with starts from unlabelled cells.")] = 0,
+    groups: Annotated[str | None, typer.Option(help="Column of .obs, such as a donor or a laboratory, whose "
+                                                    "groups are held out whole.")] = None,
     peers: Annotated[bool, typer.Option(help="Also measure what people use otherwise.")] = True,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every row to this .csv.")] = None,
 ) -> None:
@@ -31,15 +33,18 @@ def accuracy(
     from gene_gcn.files import read_cells
     from gene_gcn.networks import from_file
 
+    if few and groups is not None:
+        raise ValueError(f"--few {few} and --groups {groups} are two ways to split; pass one of them.")
     net = from_file(network)
-    methods = bench.controls(net) | (bench.peers() if peers else {})
+    adata = read_cells(cells)
+    methods = bench.controls(net) | (bench.starts(adata) if few else {}) | (bench.peers() if peers else {})
     splits = partial(bench.few_labels, per_type=few) if few else bench.folds
 
     def show(row: dict) -> None:
         typer.echo(f"split {row['split']}  {row['method']:<40} macro-F1 {row['macro_f1']:.3f}  "
                    f"accuracy {row['accuracy']:.3f}  fit {row['fit_seconds']:.1f} s")
 
-    results = bench.compare(read_cells(cells), label, methods, splits, show)
+    results = bench.compare(adata, label, methods, splits, groups, show)
     if out is not None:
         results.to_csv(out, index=False)
     summary = bench.summarize(results)
@@ -151,3 +156,86 @@ def kernels(
         times = (row["forward"] + row["backward"]) / first
         typer.echo(f"| {row['kernel']} | {forward} | {1e3 * row['backward']:.2f} "
                    f"| {f'{times:.2f}' if times == times else '–'} | {row['error']:.1e} |")
+
+
+def reproduce(
+    cells: Annotated[Path | None, typer.Argument(metavar="[CELLS]", help="Labelled cells (.h5ad, a pandas "
+                                                 "HDFStore .h5, …); without, 700 blood cells of scanpy.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Cells to test on; CELLS are then all trained on.")] = None,
+    label: Annotated[str, typer.Option("--label", "-l", help="Column of .obs with the types.")] = "cell_type",
+    network: Annotated[str, typer.Option(help="string, biogrid, coexpression (of the training cells; always for "
+                                              "scanpy's cells), or a file.")] = "string",
+    organism: Annotated[str | None, typer.Option(help="Of string and biogrid; by default as genes tell.")] = None,
+    split_column: Annotated[str | None, typer.Option(help="Column of .obs that says train or test.")] = None,
+    groups: Annotated[str | None, typer.Option(help="Column of .obs, such as a donor or a laboratory, whose "
+                                                    "groups are held out whole.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repeats; 5, or 2 with --quick.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the cells, at most; 100, or 10 with "
+                                                               "--quick.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few epochs and seeds, to see it run.")] = False,
+    future: Annotated[bool, typer.Option("--future", help="The paper's future work instead: attention functions, "
+                                                          "graphs in parallel, layers in a line.")] = False,
+    device: str = "auto",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and picture; an interrupted run goes "
+                                                          "on from it.")] = Path("gene_gcn_reproduce"),
+) -> None:
+    """Run the paper's experiments: every system, mean ± sd beside the paper's figure; test its conclusions."""
+    from gene_gcn import demo
+    from gene_gcn.benchmark import reproduce as experiment
+    from gene_gcn.files import check_cells_path, read_cells
+    from gene_gcn.networks import from_file
+    from gene_gcn.training import choose_device
+
+    choose_device(device)
+    out.mkdir(parents=True, exist_ok=True)
+    for path in (cells, test):
+        if path is not None:
+            check_cells_path(path)
+    if cells is None:
+        label, network = demo.LABEL, "coexpression"
+    net = network if network in ("string", "biogrid", "coexpression") else from_file(network, organism=organism)
+    seeds, max_epochs = seeds or (2 if quick else 5), max_epochs or (10 if quick else 100)
+    columns = [name for name in (label, split_column, groups) if name is not None]
+    setting = experiment.prepare(
+        demo.load() if cells is None else read_cells(cells, obs_columns=columns), label, net,
+        test=None if test is None else read_cells(test, obs_columns=columns), split_column=split_column,
+        groups=groups, seeds=range(seeds), organism=organism, use_raw=cells is None)
+    rows = experiment.future_rows() if future else experiment.paper_rows()
+    parts = list(dict.fromkeys(part.name for part in setting.parts))
+    typer.echo(f"{setting.train.n_obs:,} cells × {setting.train.n_vars:,} genes, "
+               f"{len(set(setting.train_labels))} types; {len(rows)} rows × {seeds} seeds × {len(parts)} splits "
+               f"({'; '.join(parts[:10])}); at most {max_epochs} epochs; network: {net!r}\n")
+
+    def show(result: dict, known: bool) -> None:
+        typer.echo(f"{result['part']}, seed {result['seed']}  {result['system']}, {result['genes']} genes: "
+                   f"accuracy {result['accuracy']:.3f}  " + ("kept" if known else f"{result['seconds']:.1f} s"))
+
+    results = experiment.run(setting, rows, out, on_result=show, max_epochs=max_epochs, device=device)
+    tests = None if future else experiment.conclusions(results)
+    settings = {"cells": "scanpy.datasets.pbmc68k_reduced" if cells is None else cells.name, "label": label,
+                "test": None if test is None else test.name, "split_column": split_column, "groups": groups,
+                "seeds": seeds, "max_epochs": max_epochs, "network": repr(net)}
+    paths = experiment.write(out, "future" if future else "paper", results, tests, settings)
+    _print_rows(experiment.summarize(results))
+    if tests is not None:
+        _print_conclusions(tests)
+    typer.echo(f"\nWritten: {', '.join(map(str, paths))}")
+
+
+def _print_rows(table) -> None:
+    typer.echo("\n| system | genes | accuracy, % | macro-F1, % | fit, s | peak memory, GB "
+               "| accuracy in the paper, on other data, % |\n|---|---|---|---|---|---|---|")
+    for row in table.itertuples():
+        typer.echo(f"| {row.system} | {row.genes} ({row.n_genes:,.0f}) "
+                   f"| {100 * row.accuracy:.2f} ± {100 * row.accuracy_sd:.2f} "
+                   f"| {100 * row.macro_f1:.2f} ± {100 * row.macro_f1_sd:.2f} | {row.seconds:.1f} "
+                   f"| {row.peak_memory_gb:.2f} | {row.paper or '–'} |")
+
+
+def _print_conclusions(tests) -> None:
+    typer.echo("\n| the paper's conclusion | better there | than | difference, points (95 % interval) | pairs "
+               "| p (t) | p (Wilcoxon) | here |\n|---|---|---|---|---|---|---|---|")
+    for row in tests.itertuples():
+        typer.echo(f"| {row.conclusion} | {row.better} | {row.worse} | {100 * row.difference:+.2f} "
+                   f"({100 * row.low:+.2f} to {100 * row.high:+.2f}) | {row.pairs} | {row.p_t:.3f} "
+                   f"| {row.p_wilcoxon:.3f} | {row.verdict} |")

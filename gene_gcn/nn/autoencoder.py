@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MLP
 
+from gene_gcn.nn.initialization import uniform_
+
 
 class GeneAutoEncoder(nn.Module):
     r"""Fully connected layers down to a code and, in mirror image, up again: :math:`\hat x = \psi(\phi(x))`.
@@ -29,6 +31,12 @@ class GeneAutoEncoder(nn.Module):
         widths = [in_channels, *hidden_channels]
         self.encoder = MLP(widths, norm=None, plain_last=False)
         self.decoder = MLP(widths[::-1], norm=None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """All layers start uniform in ±1/√d_in, as those of the head do."""
+        uniform_(self.encoder)
+        uniform_(self.decoder)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encoder(x))

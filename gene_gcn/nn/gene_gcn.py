@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import MLP
 
 from gene_gcn.nn.equal_genes import EqualGenes
+from gene_gcn.nn.initialization import uniform_
 from gene_gcn.nn.interaction_conv import InteractionConv
 
 
@@ -63,7 +64,7 @@ class GeneGCN(nn.Module):
             nn.init.normal_(self.gene_vectors, std=self.channels**-0.5)
         for conv in self.convs:
             conv.reset_parameters()
-        self.head.reset_parameters()
+        uniform_(self.head)
 
     def forward(self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None,
                 equal: EqualGenes | None = None) -> Tensor:

@@ -1,0 +1,103 @@
+"""The autoencoder as a transformer: scikit-learn's contract, AnnData, and codes that tell types apart."""
+
+from __future__ import annotations
+
+import warnings
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from gene_gcn import CellEmbedding
+
+
+@parametrize_with_checks([CellEmbedding(max_epochs=5)])
+def test_scikit_learn_contract(estimator, check):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")    # of its own data
+        check(estimator)
+
+
+def simulate(seed=0, n=150):
+    """Counts of three types with 15 genes of their own each."""
+    rng = np.random.default_rng(seed)
+    kind = np.arange(n) % 3
+    rate = np.where(np.arange(45) // 15 == kind[:, None], 5.0, 0.5)
+    return anndata.AnnData(sparse.csr_matrix(rng.poisson(rate).astype(np.float32)),
+                           obs=pd.DataFrame({"cell_type": [f"type {k}" for k in kind]},
+                                            index=[f"c{i}" for i in range(n)]),
+                           var=pd.DataFrame(index=[f"G{i}" for i in range(45)]))
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return simulate()
+
+
+@pytest.fixture(scope="module")
+def fitted(cells):
+    return CellEmbedding((20, 6), max_epochs=60, random_state=0).fit(cells)
+
+
+def test_codes_tell_types_apart_without_having_seen_them(cells, fitted):
+    codes, query = fitted.transform(cells), simulate(1)
+    assert codes.shape == (150, 6) and codes.dtype == np.float32 and codes.min() >= 0
+    classifier = LogisticRegression(max_iter=1000).fit(codes, cells.obs["cell_type"])
+    assert classifier.score(fitted.transform(query), query.obs["cell_type"]) > 0.9
+
+
+def test_training_lowers_the_error_and_stops_early(cells):
+    history = CellEmbedding((20, 6), random_state=0, max_epochs=1000).fit(cells).history_
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    assert len(history) < 1000 and history["validation_loss"].notna().all()
+
+
+def test_forms_of_the_same_cells_have_the_same_codes(cells, fitted):
+    expected = fitted.transform(cells)
+    shuffled = cells[:, np.random.default_rng(0).permutation(45)].copy()
+    for form in (cells.to_df(), cells.X.tocsc(), shuffled):
+        np.testing.assert_allclose(fitted.transform(form), expected, atol=1e-5)
+    np.testing.assert_array_equal(clone(fitted).fit(cells).transform(cells), expected)      # the same seed
+
+
+def test_annotate_writes_obsm(cells, fitted, tmp_path):
+    query = cells.copy()
+    assert fitted.annotate(query) is None
+    query.write_h5ad(tmp_path / "a.h5ad")
+    np.testing.assert_array_equal(anndata.read_h5ad(tmp_path / "a.h5ad").obsm["X_gene_gcn"],
+                                  fitted.transform(cells))
+    with pytest.raises(ValueError, match="annotate takes an AnnData, transform the rest"):
+        fitted.annotate(cells.X)
+
+
+def test_pipeline_and_names(cells, fitted):
+    X, y = cells.to_df(), cells.obs["cell_type"]
+    pipeline = make_pipeline(clone(fitted), LogisticRegression(max_iter=1000)).fit(X, y)
+    assert pipeline.score(simulate(1).to_df(), y) > 0.9
+    assert list(fitted.get_feature_names_out()) == [f"cellembedding{i}" for i in range(6)]
+
+
+@pytest.mark.parametrize(("parameters", "message"), [
+    ({"hidden_channels": ()}, r"hidden_channels=\(\)"), ({"batch_size": 0}, "batch_size=0 must be a whole"),
+    ({"validation_fraction": 1}, "validation_fraction=1"), ({"max_epochs": 1.5}, "max_epochs=1.5"),
+    ({"device": "gpu0"}, "device='gpu0'"), ({"layer": "counts"}, "layer='counts'"),
+    ({"normalization": "rank"}, "normalization='rank'"),
+])
+def test_wrong_parameters_are_named(cells, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        CellEmbedding(**parameters).fit(cells)
+
+
+def test_queries_of_other_genes_are_refused(cells, fitted):
+    query = cells.copy()
+    query.var_names = [f"other{i}" for i in range(45)]
+    with pytest.raises(ValueError, match="genes in common"):
+        fitted.transform(query)
+    with pytest.raises(ValueError, match="not fitted yet"):
+        CellEmbedding().transform(cells)
