@@ -159,12 +159,13 @@ def kernels(
 
 
 def reproduce(
-    cells: Annotated[Path | None, typer.Argument(metavar="[CELLS]", help="Labelled cells (.h5ad, a pandas "
+    cells: Annotated[Path | None, typer.Argument(metavar="CELLS", help="Labelled cells (.h5ad, a pandas "
                                                  "HDFStore .h5, …); without, 700 blood cells of scanpy.")] = None,
     test: Annotated[Path | None, typer.Option(help="Cells to test on; CELLS are then all trained on.")] = None,
-    label: Annotated[str, typer.Option("--label", "-l", help="Column of .obs with the types.")] = "cell_type",
-    network: Annotated[str, typer.Option(help="string, biogrid, coexpression (of the training cells; always for "
-                                              "scanpy's cells), or a file.")] = "string",
+    label: Annotated[str | None, typer.Option("--label", "-l", help="Column of .obs with the types; by default "
+                                                                    "cell_type.")] = None,
+    network: Annotated[str | None, typer.Option(help="string (the default), biogrid, a file, or coexpression (of "
+                                                     "the training cells; the default for scanpy's).")] = None,
     organism: Annotated[str | None, typer.Option(help="Of string and biogrid; by default as genes tell.")] = None,
     split_column: Annotated[str | None, typer.Option(help="Column of .obs that says train or test.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column of .obs, such as a donor or a laboratory, whose "
@@ -191,8 +192,8 @@ def reproduce(
     for path in (cells, test):
         if path is not None:
             check_cells_path(path)
-    if cells is None:
-        label, network = demo.LABEL, "coexpression"
+    label = label or (demo.LABEL if cells is None else "cell_type")
+    network = network or ("coexpression" if cells is None else "string")
     net = network if network in ("string", "biogrid", "coexpression") else from_file(network, organism=organism)
     seeds, max_epochs = seeds or (2 if quick else 5), max_epochs or (10 if quick else 100)
     columns = [name for name in (label, split_column, groups) if name is not None]

@@ -222,6 +222,15 @@ def test_command(cells, network, tmp_path, capsys):
     assert "two ways" in capsys.readouterr().err.replace("2 ways", "two ways")
 
 
+def test_without_a_file_the_cells_of_scanpy_are_used(tmp_path, capsys):
+    assert main(["reproduce", "--quick", "--seeds", "1", "--max-epochs", "1", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "700 cells × 765 genes, 10 types; 13 rows × 1 seeds" in printed and "network: 'coexpression'" in printed
+    assert "too few pairs" in printed
+    assert main(["reproduce", "--label", "cell_type", "--out", str(tmp_path)]) == 2
+    assert "Columns with few values" in capsys.readouterr().err
+
+
 def test_future_work(cells, network, tmp_path, capsys):
     cells.write_h5ad(tmp_path / "cells.h5ad")
     network.to_frame().to_csv(tmp_path / "edges.tsv", sep="\t", index=False)
