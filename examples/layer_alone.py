@@ -5,8 +5,8 @@ from torch_geometric.utils import erdos_renyi_graph
 
 from gene_gcn.nn import GlobalGraph, InteractionConv
 
-N, B, C = 2000, 8, 4                                    # genes, cells, features of a gene
-edge_index = erdos_renyi_graph(N, 0.005)
+N, B, C = 500, 8, 4                                     # genes, cells, features of a gene
+edge_index = erdos_renyi_graph(N, 0.02)
 edge_weight = torch.rand(edge_index.size(1))
 x = torch.poisson(torch.full((B, N, C), 0.2))
 
