@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +42,6 @@ class InteractionConv(MessagePassing):
             :math:`G` out.
         heads: H, attention graphs in parallel.
         learn_mixing: Learn :math:`\alpha, \beta \ge 0`, both 1 at the start; see `mixing_weights`.
-        **kwargs: Arguments of :class:`torch_geometric.nn.MessagePassing`.
 
     Shapes:
         - **x:** :math:`(N, C)` or :math:`(B, N, C)`
@@ -54,10 +52,8 @@ class InteractionConv(MessagePassing):
     """
 
     def __init__(self, in_channels: int, out_channels: int, key_channels: int = 16,
-                 attention: str | None = "embedded_dot", heads: int = 1, learn_mixing: bool = False,
-                 **kwargs: Any):
-        kwargs.setdefault("aggr", "add")
-        super().__init__(**kwargs)
+                 attention: str | None = "embedded_dot", heads: int = 1, learn_mixing: bool = False):
+        super().__init__(aggr="add")
         if attention is not None and attention not in ATTENTIONS:
             raise ValueError(f"attention={attention!r} is unknown; choose one of {tuple(ATTENTIONS)} or None.")
         if heads < 1:
