@@ -349,16 +349,20 @@ class _Task(lightning.LightningModule):
         self.learning_rate = learning_rate
         self.history: list[dict[str, float]] = []
 
-    def figures(self, cells: Cells) -> dict[str, Tensor]:
-        """The mean "loss" over the cells, and whatever else is to be told of a validation set."""
+    def loss(self, cells: Cells) -> Tensor:
+        """Mean over the cells."""
         raise NotImplementedError
+
+    def figures(self, cells: Cells) -> dict[str, Tensor]:
+        """What is told of a validation set, the "loss" first."""
+        return {"loss": self.loss(cells)}
 
     def on_fit_start(self) -> None:
         if self.graph is not None:
             self.graph = self.graph.to(self.device)
 
     def training_step(self, cells: Cells) -> Tensor:
-        loss = self.figures(cells)["loss"]
+        loss = self.loss(cells)
         self.log("loss", loss, on_epoch=True, on_step=False, prog_bar=True, batch_size=len(cells.x))
         return loss
 
@@ -391,8 +395,14 @@ class _Classification(_Task):
         super().__init__(model, graph, options, learning_rate)
         self.register_buffer("class_weight", class_weight, persistent=False)
 
+    def forward(self, cells: Cells) -> Tensor:
+        return self.model(cells.x, self.graph, equal=cells.equal)
+
+    def loss(self, cells: Cells) -> Tensor:
+        return F.cross_entropy(self(cells), cells.y, self.class_weight)
+
     def figures(self, cells: Cells) -> dict[str, Tensor]:
-        logits = self.model(cells.x, self.graph, equal=cells.equal)
+        logits = self(cells)
         return {"loss": F.cross_entropy(logits, cells.y, self.class_weight),
                 "accuracy": (logits.argmax(1) == cells.y).float().mean()}
 
@@ -405,12 +415,12 @@ class _Reconstruction(_Task):
         super().__init__(autoencoder, graph, options, ADAM_RATE)
         self.source = source
 
-    def figures(self, cells: Cells) -> dict[str, Tensor]:
+    def loss(self, cells: Cells) -> Tensor:
         features = cells.x
         if self.source is not None:
             with torch.no_grad():
                 features = self.source.fuse(cells.x, self.graph, equal=cells.equal)
-        return {"loss": F.mse_loss(self.model(features), features)}
+        return F.mse_loss(self.model(features), features)
 
 
 class _RestoreBest(EarlyStopping):
