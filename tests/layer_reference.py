@@ -1,4 +1,7 @@
-"""The equations of the layer with every matrix written out, in double precision, from the weights alone."""
+"""The equations of the layer with every matrix written out, in double precision, from the weights alone.
+
+And what is looked for where no such matrix may be: the largest tensor.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import copy
 import math
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gene_gcn.nn import AdditiveAttention, DotAttention, EmbeddedDotAttention
 
@@ -63,3 +67,16 @@ def relative_error(tensors, expected):
     pairs = [(a.double().flatten(), b.flatten()) for a, b in zip(tensors, expected, strict=True)]
     difference = torch.cat([a - b for a, b in pairs]).norm()
     return (difference / torch.cat([b for _, b in pairs]).norm().clamp(min=1e-30)).item()
+
+
+class LargestTensor(TorchDispatchMode):
+    """Records the number of entries of the largest dense tensor that any operation returns."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, (tuple, list)) else (out,):
+            if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
+                self.entries = max(self.entries, tensor.numel())
+        return out

@@ -9,8 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_reference import attention_of, average, double, graphs, relative_error, rng
-from torch.utils._python_dispatch import TorchDispatchMode
+from layer_reference import LargestTensor, attention_of, average, double, graphs, relative_error, rng
 
 from gene_gcn.nn import DotAttention, EmbeddedDotAttention, InteractionConv, find_equal_genes
 from gene_gcn.nn.attention import FEW_KEYS, LARGEST_DENSE_GRAPH, attend
@@ -211,19 +210,6 @@ def test_graph_of_too_many_genes_is_refused():
     for arguments in ({"method": "dense"}, {"return_attention": True}):
         with pytest.raises(ValueError, match=r"\(1, 20499, 1\) would have 420,209,001 entries.*another method"):
             attention_of("embedded_dot", 1, dtype=torch.float32)(x, **arguments)
-
-
-class LargestTensor(TorchDispatchMode):
-    """Records the number of entries of the largest tensor that any operation returns."""
-
-    entries = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(tensor, torch.Tensor):
-                self.entries = max(self.entries, tensor.numel())
-        return out
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

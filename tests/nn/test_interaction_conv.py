@@ -8,8 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_reference import convolution, rng
-from torch.utils._python_dispatch import TorchDispatchMode
+from layer_reference import LargestTensor, convolution, rng
 from torch_geometric import EdgeIndex
 from torch_geometric.explain.algorithm.utils import set_masks
 
@@ -160,19 +159,6 @@ def test_both_graphs_are_the_sum_of_each():
     x = features()
     torch.testing.assert_close(both(x, edge_index, edge_weight),
                                both(x) + only_global(x, edge_index, edge_weight))
-
-
-class LargestTensor(TorchDispatchMode):
-    """Records the number of entries of the largest dense tensor that any operation returns."""
-
-    entries = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
-                self.entries = max(self.entries, tensor.numel())
-        return out
 
 
 def test_no_matrix_of_genes_by_genes_nor_cells_by_edges():
