@@ -31,9 +31,11 @@ from gene_gcn.expression import (
     read_expression,
     read_labels,
 )
+from gene_gcn.linear_head import fit_linear_head, learn_low_rank_genes
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.nn.attention import ATTENTIONS
+from gene_gcn.nn.missing_genes import LowRankGenes
 from gene_gcn.persistence import read_model, write_model
 from gene_gcn.training import CellDataset, TrainingOptions, choose_device, predict_logits, train
 
@@ -48,6 +50,10 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     added to the expression, and fully connected layers name the type:
 
     .. math:: \hat y = \mathrm{MLP}(X + \mathrm{ReLU}((G(X) + A) X W))
+
+    By default the attention graph and the hidden layers are left out, since they cost more than they bring
+    (docs/accuracy.md): what remains is convex and is fitted exactly, in seconds, with W (how much of the
+    network to take, which may be nothing) chosen by cross-validation.
 
     Parameters
     ----------
@@ -70,7 +76,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         "sym" divides an edge by the root of both degrees, "max" leaves the weights as scores divided by the
         largest score, as the paper does.
     attention : {"embedded_dot", "dot", "additive"} or None
-        The function of the attention graph; None leaves that graph out.
+        The function of the attention graph; None, the default, leaves that graph out.
     heads : int
         Attention graphs in parallel, each with weights of its own.
     learn_mixing : bool
@@ -82,18 +88,25 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     num_layers : int
         Interaction layers in a line.
     hidden_channels : sequence of int
-        Widths of the hidden layers of the head.
+        Widths of the hidden layers of the head, such as (128, 64); none by default.
     dropout : float
         Probability of dropping a hidden unit of the head in training.
     head_init : {"pca", "autoencoder", "random"}
         How the head starts, see `gene_gcn.training.initialize_head`.
-    optimizer : {"sgd", "adam"}
-        Stochastic gradient descent with Nesterov momentum, or the paper's Adam.
+    missing_genes : {"fill", "zero"}
+        What stands for genes that a query lacks: their expectation given those it has, by the principal
+        components of the training cells, or zero.
+    optimizer : {"auto", "lbfgs", "sgd", "adam"}
+        "lbfgs" fits a head without hidden layers exactly, see `gene_gcn.linear_head.fit_linear_head`; with one
+        channel, at most one layer and no attention. "sgd" is stochastic gradient descent with Nesterov
+        momentum, "adam" the paper's. "auto" is "lbfgs" where that can be, otherwise "sgd". The parameters that
+        follow, but for `class_weight`, `device` and `random_state`, are those of gradient descent.
     learning_rate : float, optional
         By default chosen by the scale of the data, see `gene_gcn.training.TrainingOptions`.
     weight_decay : float
-    class_weight : None, "balanced" or dict of label to weight
-        Weights of the types in the loss.
+    class_weight : "balanced", None or dict of label to weight
+        Weights of the types in the loss. "balanced", the default, lets all types count the same, however many
+        cells they have, so that probabilities are those of a query with equal shares.
     batch_size : int
     max_epochs : int
     patience : int
@@ -120,9 +133,12 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     normalizer_ : Normalizer
     model_ : gene_gcn.nn.GeneGCN
     mixing_ : DataFrame
-        Weights "individual" and "global" of the two graphs, a row for each layer; 1 unless `learn_mixing`.
+        Weights "individual" and "global" of the two graphs, a row for each layer, with one channel times W.
+    low_rank_genes_ : gene_gcn.nn.missing_genes.LowRankGenes or None
+        From which missing genes are filled in; None without gene names.
     history_ : DataFrame
-        Losses of each epoch.
+        Losses of each epoch; of "lbfgs" the loss of each "path" of the head, and the cross-validated loss of each
+        weight of the global graph that was tried.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, only if X is a DataFrame with such column names
 
@@ -143,11 +159,11 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(self, network=None, *, organism=None, normalization="auto", layer=None, use_raw=False,
-                 gene_column=None, diagonal=0, network_normalization="sym", attention="embedded_dot", heads=1,
-                 learn_mixing=False, residual=True, channels=1, num_layers=1, hidden_channels=(128, 64),
-                 dropout=0.0, head_init="pca", optimizer="sgd", learning_rate=None, weight_decay=0.0,
-                 class_weight=None, batch_size=64, max_epochs=100, patience=8, validation_fraction=0.1,
-                 device="auto", random_state=None, verbose=False):
+                 gene_column=None, diagonal=0, network_normalization="sym", attention=None, heads=1,
+                 learn_mixing=False, residual=True, channels=1, num_layers=1, hidden_channels=(),
+                 dropout=0.0, head_init="pca", missing_genes="fill", optimizer="auto", learning_rate=None,
+                 weight_decay=0.0, class_weight="balanced", batch_size=64, max_epochs=100, patience=8,
+                 validation_fraction=0.1, device="auto", random_state=None, verbose=False):
         self.network = network
         self.organism = organism
         self.normalization = normalization
@@ -165,6 +181,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         self.hidden_channels = hidden_channels
         self.dropout = dropout
         self.head_init = head_init
+        self.missing_genes = missing_genes
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -184,8 +201,10 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         The paper's batch is 64 without a graph. Widths of the head, normalisation and stopping rule are not
         in it; they are ours here.
         """
-        return cls(network, **{"normalization": "log1p", "network_normalization": "max", "head_init": "random",
-                               "optimizer": "adam", "batch_size": 1, **changes})
+        settings = {"normalization": "log1p", "network_normalization": "max", "attention": "embedded_dot",
+                    "hidden_channels": (128, 64), "head_init": "random", "missing_genes": "zero",
+                    "optimizer": "adam", "class_weight": None, "batch_size": 1}
+        return cls(network, **settings | changes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -202,11 +221,11 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         X : AnnData, DataFrame, sparse matrix or array, shape (B, N)
             Expression: counts, or values that `gene_gcn.expression.detect_scale` knows.
         y : str or array-like, shape (B,)
-            The name of a column of `X.obs`, or the labels. With `head_init="autoencoder"` labels may be
-            missing (None, NaN, empty text): these cells are then unlabelled ones.
+            The name of a column of `X.obs`, or the labels. Where unlabelled cells are of use, labels may be
+            missing (None, NaN, empty text).
         unlabelled : what X may be, optional
-            Cells without labels, such as those to be named, for the autoencoder of `head_init="autoencoder"`;
-            their genes are matched as in `predict`.
+            Cells without labels, such as those to be named: for the components of "lbfgs", or the autoencoder
+            of `head_init="autoencoder"`. Their genes are matched as in `predict`.
 
         Returns
         -------
@@ -239,22 +258,46 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             others.append(matrix[missing])
             matrix = matrix[~missing]
         self.model_ = self._build_model(seed)
+        self.low_rank_genes_ = None
+        if self.missing_genes == "fill" and self.genes_ is not None:
+            self.low_rank_genes_ = learn_low_rank_genes(sparse.vstack([matrix, *others], "csr"),
+                                                        seed=seed, device=choose_device(self.device))
+        fit_head = self._fit_exactly if self._optimizer() == "lbfgs" else self._train
+        self.history_ = pd.DataFrame(fit_head(matrix, target, others, class_weight, seed))
+        return self
 
+    def _fit_exactly(self, matrix, target, others, class_weight, seed) -> list[dict[str, Any]]:
+        return fit_linear_head(self.model_, matrix, target, graph=self._graph(), class_weight=class_weight,
+                               unlabelled=sparse.vstack(others, "csr") if others else None,
+                               device=choose_device(self.device), seed=seed)
+
+    def _train(self, matrix, target, others, class_weight, seed) -> list[dict[str, Any]]:
         training, validation = self._split(target, seed)
         pretraining = self._dataset(sparse.vstack([matrix[training], *others], "csr")) if others else None
-        history = train(self.model_, self._dataset(matrix[training], target[training]),
-                        self._dataset(matrix[validation], target[validation]) if len(validation) else None,
-                        graph=self._graph(), class_weight=class_weight, pretraining=pretraining,
-                        options=self._options(), seed=seed)
-        self.history_ = pd.DataFrame(history)
-        return self
+        return train(self.model_, self._dataset(matrix[training], target[training]),
+                     self._dataset(matrix[validation], target[validation]) if len(validation) else None,
+                     graph=self._graph(), class_weight=class_weight, pretraining=pretraining,
+                     options=self._options(), seed=seed)
+
+    def _needs_gradients(self) -> list[str]:
+        """Parameters for which the head cannot be fitted exactly."""
+        needs = {"attention": self.attention is not None, "channels": self.channels != 1,
+                 "num_layers": self.num_layers > 1, "residual": not self.residual, "dropout": self.dropout > 0,
+                 "hidden_channels": len(self.hidden_channels) > 0, "head_init": self.head_init != "pca"}
+        return [name for name, needed in needs.items() if needed]
+
+    def _optimizer(self) -> str:
+        if self.optimizer != "auto":
+            return self.optimizer
+        return "sgd" if self._needs_gradients() else "lbfgs"
 
     def _check_parameters(self) -> None:
         def refuse(name: str, remedy: str) -> None:
             raise ValueError(f"{name}={getattr(self, name)!r} {remedy}.")
 
-        choices = {"diagonal": (0, 1), "network_normalization": ("sym", "max"), "optimizer": ("sgd", "adam"),
-                   "head_init": ("pca", "autoencoder", "random"), "attention": (*ATTENTIONS, None)}
+        choices = {"diagonal": (0, 1), "network_normalization": ("sym", "max"), "missing_genes": ("fill", "zero"),
+                   "optimizer": ("auto", "lbfgs", "sgd", "adam"), "head_init": ("pca", "autoencoder", "random"),
+                   "attention": (*ATTENTIONS, None)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 refuse(name, f"must be one of {allowed}")
@@ -274,15 +317,21 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             refuse("learning_rate", "must be positive, or None to choose it by the data")
         if not self.weight_decay >= 0:
             refuse("weight_decay", "must not be negative")
-        if not len(self.hidden_channels) or min(self.hidden_channels) < 1:
-            refuse("hidden_channels", "must hold one or more positive widths")
+        if min(self.hidden_channels, default=1) < 1:
+            refuse("hidden_channels", "must hold positive widths, or nothing")
+        if self.head_init == "autoencoder" and not len(self.hidden_channels):
+            refuse("head_init", "initialises hidden layers, and there are none: pass hidden_channels=(128, 64)")
+        if self.optimizer == "lbfgs" and (others := self._needs_gradients()):
+            settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in others)
+            refuse("optimizer", f"fits a linear head and cannot train {settings}; pass 'sgd' or 'adam'")
         choose_device(self.device)
 
     def _read_training(self, X, y, unlabelled) -> tuple[Expression, np.ndarray, Expression | None]:
-        pretrains = self.head_init == "autoencoder"
+        pretrains = self.head_init == "autoencoder" or self._optimizer() == "lbfgs"
         if unlabelled is not None and not pretrains:
-            raise ValueError("unlabelled cells are learned from by head_init='autoencoder' only, but "
-                             f"head_init={self.head_init!r}; pass that, or leave unlabelled out.")
+            raise ValueError("unlabelled cells are learned from by optimizer='lbfgs' and head_init='autoencoder' "
+                             f"only, but optimizer={self._optimizer()!r} and head_init={self.head_init!r}; change "
+                             "one, or leave unlabelled out.")
         expression = self._read(X)
         if is_anndata(X):
             labels = read_labels(X, y, allow_missing=pretrains)
@@ -348,7 +397,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def mixing_(self) -> pd.DataFrame:
-        weights = [conv.mixing_weights().tolist() for conv in self.model_.convs]
+        weights = [conv.effective_mixing().tolist() for conv in self.model_.convs]
         return pd.DataFrame(weights, columns=["individual", "global"]).rename_axis("layer")
 
     def _num_layers(self) -> int:
@@ -368,7 +417,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
 
     def _options(self) -> TrainingOptions:
         shared = {f.name: getattr(self, f.name) for f in fields(TrainingOptions) if hasattr(self, f.name)}
-        return TrainingOptions(**shared, progress=bool(self.verbose))
+        return TrainingOptions(**shared | {"optimizer": self._optimizer()}, progress=bool(self.verbose))
 
     def _dataset(self, matrix, target: np.ndarray | None = None) -> CellDataset:
         group = self.attention is not None and self._num_layers() > 0
@@ -388,8 +437,8 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
-            Genes are matched by name in any order; missing ones count as zero, with a warning. Without names
-            the columns must be those of the training set.
+            Genes are matched by name in any order; missing ones are filled in (see `missing_genes`), with a
+            warning. Without names the columns must be those of the training set.
 
         Returns
         -------
@@ -406,7 +455,12 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         if expression.genes is None or self.genes_ is None:
             validate_data(self, X, reset=False, skip_check_array=True)
         cells = self._dataset(self.normalizer_.transform(expression))
-        return predict_logits(self.model_, cells, self._graph(), self.device).softmax(1).numpy()
+        genes = present = None
+        if self.low_rank_genes_ is not None:
+            present = torch.from_numpy(self.normalizer_.present(expression))
+            genes = None if present.all() else self.low_rank_genes_
+        logits = predict_logits(self.model_, cells, self._graph(), self.device, genes, present)
+        return logits.softmax(1).numpy()
 
     def predict(self, X) -> np.ndarray:
         """The most probable type of each cell, shape (B,), in the labels' own dtype; X as `predict_proba`."""
@@ -464,7 +518,8 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             "history": self.history_.to_dict("list"),
         }
         parts = {"model": self.model_.state_dict(), "normalizer": self.normalizer_.arrays(),
-                 "network": {} if self.network_ is None else self.network_.arrays()}
+                 "network": {} if self.network_ is None else self.network_.arrays(),
+                 "low_rank_genes": {} if self.low_rank_genes_ is None else vars(self.low_rank_genes_)}
         write_model(path, config, {f"{part}.{name}": value for part, tensors in parts.items()
                                    for name, value in tensors.items()})
 
@@ -482,7 +537,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             The folder is not a model, is damaged, or is of a newer version.
         """
         config, tensors = read_model(path)
-        parts: dict[str, dict[str, Any]] = {"model": {}, "normalizer": {}, "network": {}}
+        parts: dict[str, dict[str, Any]] = {"model": {}, "normalizer": {}, "network": {}, "low_rank_genes": {}}
         for name, value in tensors.items():
             part, _, key = name.partition(".")
             parts[part][key] = value
@@ -502,6 +557,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             clf.network = clf.network if isinstance(clf.network, str) else clf.network_
         if config["feature_names_in"]:
             clf.feature_names_in_ = np.array(config["feature_names_in"], dtype=object)
+        clf.low_rank_genes_ = LowRankGenes(**parts["low_rank_genes"]) if parts["low_rank_genes"] else None
         clf.history_ = pd.DataFrame(config["history"])
         clf.model_ = clf._build_model()
         clf.model_.load_state_dict(parts["model"])

@@ -400,7 +400,7 @@ class Normalizer:
         ----------
         expr : Expression, shape (B, any number of genes)
             Genes are matched by name, in any order; genes the training set lacks are ignored, genes it has in
-            addition count as zero, with a warning. Version suffixes of Ensembl and RefSeq ids are ignored
+            addition are zero, with a warning. Version suffixes of Ensembl and RefSeq ids are ignored
             where that is unambiguous. Without names (on either side) columns are matched by position.
 
         Returns
@@ -436,6 +436,15 @@ class Normalizer:
         values = values * (expected / np.where(empty, 1.0, depth))[rows]
         values = np.sqrt(values, out=values) if self.method == "sqrt" else np.log1p(values, out=values)
         return _with_data(X, values).copy()                     # owns its indices as well
+
+    def present(self, expr: Expression) -> np.ndarray:
+        """Which of the training genes cells have, bool (n_genes,), matched as in `transform`."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")                     # transform has said it
+            place = self._match(expr)
+        present = np.zeros(self.n_genes, bool)
+        present[place[place >= 0]] = True
+        return present
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the arrays, fit for JSON."""
@@ -473,7 +482,7 @@ class Normalizer:
         missing = self.n_genes - shared
         if missing:
             warnings.warn(f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%}) "
-                          "are missing from X and count as zero.", UserWarning, stacklevel=3)
+                          "are missing from X.", UserWarning, stacklevel=3)
         return place
 
     def _scale_of(self, expr: Expression) -> str:

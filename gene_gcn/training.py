@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.nn import Linear
 
 from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN, GlobalGraph
+from gene_gcn.nn.missing_genes import LowRankGenes
 
 PREDICT_BATCH = 256
 SAMPLE_VALUES = 2**26           # features held at once to initialise the head (256 MB)
@@ -255,10 +256,22 @@ def _fit(task: _Task, training: CellDataset, validation: CellDataset | None, see
 
 
 def predict_logits(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None = None,
-                   device: str = "auto") -> Tensor:
-    """Logits of all cells, (cells, K), on the CPU."""
-    graph = None if graph is None else graph.to(choose_device(device))
-    return _over_batches(model, lambda batch: model(batch.x, graph, equal=batch.equal), cells, device)
+                   device: str = "auto", genes: LowRankGenes | None = None,
+                   present: Tensor | None = None) -> Tensor:
+    """Logits of all cells, (cells, K), on the CPU.
+
+    Parameters
+    ----------
+    genes : LowRankGenes, optional
+        To fill in those genes that are not `present`, a bool Tensor of shape (N,).
+    """
+    target = choose_device(device)
+    graph = None if graph is None else graph.to(target)
+    if genes is None:
+        return _over_batches(model, lambda batch: model(batch.x, graph, equal=batch.equal), cells, device)
+    genes, present = genes.to(target), present.to(target)
+    encoder = genes.encoder(present)
+    return _over_batches(model, lambda batch: model(genes.fill(batch.x, present, encoder), graph), cells, device)
 
 
 def encode(autoencoder: GeneAutoEncoder, cells: CellDataset, device: str = "auto") -> Tensor:
@@ -299,7 +312,7 @@ def initialize_head(model: GeneGCN, features: Tensor, method: str = "pca", train
     the fused features of the cells and copies its encoder. "pca", the default, is the optimum of a linear
     autoencoder with one layer in closed form: pairs of hidden units start as ± a principal component of the
     features, so that no sign is lost in the ReLU; at most a third as many components as cells, as later ones
-    are noise.
+    are noise. A head without hidden units keeps the random start.
 
     Parameters
     ----------
@@ -308,7 +321,7 @@ def initialize_head(model: GeneGCN, features: Tensor, method: str = "pca", train
     training, validation : CellDataset
         What `train_autoencoder` takes, as are the other arguments, for "autoencoder".
     """
-    if method == "pca":
+    if method == "pca" and len(model.head.lins) > 1:
         _pca(model.head.lins[0], features)
     elif method == "autoencoder":
         autoencoder = GeneAutoEncoder(model.head.in_channels, model.head.channel_list[1:-1])

@@ -298,7 +298,7 @@ def test_warnings_are_one_line_each(folder, tmp_path, capsys):
     assert main(["predict", str(tmp_path / "a.h5ad"), "-m", str(folder / "model"),
                  "-o", str(tmp_path / "p.csv")]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "gene-gcn: warning: 5 of the model's 30 genes (16.7%) are missing from X and count as zero."]
+        "gene-gcn: warning: 5 of the model's 30 genes (16.7%) are missing from X."]
 
 
 # ---- the program itself ----

@@ -83,6 +83,11 @@ class InteractionConv(MessagePassing):
         r""":math:`\alpha` and :math:`\beta`, the weights of the individual and the global graph."""
         return self.lin.weight.new_ones(2) if self.mixing is None else F.softplus(self.mixing)
 
+    def effective_mixing(self) -> Tensor:
+        """The mixing weights; with one channel times W, one number then (the mean over graphs)."""
+        weights = self.mixing_weights()
+        return weights * self.lin.weight.mean() if self.in_channels == self.out_channels == 1 else weights
+
     def forward(self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None,
                 equal: EqualGenes | None = None) -> Tensor:
         """Sum the genes that interact with each gene.

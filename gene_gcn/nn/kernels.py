@@ -1,4 +1,4 @@
-"""The sparse product of the global graph with the genes of all cells: which code runs it is chosen here alone.
+"""Products of a sparse matrix, the global graph or the cells: which code runs them is chosen here alone.
 
 torch's own CSR product, where its math library has one, is several times faster than those of the torch-sparse
 and torch-scatter packages, which serve elsewhere (`gene-gcn benchmark kernels` measures all of them).
@@ -19,7 +19,7 @@ CHUNK = 2**24                   # gathered entries at a time (64 MB), where edge
 
 
 def csr_product(matrix: Tensor, x: Tensor) -> Tensor:
-    out = x.new_empty(x.shape)
+    out = x.new_empty(matrix.size(0), x.size(1))
     return torch.mm(matrix, x, out=out)                                 # `@` fills and copies a table of zeros
 
 
@@ -43,12 +43,13 @@ def scatter_product(matrix: Tensor, x: Tensor) -> Tensor:
     source, weight = matrix.col_indices(), matrix.values().unsqueeze(1)
     target = torch.repeat_interleave(matrix.crow_indices().diff())
     columns = x.split(max(1, CHUNK // max(1, len(source))), dim=1)
-    return torch.cat([torch.zeros_like(part).index_add_(0, target, part[source] * weight) for part in columns], 1)
+    return torch.cat([part.new_zeros(matrix.size(0), part.size(1)).index_add_(0, target, part[source] * weight)
+                      for part in columns], 1)
 
 
 @cache
 def available_kernels(device: str = "cpu") -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """Products (N, N) @ (N, columns) that work on "cpu" or "cuda", the best first; matrices are torch CSR."""
+    """Products (M, N) @ (N, columns) that work on "cpu" or "cuda", the best first; matrices are torch CSR."""
     kernels = {}
     if device == "cuda" or device == "cpu" and torch.backends.mkl.is_available():
         kernels["torch CSR"] = csr_product
@@ -60,11 +61,11 @@ def available_kernels(device: str = "cpu") -> dict[str, Callable[[Tensor, Tensor
 
 
 def product(adj_t: Tensor, x: Tensor, adj: Tensor | None = None) -> Tensor:
-    """The neighbours' sum for each gene, (N, N) @ (N, columns), by the best kernel.
+    """Sparse (M, N) @ dense (N, columns) by the best kernel; with a network, the neighbours' sum for each gene.
 
     Args:
-        adj_t: CSR matrix with targets as rows.
-        x: Columns of all cells.
+        adj_t: CSR matrix; of a network, with targets as rows.
+        x: Columns, such as those of all cells.
         adj: Its transpose, for the gradient; made at each backward pass when it is not given.
     """
     return _Product.apply(adj_t, x, adj)

@@ -1,0 +1,392 @@
+"""A head of one linear layer, fitted exactly: two convex problems instead of epochs of gradient steps.
+
+Two paths see the same features. One weighs every gene, by how much of its variance lies between the types; the
+other sees the first principal components, in which a gene is described by all those it varies with. Each is a
+multinomial regression; the mean of their logits is a single linear layer again. Knows tensors and CSR matrices, as
+`training` does.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import sparse
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from gene_gcn.nn import GeneGCN, GlobalGraph
+from gene_gcn.nn.kernels import product
+from gene_gcn.nn.missing_genes import LowRankGenes
+
+COMPONENTS = 30
+COMPONENTS_OF_ALL = 50              # with unlabelled cells, among which rare types weigh less
+# Penalties of squared weights where the features of a cell have length 1.
+GENE_PENALTY, COMPONENT_PENALTY = 1.5e-3, 2e-3
+SHARES = (0.0, 0.5, 1.0, 2.0)       # of the global graph, to choose from
+GATE_CELLS, GATE_FOLDS = 1500, 3
+NEIGHBOURS, SPREADINGS = 15, 20     # cells that a cell takes types from, and how often
+EXACT_CELLS = 600                   # up to which all axes are computed
+BATCH = 256                         # cells at a time where features are written out
+
+
+def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, graph: GlobalGraph | None = None,
+                    class_weight: Tensor | None = None, unlabelled: sparse.csr_matrix | None = None,
+                    device: torch.device | str = "cpu", seed: int = 0) -> list[dict[str, str | float]]:
+    """Fit the head, and how much of the global graph to take, in place; leave the model on the CPU.
+
+    Features are `x + λ A x`. λ is the layer's weight W, one number with one channel; it is chosen by
+    cross-validation on the components, and is 0 unless the graph lowers the loss by more than chance.
+
+    Parameters
+    ----------
+    model : GeneGCN
+        One channel, no attention, at most one layer, no hidden layers.
+    X : csr_matrix of float32, shape (cells, N)
+    y : ndarray of int64, shape (cells,)
+    graph : GlobalGraph, optional
+        Prepared.
+    class_weight : Tensor, shape (K,), optional
+    unlabelled : csr_matrix of float32, shape (other cells, N), optional
+        Further cells, from which the components are learned as well. Types then spread from cell to cell along
+        nearest neighbours, and the head is fitted to all cells with the types that they got.
+
+    Returns
+    -------
+    list of dict
+        "path" and "loss": the mean cross-entropy of the training cells by "genes" and by "components", and the
+        cross-validated one of each λ that was tried, "network × λ".
+    """
+    device = torch.device(device)
+    rng = np.random.default_rng(seed)
+    target = F.one_hot(torch.from_numpy(y), model.head.out_channels).float().to(device)
+    class_weight = torch.ones(target.size(1)) if class_weight is None else class_weight
+    cell_weight = _mean_one(target @ class_weight.to(device))
+    graph = None if graph is None else graph.to(device)
+
+    gate: dict[float, float] = {}
+    share = 0.0
+    if graph is not None:
+        share, gate = _choose_share(X, target, cell_weight, graph, rng)
+
+    features = Features(Cells(X, device), graph, share).weighted(target)
+    if unlabelled is None:
+        paths = _fit_paths(features, _subspace(features, COMPONENTS, rng)[0], target, cell_weight)
+    else:
+        both = Cells(sparse.vstack([X, unlabelled], "csr"), device)
+        axes, _ = _subspace(Features(both, graph, share, features.scale), COMPONENTS_OF_ALL, rng)
+        paths = _fit_paths(features, axes, target, cell_weight)
+        everything = Features(both, graph, share, features.scale, features.center)
+        target = _spread_labels(everything @ axes, target, everything @ paths.weight + paths.intercept)
+        features = everything.weighted(target)
+        cell_weight = _mean_one(target @ (cell_weight @ target[:len(y)] / target.sum(0).clamp(min=1e-6)))
+        paths = _fit_paths(features, _subspace(features, COMPONENTS_OF_ALL, rng)[0], target, cell_weight)
+    with torch.no_grad():
+        layer = model.head.lins[0]
+        layer.weight.copy_((paths.weight * features.scale[:, None]).T)
+        layer.bias.copy_(paths.intercept - features.center @ paths.weight)
+        for conv in model.convs:
+            conv.lin.weight.fill_(share)
+    model.eval()
+    losses = paths.losses | {f"network × {share:g}, held out": loss for share, loss in gate.items()}
+    return [{"path": path, "loss": loss} for path, loss in losses.items()]
+
+
+class _Paths(NamedTuple):
+    """Mean of both paths: weights of the centred features (N, K), intercept (K,), loss of each path."""
+
+    weight: Tensor
+    intercept: Tensor
+    losses: dict[str, float]
+
+
+def _fit_paths(features: Features, axes: Tensor, target: Tensor, cell_weight: Tensor) -> _Paths:
+    by_gene, gene_bias, gene_loss = _regression(features, target, cell_weight, GENE_PENALTY)
+    by_component, component_bias, component_loss = _regression(
+        Dense(features @ axes), target, cell_weight, COMPONENT_PENALTY)
+    return _Paths((by_gene + axes @ by_component) / 2, (gene_bias + component_bias) / 2,
+                  {"genes": gene_loss, "components": component_loss})
+
+
+def _mean_one(weight: Tensor) -> Tensor:
+    return weight / weight.mean()
+
+
+def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
+    """Types of all cells, (cells, K), from those of the first ones and guesses for the others.
+
+    Each cell takes half of its types from its nearest neighbours, and the given labels stay: Zhou et al. 2004,
+    "Learning with local and global consistency", NIPS 16.
+    """
+    known = len(target)
+    start = logits.softmax(1)
+    start[:known] = target
+    unit = F.normalize(codes, dim=1).cpu().numpy()
+    count = min(NEIGHBOURS, len(unit) - 1)
+    distance, neighbour = NearestNeighbors(n_neighbors=count).fit(unit).kneighbors()    # without the cell itself
+    nearness = np.exp(-distance**2 / np.median(distance[:, -1]**2).clip(min=1e-12))
+    joined = sparse.csr_matrix((nearness.ravel(), neighbour.ravel(), np.arange(0, distance.size + 1, count)),
+                               shape=(len(unit), len(unit)))
+    joined = joined.maximum(joined.T)
+    root = sparse.diags_array(1 / np.sqrt(np.asarray(joined.sum(1)).ravel()))
+    joined = _csr(sparse.csr_matrix(root @ joined @ root), codes.device)
+    spread = start
+    for _ in range(SPREADINGS):
+        spread = (product(joined, spread.contiguous()) + start) / 2
+    spread = spread / spread.sum(1, keepdim=True)
+    spread[:known] = target
+    return spread
+
+
+def learn_low_rank_genes(X: sparse.csr_matrix, device: torch.device | str = "cpu", seed: int = 0) -> LowRankGenes:
+    """Which genes vary together, from cells (cells, N) with or without labels; on the CPU."""
+    features = Features(Cells(X, torch.device(device)))
+    axes, variances = _subspace(features, COMPONENTS, np.random.default_rng(seed))
+    total = features.cells.squares().sum() / len(features) - features.center.square().sum()
+    noise = (total - variances.sum()).clamp(min=0) / X.shape[1]
+    return LowRankGenes(features.center, axes, variances, noise).to(torch.device("cpu"))
+
+
+class Cells:
+    """Cells as a CSR tensor with its transpose, for products from both sides."""
+
+    def __init__(self, X: sparse.csr_matrix, device: torch.device):
+        self.X = _csr(X, device)
+        self.transposed = _csr(sparse.csr_matrix(X.T), device)
+        self.shape = X.shape
+
+    def squares(self) -> Tensor:
+        """Sum of squares of each gene, (N,)."""
+        genes = self.X.col_indices().long()
+        return torch.zeros(self.shape[1], device=genes.device).index_add_(0, genes, self.X.values().square())
+
+
+class Features:
+    """`(x + λ A x − m) ∘ s` of all cells, as a linear map: never written out, as A fills a sparse matrix.
+
+    Attributes
+    ----------
+    scale : Tensor, shape (N,)
+        s, the weight of each gene.
+    center : Tensor, shape (N,)
+        m ∘ s: the mean cell.
+    """
+
+    def __init__(self, cells: Cells, graph: GlobalGraph | None = None, share: float = 0.0,
+                 scale: Tensor | None = None, center: Tensor | None = None):
+        self.cells = cells
+        self.graph = graph if share else None
+        self.share = share
+        n, num_genes = cells.shape
+        device = cells.X.device
+        self.scale = torch.ones(num_genes, device=device) if scale is None else scale
+        self.center = torch.zeros(num_genes, device=device)
+        self.center = self.adjoint(torch.full((n, 1), 1 / n, device=device))[:, 0] if center is None else center
+
+    def __len__(self) -> int:
+        return self.cells.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.cells.shape[1]
+
+    def __matmul__(self, columns: Tensor) -> Tensor:
+        """(cells, N) @ (N, columns)."""
+        scaled = self.scale[:, None] * columns
+        if self.graph is not None:
+            scaled = scaled + self.share * product(self.graph.adj, scaled)
+        return product(self.cells.X, scaled) - self.center @ columns
+
+    def adjoint(self, rows: Tensor) -> Tensor:
+        """(N, cells) @ (cells, columns)."""
+        columns = product(self.cells.transposed, rows)
+        if self.graph is not None:
+            columns = columns + self.share * product(self.graph.adj_t, columns)
+        return self.scale[:, None] * columns - self.center[:, None] * rows.sum(0)
+
+    def weighted(self, target: Tensor) -> Features:
+        """With genes weighted by what they tell of the types, and cells of mean squared length 1.
+
+        The weight is the fourth root of the share of a gene's variance that lies between the types (the
+        intraclass correlation), so that genes without any are left out; more would trust a few cells too much.
+        """
+        plain = Features(self.cells, self.graph, self.share, center=torch.zeros_like(self.center))
+        squares = plain._squares()
+        scale = _signal_share(plain.adjoint(target), squares, target.sum(0)) ** 0.25
+        length = float((squares * scale.square()).sum()) / len(self)
+        return Features(self.cells, self.graph, self.share, scale / length**0.5 if length > 0 else scale)
+
+    def _squares(self) -> Tensor:
+        if self.graph is None:
+            return self.cells.squares()
+        total = torch.zeros(self.width, device=self.scale.device)
+        for start in range(0, len(self), BATCH):
+            x = _rows(self.cells.X, start, start + BATCH).t().contiguous()      # (N, B)
+            total += (x + self.share * product(self.graph.adj_t, x)).square_().sum(1)
+        return total
+
+
+class Dense:
+    """A matrix with the interface of `Features`."""
+
+    def __init__(self, matrix: Tensor):
+        self.matrix = matrix
+        self.width = matrix.size(1)
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    def __matmul__(self, columns: Tensor) -> Tensor:
+        return self.matrix @ columns
+
+    def adjoint(self, rows: Tensor) -> Tensor:
+        return self.matrix.T @ rows
+
+
+def _signal_share(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
+    """Intraclass correlation of each gene, (N,), from its sum in each type (N, K) and its sum of squares (N,)."""
+    sums, squares, counts = sums.double(), squares.double(), counts.double()
+    n, classes = counts.sum(), int((counts > 0).sum())
+    explained = (sums.square() / counts.clamp(min=1)).sum(1)
+    between = (explained - sums.sum(1).square() / n).clamp(min=0) / max(classes - 1, 1)
+    within = (squares - explained).clamp(min=0) / max(float(n) - classes, 1.0)
+    ratio = ((between / within.clamp(min=1e-12) - 1) * classes / n).clamp(min=0)
+    share = (ratio / (1 + ratio)).float()
+    return share if share.any() else torch.ones_like(share)     # one cell a type, or nothing but noise
+
+
+def _regression(features: Features | Dense, target: Tensor, cell_weight: Tensor, penalty: float,
+                iterations: int = 100) -> tuple[Tensor, Tensor, float]:
+    """Multinomial regression with squared weights penalised: weights (width, K), bias (K,), mean loss."""
+    weight = torch.zeros(features.width, target.size(1), device=target.device, requires_grad=True)
+    bias = torch.zeros(target.size(1), device=target.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, history_size=10,
+                                  tolerance_grad=1e-5, tolerance_change=1e-7, line_search_fn="strong_wolfe")
+    n = len(features)
+    fitted = torch.zeros(())
+
+    @torch.no_grad()
+    def loss() -> Tensor:
+        nonlocal fitted
+        logits = features @ weight + bias
+        log_probability = logits.log_softmax(1)
+        fitted = -(log_probability * target).sum(1) @ cell_weight / n
+        residual = (log_probability.exp() - target) * (cell_weight / n)[:, None]
+        weight.grad = features.adjoint(residual) + penalty / n * weight
+        bias.grad = residual.sum(0)
+        return fitted + penalty / (2 * n) * weight.square().sum()
+
+    optimizer.step(loss)
+    return weight.detach(), bias.detach(), float(fitted)
+
+
+def _subspace(features: Features, rank: int, rng: np.random.Generator,
+              iterations: int = 6) -> tuple[Tensor, Tensor]:
+    """The first principal axes (N, rank) and their variances (rank,), by subspace iteration.
+
+    Halko, Martinsson & Tropp 2011, doi:10.1137/090771806, algorithm 4.4. Exact for few cells, whose axes are hardly
+    longer than those that follow.
+    """
+    n = len(features)
+    rank = max(1, min(rank, n // 3, features.width))
+    if n <= EXACT_CELLS:
+        rows = features.adjoint(torch.eye(n, device=features.scale.device))             # (N, cells)
+        squares, cells = torch.linalg.eigh((features @ rows).double())
+        squares, cells = squares[-rank:].flip(0).clamp(min=1e-12), cells[:, -rank:].flip(1)
+        return rows @ (cells / squares.sqrt()).float(), (squares / n).float()
+    width = min(rank + 20, features.width)
+    start = torch.from_numpy(rng.standard_normal((features.width, width), np.float32)).to(features.scale.device)
+    axes = start
+    for _ in range(iterations):
+        axes = torch.linalg.qr(features.adjoint(torch.linalg.qr(features @ axes)[0]))[0]
+    _, deviation, rotation = torch.linalg.svd(features @ axes, full_matrices=False)
+    return axes @ rotation[:rank].T, deviation[:rank].square() / n
+
+
+# ---- how much of the graph ----
+
+
+def _choose_share(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, graph: GlobalGraph,
+                  rng: np.random.Generator) -> tuple[float, dict[float, float]]:
+    """The smallest λ whose cross-validated loss is within a standard error of the best, and all losses."""
+    chosen = _sample(target.argmax(1).cpu().numpy(), GATE_CELLS, rng)
+    fold = torch.from_numpy(_folds(target[chosen].argmax(1).cpu().numpy(), rng)).to(target.device)
+    target, cell_weight = target[chosen], cell_weight[chosen]
+    cells = Cells(X[chosen], target.device)
+    losses = {share: _held_out_losses(Features(cells, graph, share), target, cell_weight, fold, share)
+              for share in SHARES}
+    means = {share: float(loss.mean()) for share, loss in losses.items()}
+    best = min(means, key=means.get)
+    for share in SHARES:
+        worse = losses[share] - losses[best]
+        if share == best or float(worse.mean()) <= float(worse.std()) / len(worse)**0.5:
+            return share, means
+    raise AssertionError("the best is one of them")
+
+
+def _held_out_losses(features: Features, target: Tensor, cell_weight: Tensor, fold: Tensor,
+                     share: float) -> Tensor:
+    """Weighted loss of each cell, (cells,), when its fold is left out of the regression on the components."""
+    features = features.weighted(target)
+    axes, _ = _subspace(features, COMPONENTS, np.random.default_rng(0))
+    codes = features @ axes
+    losses = torch.zeros(len(target), device=target.device)
+    for number in range(GATE_FOLDS):
+        out = fold == number
+        weight, bias, _ = _regression(Dense(codes[~out]), target[~out], cell_weight[~out], COMPONENT_PENALTY)
+        logits = codes[out] @ weight + bias
+        losses[out] = -(logits.log_softmax(1) * target[out]).sum(1) * cell_weight[out]
+    return losses
+
+
+def _sample(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of at most so many cells, the rarest types first so that none is lost."""
+    order = rng.permutation(len(y))
+    rank = _rank_in_type(y[order])
+    return np.sort(order[np.argsort(rank, kind="stable")][:size])
+
+
+def _folds(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A fold for each cell, evenly within each type."""
+    order = rng.permutation(len(y))
+    fold = np.empty(len(y), np.int64)
+    fold[order] = _rank_in_type(y[order]) % GATE_FOLDS
+    return fold
+
+
+def _rank_in_type(y: np.ndarray) -> np.ndarray:
+    """0 for the first cell of each type, 1 for the second, …"""
+    order = np.argsort(y, kind="stable")
+    counts = np.bincount(y)
+    rank = np.empty(len(y), np.int64)
+    rank[order] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rank
+
+
+# ---- sparse tensors ----
+
+
+def _csr(X: sparse.csr_matrix, device: torch.device) -> Tensor:
+    index = np.int32 if X.nnz < 2**31 else np.int64
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Ss]parse")        # torch on CSR being new and unchecked
+        return torch.sparse_csr_tensor(torch.from_numpy(X.indptr.astype(index)),
+                                       torch.from_numpy(X.indices.astype(index)),
+                                       torch.from_numpy(X.data.astype(np.float32)), X.shape,
+                                       check_invariants=False).to(device)
+
+
+def _rows(X: Tensor, start: int, stop: int) -> Tensor:
+    """Rows of a CSR tensor, dense."""
+    crow = X.crow_indices().long()
+    stop = min(stop, X.size(0))
+    entries = slice(int(crow[start]), int(crow[stop]))
+    dense = X.values().new_zeros(stop - start, X.size(1))
+    row = torch.repeat_interleave(crow[start:stop + 1].diff())
+    dense[row, X.col_indices()[entries].long()] = X.values()[entries]
+    return dense
+
+

@@ -1,0 +1,161 @@
+"""The linear head: exact, the same through the network as without writing the features out, and gated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+
+from gene_gcn import GeneNetwork, linear_head
+from gene_gcn.linear_head import Cells, Dense, Features, fit_linear_head, learn_low_rank_genes
+from gene_gcn.nn import GeneGCN, GlobalGraph
+
+CPU = torch.device("cpu")
+N, K = 40, 3
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Square roots of counts of three types, 90 cells × 40 genes, and the types."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % K
+    rate = rng.gamma(1.0, 1.0, (K, N))
+    return sparse.csr_matrix(np.sqrt(rng.poisson(rate[y])).astype(np.float32)), y
+
+
+@pytest.fixture(scope="module")
+def graph():
+    rng = np.random.default_rng(1)
+    network = GeneNetwork(tuple(map(str, range(N))), rng.integers(0, N, (2, 80)), rng.uniform(0, 1, 80))
+    return GlobalGraph(network.normalized("sym").adj_t).prepare()
+
+
+def model(layers=0):
+    return GeneGCN(N, K, num_layers=layers, hidden_channels=(), attention=None)
+
+
+def one_hot(y):
+    return torch.nn.functional.one_hot(torch.from_numpy(y), K).float()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.7])
+def test_features_equal_those_written_out(cells, graph, share):
+    X, y = cells
+    features = Features(Cells(X, CPU), graph, share).weighted(one_hot(y))
+    x = torch.from_numpy(X.toarray())
+    h = x + share * x @ graph.adj_t.to_dense().T
+    groups = [h[y == k] for k in range(K)]
+    between = sum(len(g) * (g.mean(0) - h.mean(0)) ** 2 for g in groups) / (K - 1)
+    within = sum(((g - g.mean(0)) ** 2).sum(0) for g in groups) / (len(h) - K)
+    ratio = ((between / within - 1) * K / len(h)).clamp(min=0)
+    scaled = h * (ratio / (1 + ratio)) ** 0.25
+    scaled = scaled / scaled.square().sum(1).mean().sqrt()
+    expected = scaled - scaled.mean(0)
+    torch.testing.assert_close(features @ torch.eye(N), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(features.adjoint(torch.eye(90)), expected.T, atol=1e-5, rtol=1e-4)
+
+
+def test_the_regression_is_that_of_scikit_learn(cells):
+    X, y = cells
+    features = Features(Cells(X, CPU))
+    weight = torch.rand(90, generator=torch.Generator().manual_seed(0)) + 0.5
+    ours, bias, _ = linear_head._regression(features, one_hot(y), weight, penalty=3.0, iterations=500)
+    dense = X.toarray() - X.toarray().mean(0)
+    theirs = LogisticRegression(C=1 / 3.0, tol=1e-8, max_iter=5000).fit(dense, y, sample_weight=weight.numpy())
+    probability = (torch.from_numpy(dense) @ ours + bias).softmax(1)
+    np.testing.assert_allclose(probability, theirs.predict_proba(dense), atol=2e-3)
+
+
+@pytest.mark.parametrize("exact_cells", [600, 10])
+def test_axes_are_the_principal_ones(cells, exact_cells, monkeypatch):
+    monkeypatch.setattr(linear_head, "EXACT_CELLS", exact_cells)
+    X, _ = cells
+    axes, variances = linear_head._subspace(Features(Cells(X, CPU)), 8, np.random.default_rng(0))
+    pca = PCA(8, svd_solver="full").fit(X.toarray())
+    np.testing.assert_allclose(variances, pca.explained_variance_ * 89 / 90, rtol=1e-2)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(8), atol=1e-4)
+    overlap = np.linalg.svd(pca.components_[:4] @ axes.numpy(), compute_uv=False)
+    assert overlap.min() > 0.99
+
+
+def test_the_head_gives_the_mean_of_both_paths(cells):
+    X, y = cells
+    net = model()
+    losses = fit_linear_head(net, X, y)
+    assert [row["path"] for row in losses] == ["genes", "components"]
+    features = Features(Cells(X, CPU)).weighted(one_hot(y))
+    every = torch.ones(90)
+    by_gene, gene_bias, _ = linear_head._regression(features, one_hot(y), every, linear_head.GENE_PENALTY)
+    axes, _ = linear_head._subspace(features, linear_head.COMPONENTS, np.random.default_rng(0))
+    codes = features @ axes
+    by_code, code_bias, _ = linear_head._regression(Dense(codes), one_hot(y), every, linear_head.COMPONENT_PENALTY)
+    expected = (features @ by_gene + gene_bias + codes @ by_code + code_bias) / 2
+    torch.testing.assert_close(net(torch.from_numpy(X.toarray())).detach(), expected, atol=2e-2, rtol=1e-2)
+
+
+def test_the_network_is_taken_where_it_helps_and_left_where_it_does_not():
+    """In twenty modules of genes each gene is seen rarely: neighbours tell of it, strangers do not."""
+    rng = np.random.default_rng(0)
+    modules, size = 60, 20
+    genes = modules * size
+    y = np.arange(600) % K
+    active = rng.random((K, modules)) < 0.5
+    rate = np.where(np.repeat(active, size, 1), 0.02, 0.01)
+    X = sparse.csr_matrix(np.sqrt(rng.poisson(rate[y])).astype(np.float32))
+    inside = np.array([(start + i, start + j) for start in range(0, genes, size) for i in range(size)
+                       for j in range(i)])
+    names = tuple(map(str, range(genes)))
+    shares = {}
+    for name, edges in {"real": inside.T, "strangers": rng.permutation(genes)[inside.T]}.items():
+        graph = GlobalGraph(GeneNetwork(names, edges, np.ones(len(inside))).normalized("sym").adj_t).prepare()
+        net = GeneGCN(genes, K, num_layers=1, hidden_channels=(), attention=None)
+        history = fit_linear_head(net, X, y, graph=graph)
+        shares[name] = float(net.convs[0].lin.weight.detach())
+        assert sum("held out" in row["path"] for row in history) == len(linear_head.SHARES)
+    assert shares["real"] > 0 and shares["strangers"] == 0
+
+
+def test_the_model_computes_what_was_fitted(cells, graph, monkeypatch):
+    """The layer, the residual and the head give the logits of the features that the fit saw."""
+    monkeypatch.setattr(linear_head, "SHARES", (0.7,))
+    X, y = cells
+    net = model(layers=1)
+    fit_linear_head(net, X, y, graph=graph)
+    plain = Features(Cells(X, CPU), graph, 0.7, center=torch.zeros(N))
+    layer = net.head.lins[0]
+    torch.testing.assert_close(net(torch.from_numpy(X.toarray()), graph), plain @ layer.weight.T + layer.bias,
+                               atol=1e-4, rtol=1e-4)
+
+
+def test_further_cells_change_the_components(cells):
+    X, y = cells
+    alone, helped = model(), model()
+    fit_linear_head(alone, X[:15], y[:15])
+    fit_linear_head(helped, X[:15], y[:15], unlabelled=X[15:])
+    x = torch.from_numpy(X.toarray())
+    assert (helped(x) - alone(x)).abs().max() > 1e-2
+    assert (helped(x)[15:].argmax(1).numpy() == y[15:]).mean() > 0.8
+
+
+def test_one_cell_a_type_and_genes_without_variance_are_learned_from():
+    X = sparse.csr_matrix(np.eye(K, N, dtype=np.float32))
+    net = model()
+    fit_linear_head(net, X, np.arange(K))
+    assert (net(torch.from_numpy(X.toarray())).argmax(1).numpy() == np.arange(K)).all()
+
+
+def test_missing_genes_get_their_expectation(cells):
+    """That of the Gaussian with the covariance of the components, by the formula for dense matrices."""
+    X, _ = cells
+    genes = learn_low_rank_genes(X)
+    x = torch.from_numpy(X.toarray())[:5]
+    present = torch.arange(N) % 3 != 0
+    filled = genes.fill(x * present, present, genes.encoder(present))
+    covariance = genes.axes @ torch.diag(genes.variances) @ genes.axes.T + genes.noise * torch.eye(N)
+    slopes = covariance[~present][:, present] @ torch.linalg.inv(covariance[present][:, present])
+    expected = genes.mean[~present] + (x - genes.mean)[:, present] @ slopes.T
+    torch.testing.assert_close(filled[:, present], x[:, present])
+    torch.testing.assert_close(filled[:, ~present], expected, atol=1e-4, rtol=1e-3)
