@@ -106,8 +106,8 @@ def run(cells: CellSet, splits: Iterable[Split], methods: Sequence[Method], fold
     Returns
     -------
     DataFrame
-        A row per split and method: "set", "splits" (what kind exactly), "split" (its number), "method", "role";
-        "accuracy", "macro_f1", "weighted_f1", "balanced_accuracy"; "rare_recall", the mean recall of the types
+        A row per split and method: "set", "kind", "splits" (what kind exactly), "split" (its number), "method",
+        "role"; "accuracy", "macro_f1", "weighted_f1", "balanced_accuracy"; "rare_recall", the mean recall of the types
         under 20 training cells; "calibration_error", see `metrics.expected_calibration_error`, NaN without
         probabilities; "fit_seconds", "predict_seconds" and "peak_memory_gb" of the process (NaN but on Linux);
         "error", empty where all went well.
@@ -133,8 +133,8 @@ def run(cells: CellSet, splits: Iterable[Split], methods: Sequence[Method], fold
                         raise
                     result = {**dict.fromkeys(FIGURES, float("nan")), "error": str(error)}
             result = result or {**kept[key], "error": ""}
-            rows.append({"set": cells.name, "splits": split.name, "split": split.number, "method": method.name,
-                         "role": method.role, **result})
+            rows.append({"set": cells.name, "kind": split.kind, "splits": split.name, "split": split.number,
+                         "method": method.name, "role": method.role, **result})
             if on_result is not None:
                 on_result(rows[-1], known)
     return pd.DataFrame(rows)
@@ -295,9 +295,14 @@ def plot(results: pd.DataFrame, path: str | Path) -> None:
     means = over_sets(summary)
     kinds, names = list(results["splits"].unique()), list(results["method"].unique())[::-1]
     peers = set(results.loc[results["role"] == "peer", "method"])
-    figure = Figure(figsize=(3.2 + 2.2 * len(kinds), 0.32 * len(names) + 1.2), layout="constrained")
-    axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-    for axis, kind in zip(axes, kinds, strict=True):
+    n_columns = min(4, len(kinds))
+    n_rows = -(-len(kinds) // n_columns)
+    figure = Figure(figsize=(3.2 + 2.2 * n_columns, n_rows * (0.24 * len(names) + 0.8) + 0.3),
+                    layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
+    for axis in axes[len(kinds):]:
+        axis.remove()
+    for axis, kind in zip(axes, kinds, strict=False):
         for place, name in enumerate(names):
             colour = "#d9822b" if name in peers else "#1d6a8c"
             of_sets = summary.loc[kind].query("method == @name")["macro_f1"]
@@ -305,8 +310,10 @@ def plot(results: pd.DataFrame, path: str | Path) -> None:
             if (kind, name) in means.index:
                 axis.plot(means.loc[(kind, name), "macro_f1"], place, "o", color=colour, markersize=7)
         axis.set_title(kind, fontsize=9, color=INK)
+        axis.tick_params(axis="x", labelsize=7)
+        axis.tick_params(axis="y", labelsize=8, labelcolor=INK, length=0)
         axis.grid(axis="x", color="#e4e7eb")
         axis.spines[["top", "right", "left"]].set_visible(False)
-    axes[0].set_yticks(range(len(names)), names, fontsize=8, color=INK)
+    axes[0].set_yticks(range(len(names)), names)
     figure.supxlabel("macro-F1: every set, and their mean", fontsize=9, color=FAINT)
     save_figure(figure, path)

@@ -80,6 +80,7 @@ def accuracy(
     results = pd.concat(results, ignore_index=True)
     if results.empty:
         raise ValueError(f"No set can be split by --splits {splits}: see why above.")
+    results = results.sort_values("kind", kind="stable", key=lambda of_row: of_row.map(kinds.index))
     settings = {"label": label, "networks": used, "kinds": kinds, "few": per_type, "groups": columns,
                 "seeds": seeds}
     paths = bench.write(out, results, settings)
