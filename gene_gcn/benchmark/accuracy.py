@@ -107,8 +107,8 @@ def run(cells: CellSet, splits: Iterable[Split], methods: Sequence[Method], fold
     -------
     DataFrame
         A row per split and method: "set", "kind", "splits" (what kind exactly), "split" (its number), "method",
-        "role"; "accuracy", "macro_f1", "weighted_f1", "balanced_accuracy"; "rare_recall", the mean recall of the types
-        under 20 training cells; "calibration_error", see `metrics.expected_calibration_error`, NaN without
+        "role"; "accuracy", "macro_f1", "weighted_f1", "balanced_accuracy"; "rare_recall", the mean recall of the
+        types under 20 training cells; "calibration_error", see `metrics.expected_calibration_error`, NaN without
         probabilities; "fit_seconds", "predict_seconds" and "peak_memory_gb" of the process (NaN but on Linux);
         "error", empty where all went well.
     """

@@ -60,7 +60,7 @@ def peers() -> dict[str, Callable[[AnnData], ClassifierMixin]]:
 
     return {
         "logistic regression, log1p CP10k": lambda cells: Normalized(logistic(), "log1p"),
-        "linear SVM, log1p CP10k": lambda cells: Normalized(LinearSVC(), "log1p"),
+        "linear SVM, log1p CP10k": lambda cells: Normalized(LinearSVC(random_state=0), "log1p"),
         "logistic regression, sqrt": lambda cells: Normalized(logistic(), "sqrt"),
         "SVD (rank 100) + logistic regression, sqrt": lambda cells: Normalized(make_pipeline(
             TruncatedSVD(min(100, *cells.shape), random_state=0), logistic()), "sqrt"),
