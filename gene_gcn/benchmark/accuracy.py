@@ -1,235 +1,319 @@
-"""Accuracy of the classifier beside its controls and its peers, on the same folds.
+"""Accuracy of the classifier beside its controls and its peers, on the same splits of many sets of cells.
 
-Everything is learned from the training part of a fold. The controls tell what a graph is worth: no graph, the
-individual graph only, the global graph only, both, and both with the network rewired at random.
+Everything is learned from the training cells of a split. The controls tell what a graph is worth: no graph, the
+individual graph only, the global graph only, both, and both with the network rewired or its genes permuted.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import json
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
-from sklearn.neural_network import MLPClassifier
-from sklearn.svm import LinearSVC
 
-from gene_gcn.benchmark.metrics import evaluate
-from gene_gcn.classifier import GeneGCNClassifier
-from gene_gcn.expression import Normalizer, read_expression
+from gene_gcn import __version__
+from gene_gcn.atomic import replacing
+from gene_gcn.benchmark.methods import Method
+from gene_gcn.benchmark.metrics import evaluate, expected_calibration_error, recall_per_type
+from gene_gcn.benchmark.paired import paired
+from gene_gcn.benchmark.runs import KeptRuns, digest, digest_of_cells, records
+from gene_gcn.benchmark.splits import Split, frequent, labelled_cells
 from gene_gcn.networks import GeneNetwork
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-SMALLEST_TYPE = 5
-MOST_LEFT_OUT = 10              # groups up to which each is held out alone
-Split = tuple[np.ndarray, np.ndarray]
+RARE = 20                       # training cells, under which a type is rare
+SMALLEST_SHARE = 0.01           # of the genes, that a network must join
+CONTROLS = ("no graph", "both, network rewired", "both, network permuted")
+FIGURES = ("accuracy", "macro_f1", "weighted_f1", "balanced_accuracy", "rare_recall", "calibration_error",
+           "fit_seconds", "predict_seconds", "peak_memory_gb")
 
 
-class Normalized(ClassifierMixin):
-    """A scikit-learn classifier on expression normalised as this package does it.
+# ---- running ----
 
-    Parameters
+
+@dataclass(frozen=True, eq=False)
+class CellSet:
+    """Labelled cells of one study.
+
+    Attributes
     ----------
-    classifier : classifier
-    normalization : {"sqrt", "log1p"}
-    """
-
-    def __init__(self, classifier, normalization: str):
-        self.classifier = classifier
-        self.normalization = normalization
-
-    def fit(self, cells: AnnData, y) -> Normalized:
-        expression = read_expression(cells)
-        self.normalizer_ = Normalizer.fit(expression, self.normalization)
-        self.classifier.fit(self.normalizer_.transform(expression), y)
-        return self
-
-    def predict(self, cells: AnnData) -> np.ndarray:
-        return self.classifier.predict(self.normalizer_.transform(read_expression(cells)))
-
-
-class Pretrained(ClassifierMixin):
-    """A `GeneGCNClassifier` whose autoencoder sees further cells, without their labels.
-
-    Parameters
-    ----------
-    classifier : GeneGCNClassifier with head_init="autoencoder"
-    unlabelled : AnnData
-    """
-
-    def __init__(self, classifier: GeneGCNClassifier, unlabelled: AnnData):
-        self.classifier = classifier
-        self.unlabelled = unlabelled
-
-    def fit(self, cells: AnnData, y) -> Pretrained:
-        self.classifier.fit(cells, y, unlabelled=self.unlabelled)
-        return self
-
-    def predict(self, cells: AnnData) -> np.ndarray:
-        return self.classifier.predict(cells)
-
-
-def controls(network: GeneNetwork, **parameters) -> dict[str, Callable[[], GeneGCNClassifier]]:
-    """The default classifier with a network and its four controls, by name."""
-    parameters = {"random_state": 0, **parameters}
-    rewired = network.rewired(0)
-    return {
-        "both graphs": lambda: GeneGCNClassifier(network, **parameters),
-        "no graph": lambda: GeneGCNClassifier(None, attention=None, **parameters),
-        "individual graph only": lambda: GeneGCNClassifier(None, **parameters),
-        "global graph only": lambda: GeneGCNClassifier(network, attention=None, **parameters),
-        "both, network rewired": lambda: GeneGCNClassifier(rewired, **parameters),
-    }
-
-
-def starts(cells: AnnData, **parameters) -> dict[str, Callable[[], ClassifierMixin]]:
-    """Starts of the head without any graph, by name, to see what unlabelled cells are worth."""
-    parameters = {"attention": None, "random_state": 0, **parameters}
-
-    def from_autoencoder() -> GeneGCNClassifier:
-        return GeneGCNClassifier(None, head_init="autoencoder", **parameters)
-
-    return {
-        "no graph, random start": lambda: GeneGCNClassifier(None, head_init="random", **parameters),
-        "no graph, autoencoder": from_autoencoder,
-        "no graph, autoencoder of all cells": lambda: Pretrained(from_autoencoder(), cells),
-    }
-
-
-def peers() -> dict[str, Callable[[], Normalized]]:
-    """What people use otherwise, by name."""
-    return {
-        "logistic regression, log1p CP10k": lambda: Normalized(LogisticRegression(max_iter=1000), "log1p"),
-        "linear SVM, log1p CP10k": lambda: Normalized(LinearSVC(), "log1p"),
-        "logistic regression, sqrt": lambda: Normalized(LogisticRegression(max_iter=1000), "sqrt"),
-        "MLP (scikit-learn, Adam), log1p CP10k": lambda: Normalized(
-            MLPClassifier((128, 64), batch_size=64, early_stopping=True, random_state=0), "log1p"),
-    }
-
-
-def folds(labels: np.ndarray, n_folds: int = 5) -> Iterator[Split]:
-    """Stratified folds over all cells, seed 0."""
-    return StratifiedKFold(n_folds, shuffle=True, random_state=0).split(labels, labels)
-
-
-def whole_groups(groups: np.ndarray, n_folds: int = 5) -> list[Split]:
-    """Hold out whole groups of cells, such as donors or laboratories.
-
-    Up to ten groups are held out one by one; more are shared out among `n_folds` folds of about equal size.
-
-    Parameters
-    ----------
-    groups : ndarray, shape (B,)
-        The group of each cell.
-
-    Raises
-    ------
-    ValueError
-        Only one group.
-    """
-    count = len(pd.unique(groups))
-    if count < 2:
-        raise ValueError(f"groups has one value, {str(groups[0])!r}, for all {len(groups):,} cells; two or "
-                         "more are needed to hold one out.")
-    splitter = LeaveOneGroupOut() if count <= MOST_LEFT_OUT else GroupKFold(n_folds)
-    return list(splitter.split(groups, groups=groups))
-
-
-def group_column(cells: AnnData, column: str) -> np.ndarray:
-    """The groups of the cells as text, shape (B,); ValueError if a cell has none or there is no such column."""
-    if column not in cells.obs:
-        raise ValueError(f"groups={column!r} is not a column of obs; these are: {list(cells.obs)}.")
-    missing = cells.obs[column].isna()
-    if missing.any():
-        raise ValueError(f"groups={column!r} is empty for {missing.sum():,} of {cells.n_obs:,} cells; drop them.")
-    return cells.obs[column].astype(str).to_numpy()
-
-
-def few_labels(labels: np.ndarray, per_type: int = 10, seeds: Iterable[int] = range(5)) -> Iterator[Split]:
-    """Train on a few cells of each type and test on all others, once per seed."""
-    for seed in seeds:
-        order = np.random.default_rng(seed).permutation(len(labels))
-        rank = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
-        yield np.sort(order[rank < per_type]), np.sort(order[rank >= per_type])
-
-
-def compare(cells: AnnData, label: str, methods: dict[str, Callable[[], ClassifierMixin]],
-            splits: Callable[[np.ndarray], Iterable[Split]] = folds, groups: str | None = None,
-            on_result: Callable[[dict], None] | None = None) -> pd.DataFrame:
-    """Fit and test every method on every split.
-
-    Parameters
-    ----------
+    name : str
     cells : AnnData
-        Raw counts. Types of fewer than five cells are left out.
+        Labelled, without types of fewer than five cells.
     label : str
-        Column of `cells.obs`.
-    methods : dict of name to a function that makes an unfitted classifier
-    splits : callable
-        From the labels to pairs of training and test positions: `folds` or `few_labels`.
-    groups : str, optional
-        Column of `cells.obs` whose groups are held out whole, instead of `splits`. Cells of a type that only
-        the groups held out have cannot be named rightly, and count.
+        Column of `obs`.
+    network : GeneNetwork or None
+        On the genes of the cells.
+    """
+
+    name: str
+    cells: AnnData
+    label: str
+    network: GeneNetwork | None = None
+
+    @classmethod
+    def prepare(cls, name: str, cells: AnnData, label: str, networks: Sequence[GeneNetwork] = ()) -> CellSet:
+        """Leave out cells of no or a rare type, and take the network that joins most of the genes.
+
+        Raises
+        ------
+        ValueError
+            Fewer than two types of at least five cells; no network joins 1 % of the genes.
+        """
+        cells = labelled_cells(cells, label)
+        if not (kept := frequent(cells, label)).all():
+            cells = cells[kept].copy()
+        if cells.obs[label].nunique() < 2:
+            raise ValueError(f"label={label!r} has fewer than two types of at least five cells in {name}.")
+        return cls(name, cells, label, choose_network(networks, tuple(cells.var_names)) if networks else None)
+
+
+def choose_network(networks: Sequence[GeneNetwork], genes: Sequence[str]) -> GeneNetwork:
+    """The network that joins most of the genes, aligned to them; ValueError if none joins 1 % of them."""
+    aligned = [network.align(genes) for network in networks]
+    joined = [int((network.degree > 0).sum()) for network in aligned]
+    if max(joined) < SMALLEST_SHARE * len(genes):
+        raise ValueError(f"network joins {max(joined):,} of the {len(genes):,} genes of the cells: its genes are "
+                         f"like {networks[int(np.argmax(joined))].genes[:3]}, theirs like {tuple(genes[:3])}.")
+    return aligned[int(np.argmax(joined))]
+
+
+def run(cells: CellSet, splits: Iterable[Split], methods: Sequence[Method], folder: str | Path, *,
+        on_result: Callable[[dict[str, Any], bool], None] | None = None) -> pd.DataFrame:
+    """Fit and test every method on every split of a set, unless the folder has the result already.
+
+    A peer that fails on a split gets a row that says so; it is tried again next time. Where our own classifier
+    fails, so does the benchmark.
+
+    Parameters
+    ----------
+    cells : CellSet
+    splits : iterable of Split
+    methods : sequence of Method
+        Of `gene_gcn.benchmark.methods.methods`, for the network of the set.
+    folder : path
+        Where `runs.json` keeps what is finished.
     on_result : callable, optional
-        Called with each row as it is ready.
+        Called with each row and whether it was there already.
 
     Returns
     -------
     DataFrame
-        A row per method and split: "method", "split", the figures of `metrics.evaluate`, "fit_seconds",
-        "predict_seconds" and "peak_memory_gb" of the whole process while fitting (NaN but on Linux).
+        A row per split and method: "set", "kind", "splits" (what kind exactly), "split" (its number), "method",
+        "role"; "accuracy", "macro_f1", "weighted_f1", "balanced_accuracy"; "rare_recall", the mean recall of the
+        types under 20 training cells; "calibration_error", see `metrics.expected_calibration_error`, NaN without
+        probabilities; "fit_seconds", "predict_seconds" and "peak_memory_gb" of the process (NaN but on Linux);
+        "error", empty where all went well.
     """
-    cells = cells[frequent(cells, label)].copy()
-    labels = cells.obs[label].astype(str).to_numpy()
-    pairs = splits(labels) if groups is None else whole_groups(group_column(cells, groups))
+    kept = KeptRuns(folder)
+    labels = cells.cells.obs[cells.label].to_numpy()
+    of_cells = digest_of_cells([(cells.cells, labels)])
     rows = []
-    for number, (train, test) in enumerate(pairs):
-        for name, make in methods.items():
-            method = make()
-            start = time.perf_counter()
-            with peak_memory() as peak:
-                method.fit(cells[train], labels[train])
-            fitted = time.perf_counter()
-            predicted = method.predict(cells[test])
-            done = time.perf_counter()
-            rows.append({"method": name, "split": number, **evaluate(labels[test], predicted),
-                         "fit_seconds": fitted - start, "predict_seconds": done - fitted,
-                         "peak_memory_gb": peak()})
+    for split in splits:
+        train, test = split.cells(cells.cells)
+        for method in methods:
+            if method.kinds and split.kind not in method.kinds:
+                continue
+            prepared = method.prepare(train)
+            key = digest([__version__, of_cells, split.train.tolist(), split.test.tolist(), split.number,
+                          split.depth, split.panel, prepared.settings])
+            result, known = {}, key in kept
+            if not known:
+                try:
+                    kept[key] = _measure(prepared, train, labels[split.train], test, labels[split.test])
+                except (ValueError, RuntimeError) as error:
+                    if method.role != "peer":
+                        raise
+                    result = {**dict.fromkeys(FIGURES, float("nan")), "error": str(error)}
+            result = result or {**kept[key], "error": ""}
+            rows.append({"set": cells.name, "kind": split.kind, "splits": split.name, "split": split.number,
+                         "method": method.name, "role": method.role, **result})
             if on_result is not None:
-                on_result(rows[-1])
+                on_result(rows[-1], known)
     return pd.DataFrame(rows)
 
 
-def frequent(cells: AnnData, label: str) -> np.ndarray:
-    """Which cells are of a type with at least five cells."""
-    labels = cells.obs[label]
-    return labels.notna().to_numpy() & (labels.map(labels.value_counts()).to_numpy(float) >= SMALLEST_TYPE)
+def _measure(prepared, train: AnnData, y_train: np.ndarray, test: AnnData, y_test: np.ndarray) -> dict[str, float]:
+    with warnings.catch_warnings():
+        # Here they are meant to be missing, and counts are taken away until cells have none.
+        warnings.filterwarnings("ignore", message=".*are missing from X and count as zero")
+        warnings.filterwarnings("ignore", message=".*express none of the model's genes")
+        outcome = prepared.run(train, y_train, test)
+    recall = recall_per_type(y_test, outcome.predicted)["recall"]
+    size = pd.Series(y_train).value_counts().reindex(recall.index, fill_value=0)
+    calibration_error = float("nan")
+    if outcome.probabilities is not None:
+        confidence = outcome.probabilities.max(axis=1)
+        calibration_error = expected_calibration_error(y_test, outcome.predicted, confidence)
+    return {**evaluate(y_test, outcome.predicted), "rare_recall": float(recall[size < RARE].mean()),
+            "calibration_error": calibration_error, "fit_seconds": outcome.fit_seconds,
+            "predict_seconds": outcome.predict_seconds, "peak_memory_gb": outcome.peak_memory_gb}
 
 
-@contextmanager
-def peak_memory() -> Iterator[Callable[[], float]]:
-    """Largest resident memory of this process inside the block, in GB; NaN where the system does not tell."""
-    reset, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-    peak = float("nan")
-    try:
-        reset.write_text("5")               # Linux: forget the largest value so far
-    except OSError:
-        yield lambda: peak
-        return
-    yield lambda: peak
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    peak = int(line.split()[1]) / 2**20
+# ---- telling ----
 
 
 def summarize(results: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over the splits, a row per method, in the order of the methods."""
-    figures = results.drop(columns="split").groupby("method", sort=False)
-    return figures.agg(["mean", "std"])
+    """Mean and standard deviation over splits, indexed by "splits", "set" and "method".
+
+    Returns
+    -------
+    DataFrame
+        The mean of each figure, "macro_f1_sd", "runs" and "failed", the number of runs that failed. Means are of
+        the others.
+    """
+    groups = results.groupby(["splits", "set", "method"], sort=False)
+    table = groups[list(FIGURES)].mean()
+    return table.assign(macro_f1_sd=groups["macro_f1"].std(), runs=groups.size(),
+                        failed=groups["error"].agg(lambda errors: int((errors != "").sum())))
+
+
+def over_sets(summary: pd.DataFrame) -> pd.DataFrame:
+    """Means over sets, each set counting once, indexed by "splits" and "method".
+
+    Returns
+    -------
+    DataFrame
+        The mean of each figure, and "rank": the mean place of the method among all by macro-F1, 1 for the best. A
+        method that failed throughout in a set has no mean of any figure of accuracy and no rank: what it would be
+        compared with has. "peak_memory_gb" is the largest.
+    """
+    rank = summary["macro_f1"].groupby(level=["splits", "set"], sort=False).rank(ascending=False)
+    groups = summary.assign(rank=rank).groupby(level=["splits", "method"], sort=False)
+    table = groups[[*FIGURES, "rank"]].mean()
+    table["peak_memory_gb"] = groups["peak_memory_gb"].max()
+    incomplete = groups["macro_f1"].agg(lambda values: values.isna().any())
+    table.loc[incomplete, [*FIGURES[:FIGURES.index("fit_seconds")], "rank"]] = np.nan
+    return table
+
+
+def differences(results: pd.DataFrame) -> pd.DataFrame:
+    """Macro-F1 of the default less that of controls and of the best peer, paired over the splits of each set.
+
+    The best peer is chosen by its mean on these very splits, among those that never failed, which favours it.
+    Splits of one set share cells and are not independent: intervals are too narrow rather than too wide. The set
+    "all sets" is paired over the means of the sets.
+
+    Returns
+    -------
+    DataFrame
+        "splits", "set", "default", "than" (a control or "best peer"), "method" (its name) and what
+        `paired.paired` tells; empty where the default was not run.
+    """
+    default = results.loc[results["role"] == "default", "method"].unique()
+    rows = []
+    for name, of_kind in results.groupby("splits", sort=False):
+        means: dict[str, list[float]] = {}
+        for set_name, part in of_kind.groupby("set", sort=False):
+            scores = part.pivot(index="split", columns="method", values="macro_f1")
+            if not len(default) or default[0] not in scores:
+                continue
+            peers = [method for method in part.loc[part["role"] == "peer", "method"].unique()
+                     if scores[method].notna().all()]
+            others = {method: method for method in CONTROLS if method in scores and method != default[0]}
+            if peers:
+                others["best peer"] = scores[peers].mean().idxmax()
+            for than, method in others.items():
+                gain = (scores[default[0]] - scores[method]).dropna().to_numpy()
+                means.setdefault(than, []).append(float(gain.mean()))
+                rows.append({"splits": name, "set": set_name, "default": default[0], "than": than,
+                             "method": method, **paired(gain)})
+        rows += [{"splits": name, "set": "all sets", "default": default[0], "than": than, "method": than,
+                  **paired(np.array(gains))} for than, gains in means.items() if len(gains) > 1]
+    return pd.DataFrame(rows)
+
+
+def markdown(results: pd.DataFrame) -> Iterator[str]:
+    """Lines of a table of all methods for each kind of split, and of the differences."""
+    summary = summarize(results)
+    means = over_sets(summary)
+    for name in results["splits"].unique():
+        part = summary.loc[name]
+        sets = part.index.get_level_values("set").unique()
+        header = ["method", *sets, "mean over sets", "mean rank", "accuracy", "calibration error", "rare recall",
+                  "fit, s", "predict, s", "peak memory, GB"]
+        yield from ("", f"### {name}: macro-F1, mean ± sd", "", f"| {' | '.join(header)} |",
+                    "|---" * len(header) + "|")
+        for method, row in means.loc[name].iterrows():
+            scores = [_score(part.loc[set_name, method]) if (set_name, method) in part.index else "–"
+                      for set_name in sets]
+            figures = [_number(row[column], digits) for column, digits in (
+                ("macro_f1", 3), ("rank", 1), ("accuracy", 3), ("calibration_error", 3), ("rare_recall", 3),
+                ("fit_seconds", 1), ("predict_seconds", 2), ("peak_memory_gb", 2))]
+            yield f"| {' | '.join([method, *scores, *figures])} |"
+    if len(gains := differences(results)):
+        yield from ("", "### Differences in macro-F1, points (95 % interval over splits)", "",
+                    "| splits | set | difference | points | pairs |", "|---|---|---|---|---|")
+        for row in gains.itertuples():
+            than = row.than if row.method == row.than else f"{row.than} ({row.method})"
+            interval = f" ({100 * row.low:+.2f} to {100 * row.high:+.2f})" if row.pairs > 1 else ""
+            yield (f"| {row.splits} | {row.set} | {row.default} − {than} "
+                   f"| {100 * row.difference:+.2f}{interval} | {row.pairs} |")
+
+
+def _score(row: pd.Series) -> str:
+    if row["failed"] == row["runs"]:
+        return "failed"
+    done = int(row["runs"] - row["failed"])
+    spread = f" ± {row['macro_f1_sd']:.3f}" if done > 1 else ""
+    return _number(row["macro_f1"], 3) + spread + (f" ({done} of {row['runs']:.0f})" if row["failed"] else "")
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def write(folder: str | Path, results: pd.DataFrame, settings: dict[str, Any]) -> list[Path]:
+    """Write every run (accuracy.csv), tables and settings (accuracy.json) and a picture (accuracy.png)."""
+    paths = [Path(folder) / f"accuracy{ending}" for ending in (".csv", ".json", ".png")]
+    with replacing(paths[0]) as file:
+        results.to_csv(file, index=False)
+    summary = summarize(results)
+    document = {"version": __version__, **settings, "sets": records(summary.reset_index()),
+                "methods": records(over_sets(summary).reset_index()), "differences": records(differences(results))}
+    with replacing(paths[1]) as file:
+        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    with replacing(paths[2]) as file:
+        plot(results, file)
+    return paths
+
+
+def plot(results: pd.DataFrame, path: str | Path) -> None:
+    """Macro-F1 by method, a panel for each kind of split: small dots for sets, a large one for their mean."""
+    from matplotlib.figure import Figure
+
+    from gene_gcn.plots.figure import FAINT, INK, save_figure
+
+    summary = summarize(results)
+    means = over_sets(summary)
+    kinds, names = list(results["splits"].unique()), list(results["method"].unique())[::-1]
+    peers = set(results.loc[results["role"] == "peer", "method"])
+    n_columns = min(4, len(kinds))
+    n_rows = -(-len(kinds) // n_columns)
+    figure = Figure(figsize=(3.2 + 2.2 * n_columns, n_rows * (0.24 * len(names) + 0.8) + 0.3),
+                    layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
+    for axis in axes[len(kinds):]:
+        axis.remove()
+    for axis, kind in zip(axes, kinds, strict=False):
+        for place, name in enumerate(names):
+            colour = "#d9822b" if name in peers else "#1d6a8c"
+            of_sets = summary.loc[kind].query("method == @name")["macro_f1"]
+            axis.plot(of_sets, np.full(len(of_sets), place), "o", color=colour, alpha=0.35, markersize=3)
+            if (kind, name) in means.index:
+                axis.plot(means.loc[(kind, name), "macro_f1"], place, "o", color=colour, markersize=7)
+        axis.set_title(kind, fontsize=9, color=INK)
+        axis.tick_params(axis="x", labelsize=7)
+        axis.tick_params(axis="y", labelsize=8, labelcolor=INK, length=0)
+        axis.grid(axis="x", color="#e4e7eb")
+        axis.spines[["top", "right", "left"]].set_visible(False)
+    axes[0].set_yticks(range(len(names)), names)
+    figure.supxlabel("macro-F1: every set, and their mean", fontsize=9, color=FAINT)
+    save_figure(figure, path)

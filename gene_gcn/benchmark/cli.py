@@ -16,47 +16,97 @@ Network = Annotated[Path, typer.Option(help="STRING protein.links, BioGRID or ed
 
 @app.command()
 def accuracy(
-    cells: Cells,
+    cells: Annotated[list[Path], typer.Argument(metavar="CELLS...", help="Labelled cells (.h5ad), a file for each "
+                                                "set.")],
     label: Label,
-    network: Network,
-    few: Annotated[int, typer.Option(min=0, help="Train on so many cells per type, five times, instead of "
-                                                 "five folds; with starts from unlabelled cells.")] = 0,
-    groups: Annotated[str | None, typer.Option(help="Column of .obs, such as a donor or a laboratory, whose "
-                                                    "groups are held out whole.")] = None,
+    network: Annotated[list[Path] | None, typer.Option(help="STRING protein.links, BioGRID or edge file; of "
+                                                       "several, each set gets the one that joins most genes. "
+                                                       "Without, controls that need one are left out.")] = None,
+    splits: Annotated[str, typer.Option(help="What to measure, with commas: folds, few (labels), groups, shallow "
+                                             "(fewer counts), missing (genes).")] = "folds,few",
+    few: Annotated[str, typer.Option(help="Training cells per type, with commas, for few.")] = "10",
+    groups: Annotated[str | None, typer.Option(help="Columns of .obs, with commas, such as a donor or a "
+                                                    "laboratory, whose groups are held out, for groups.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Repeats of few, shallow and missing.")] = 5,
+    methods: Annotated[str | None, typer.Option(help="Only methods with one of these in their names, with "
+                                                     "commas.")] = None,
     peers: Annotated[bool, typer.Option(help="Also measure what people use otherwise.")] = True,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every row to this .csv.")] = None,
+    celltypist_python: Annotated[str | None, typer.Option(metavar="PYTHON", help="Also measure CellTypist, by an "
+                                                          "interpreter that has it.")] = None,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Also the default that sees the test cells, "
+                                             "without labels, in training; for folds and few.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and picture; an interrupted run goes "
+                                                          "on from it.")] = Path("gene_gcn_accuracy"),
 ) -> None:
-    """The default beside its controls and its peers, on the same splits (mean ± sd)."""
-    from functools import partial
+    """The default beside its controls and its peers, on the same splits of every set (mean ± sd)."""
+    from collections import Counter
+
+    import pandas as pd
 
     from gene_gcn.benchmark import accuracy as bench
-    from gene_gcn.files import read_cells
+    from gene_gcn.benchmark.methods import methods as all_methods
+    from gene_gcn.benchmark.splits import splits as all_splits
+    from gene_gcn.files import check_cells_path, read_cells
     from gene_gcn.networks import from_file
 
-    if few and groups is not None:
-        raise ValueError(f"--few {few} and --groups {groups} are two ways to split; pass one of them.")
-    net = from_file(network)
-    adata = read_cells(cells)
-    methods = bench.controls(net) | (bench.starts(adata) if few else {}) | (bench.peers() if peers else {})
-    splits = partial(bench.few_labels, per_type=few) if few else bench.folds
+    kinds, columns = _kinds(splits, groups), _parts(groups)
+    per_type = _numbers("--few", few)
+    for path in cells:
+        check_cells_path(path)
+    names = [path.stem for path in cells]
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ValueError(f"CELLS has several files called {twice[0]!r}; tables could not tell them apart.")
+    networks = [from_file(path) for path in network or ()]
+    out.mkdir(parents=True, exist_ok=True)
 
-    def show(row: dict) -> None:
-        typer.echo(f"split {row['split']}  {row['method']:<40} macro-F1 {row['macro_f1']:.3f}  "
-                   f"accuracy {row['accuracy']:.3f}  fit {row['fit_seconds']:.1f} s")
+    def show(row: dict, known: bool) -> None:
+        said = f"failed: {row['error']}" if row["error"] else (
+            f"macro-F1 {row['macro_f1']:.3f}  accuracy {row['accuracy']:.3f}  "
+            + ("kept" if known else f"fit {row['fit_seconds']:.1f} s"))
+        typer.echo(f"{row['set']}  {row['splits']}, split {row['split']}  {row['method']:<42} {said}")
 
-    results = bench.compare(adata, label, methods, splits, groups, show)
-    if out is not None:
-        results.to_csv(out, index=False)
-    summary = bench.summarize(results)
-    typer.echo(f"\n{net!r}; {results['split'].nunique()} splits\n")
-    typer.echo("| method | macro-F1 | accuracy | weighted-F1 | balanced accuracy | fit, s | predict, s "
-               "| peak memory, GB |\n|---|---|---|---|---|---|---|---|")
-    for method, row in summary.iterrows():
-        scores = [f"{row[name, 'mean']:.3f} ± {row[name, 'std']:.3f}"
-                  for name in ("macro_f1", "accuracy", "weighted_f1", "balanced_accuracy")]
-        costs = [f"{row['fit_seconds', 'mean']:.1f}", f"{row['predict_seconds', 'mean']:.2f}",
-                 f"{row['peak_memory_gb', 'mean']:.2f}"]
-        typer.echo(f"| {' | '.join([method, *scores, *costs])} |")
+    results, used = [], {}
+    for name, path in zip(names, cells, strict=True):           # one set in memory at a time
+        prepared = bench.CellSet.prepare(name, read_cells(path, obs_columns=[label, *columns]), label, networks)
+        rows = all_methods(prepared.network, with_peers=peers, unlabelled=unlabelled,
+                           celltypist_python=celltypist_python, only=_parts(methods))
+        made, left_out = all_splits(prepared.cells, label, kinds, few=per_type, groups=columns, seeds=seeds)
+        types, used[name] = prepared.cells.obs[label].nunique(), repr(prepared.network)
+        typer.echo(f"{name}: {prepared.cells.n_obs:,} cells × {prepared.cells.n_vars:,} genes, {types} types; "
+                   f"network: {prepared.network!r}; {len(made)} splits × {len(rows)} methods")
+        for reason in left_out:
+            typer.echo(f"{name}: skipped: {reason}")
+        results.append(bench.run(prepared, made, rows, out, on_result=show))
+    results = pd.concat(results, ignore_index=True)
+    if results.empty:
+        raise ValueError(f"No set can be split by --splits {splits}: see why above.")
+    results = results.sort_values("kind", kind="stable", key=lambda of_row: of_row.map(kinds.index))
+    settings = {"label": label, "networks": used, "kinds": kinds, "few": per_type, "groups": columns,
+                "seeds": seeds}
+    paths = bench.write(out, results, settings)
+    typer.echo("\n".join(bench.markdown(results)))
+    typer.echo(f"\nWritten: {', '.join(map(str, paths))}")
+
+
+def _kinds(splits: str, groups: str | None) -> list[str]:
+    from gene_gcn.benchmark.splits import KINDS
+
+    kinds = _parts(splits)
+    if not kinds or (unknown := [kind for kind in kinds if kind not in KINDS]):
+        raise ValueError(f"--splits {(unknown or [splits])[0]!r} is unknown; choose from {', '.join(KINDS)}.")
+    if ("groups" in kinds) != (groups is not None):
+        raise ValueError("--splits groups and --groups COLUMN[,COLUMN] go together; pass both or neither.")
+    return kinds
+
+
+def _parts(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    if not all(part.isdecimal() and int(part) for part in _parts(text)):
+        raise ValueError(f"{option} {text!r} must be whole numbers from 1 with commas between them.")
+    return [int(part) for part in _parts(text)]
 
 
 @app.command()

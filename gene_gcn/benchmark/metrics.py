@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-__all__ = ["evaluate", "recall_per_type"]
+__all__ = ["evaluate", "expected_calibration_error", "recall_per_type"]
 
 
 def evaluate(y_true: Sequence[Any], y_pred: Sequence[Any]) -> dict[str, float]:
@@ -68,6 +68,41 @@ def recall_per_type(y_true: Sequence[Any], y_pred: Sequence[Any]) -> pd.DataFram
     table = right.agg(cells="size", correct="sum")
     table["recall"] = table["correct"] / table["cells"]
     return table.sort_values("cells", ascending=False, kind="stable")
+
+
+def expected_calibration_error(y_true: Sequence[Any], y_pred: Sequence[Any], confidence: Sequence[float],
+                               n_bins: int = 15) -> float:
+    r"""How far confidence is from the share of right predictions, over bins of equal width.
+
+    .. math:: \sum_k \frac{n_k}{B} \, |\mathrm{accuracy}_k - \mathrm{confidence}_k|
+
+    Bin k of K holds the n_k cells of a confidence in (k / K, (k + 1) / K]; that of 0 is in the first.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, shape (B,)
+        A label per cell, of any dtype.
+    confidence : array-like, shape (B,)
+        Probability of the predicted type, in [0, 1].
+    n_bins : int
+
+    Raises
+    ------
+    ValueError
+        No cells, or not as many predictions or confidences as labels.
+
+    References
+    ----------
+    Guo et al. (2017), On calibration of modern neural networks, arXiv:1706.04599.
+    """
+    y_true, y_pred = _as_labels(y_true, y_pred)
+    confidence = np.asarray(confidence, dtype=np.float64)
+    if confidence.shape != y_true.shape:
+        raise ValueError(f"confidence has shape {confidence.shape}, but there is one label per cell for "
+                         f"{len(y_true):,} cells.")
+    place = np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
+    gap = np.bincount(place, (y_true == y_pred) - confidence, minlength=n_bins)
+    return float(np.abs(gap).sum() / len(y_true))
 
 
 def _as_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:

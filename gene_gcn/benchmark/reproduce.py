@@ -7,7 +7,6 @@ one starts anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -17,15 +16,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
 from sklearn.model_selection import train_test_split
 
 from gene_gcn import __version__, networks
 from gene_gcn.atomic import replacing
-from gene_gcn.benchmark.accuracy import frequent, group_column, peak_memory, whole_groups
 from gene_gcn.benchmark.metrics import evaluate
+from gene_gcn.benchmark.paired import paired
+from gene_gcn.benchmark.runs import KeptRuns, digest, digest_of_cells, peak_memory, records
+from gene_gcn.benchmark.splits import frequent, group_column, labelled_cells, whole_groups
 from gene_gcn.classifier import GeneGCNClassifier
-from gene_gcn.expression import Normalizer, is_missing, read_expression, read_labels
+from gene_gcn.expression import Normalizer, read_expression
 from gene_gcn.networks import GeneNetwork
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 TEST_SHARE = 0.2
 BATCH_SIZE = 64                 # of all rows: the mean gradient of 64 cells is that of 64 cells one by one
-FEWEST_PAIRS = 5                # of which a test may say something
-RUNS_FILE = "runs.json"
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def prepare(cells: AnnData, label: str, network: GeneNetwork | str, *, test: Ann
     split_column : str, optional
         Column of `obs` that says "train" or "test"; other cells are left out.
     groups : str, optional
-        Column of `obs` whose groups are held out whole, see `accuracy.whole_groups`.
+        Column of `obs` whose groups are held out whole, see `splits.whole_groups`.
     seeds : iterable of int
         Of the first weights, the order of cells and, without the three arguments, the split.
     use_raw : bool
@@ -167,27 +165,15 @@ def prepare(cells: AnnData, label: str, network: GeneNetwork | str, *, test: Ann
     given = [name for name, value in ways.items() if value is not None]
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} are {len(given)} ways to split; pass one of them.")
-    cells = _plain(cells, label, use_raw)
+    cells = labelled_cells(cells, label, use_raw)
     if not (kept := frequent(cells, label)).all():
         cells = cells[kept].copy()
     labels = cells.obs[label].to_numpy()
     if len(np.unique(labels)) < 2:
         raise ValueError(f"label={label!r} has fewer than two types of at least five cells.")
-    test = cells if test is None else _plain(test, label, use_raw)
+    test = cells if test is None else labelled_cells(test, label, use_raw)
     return Experiment(cells, test, labels, test.obs[label].to_numpy(),
                       _parts(cells, labels, test, split_column, groups, list(seeds)), network, organism)
-
-
-def _plain(cells: AnnData, label: str, use_raw: bool) -> AnnData:
-    """Labelled cells as CSR with unique gene names."""
-    import anndata
-
-    labels = read_labels(cells, label, allow_missing=True)
-    expression = read_expression(cells, use_raw=use_raw)
-    labelled = ~is_missing(labels)
-    obs = cells.obs[labelled].assign(**{label: labels[labelled].astype(str).astype(object)})
-    X = expression.X if labelled.all() else expression.X[labelled]
-    return anndata.AnnData(X, obs=obs, var=pd.DataFrame(index=list(expression.genes)))
 
 
 def _parts(cells: AnnData, labels: np.ndarray, test: AnnData, split_column: str | None, groups: str | None,
@@ -239,23 +225,21 @@ def run(experiment: Experiment, rows: list[Row], folder: str | Path, *,
         A row per system and part: "system", "genes", "paper", "part", "seed", "n_genes", the figures of
         `metrics.evaluate`, "epochs", "seconds" to fit and "peak_memory_gb" of the process while fitting.
     """
-    file = Path(folder) / RUNS_FILE
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    cells_digest = _digest_of_cells(experiment)
+    kept = KeptRuns(folder)
+    cells = digest_of_cells([(experiment.train, experiment.train_labels),
+                             (experiment.test, experiment.test_labels)])
     results = []
     for part in experiment.parts:
         train = experiment.train[part.train]
         network = _network(experiment, train)
         for row in rows:
             parameters = {"batch_size": BATCH_SIZE, "random_state": part.seed, **row.parameters, **changes}
-            digest = _digest(cells_digest, part, network, row, parameters)
-            known = digest in kept
+            key = _digest(cells, part, network, row, parameters)
+            known = key in kept
             if not known:
-                kept[digest] = _run(experiment, row, part, network, parameters)
-                with replacing(file) as temporary:
-                    temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+                kept[key] = _run(experiment, row, part, network, parameters)
             results.append({"system": row.system, "genes": row.genes, "paper": row.paper, "part": part.name,
-                            "seed": part.seed, **kept[digest]})
+                            "seed": part.seed, **kept[key]})
             if on_result is not None:
                 on_result(results[-1], known)
     return pd.DataFrame(results)
@@ -294,24 +278,12 @@ def _network(experiment: Experiment, train: AnnData) -> GeneNetwork:
     return aligned
 
 
-def _digest_of_cells(experiment: Experiment) -> str:
-    digest = hashlib.sha256()
-    for cells, labels in ((experiment.train, experiment.train_labels), (experiment.test, experiment.test_labels)):
-        matrix = sparse.csr_matrix(cells.X)
-        for values in (matrix.data, matrix.indices, matrix.indptr):
-            digest.update(np.ascontiguousarray(values))
-        digest.update(json.dumps([list(cells.var_names), list(labels)]).encode())
-    return digest.hexdigest()
-
-
 def _digest(cells: str, part: Part, network: GeneNetwork, row: Row, parameters: dict[str, Any]) -> str:
     """Of everything that decides a result; a device is not meant to."""
     decides = {name: value for name, value in parameters.items() if name not in ("device", "verbose")}
     uses_network = row.network != "none" or row.genes == "interacting"
-    text = json.dumps([__version__, cells, part.train.tolist(), part.test.tolist(), part.seed,
-                       network.content_hash if uses_network else None, row.genes, row.network, decides],
-                      sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest([__version__, cells, part.train.tolist(), part.test.tolist(), part.seed,
+                   network.content_hash if uses_network else None, row.genes, row.network, decides])
 
 
 # ---- telling ----
@@ -347,23 +319,6 @@ def conclusions(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def paired(differences: np.ndarray) -> dict[str, Any]:
-    """Mean of paired differences with its 95 % interval and the p values of two tests that it is zero."""
-    n, mean = len(differences), float(np.mean(differences))
-    low, high, p_t, p_wilcoxon = mean, mean, float("nan"), float("nan")
-    if n < 2:
-        low = high = float("nan")
-    elif np.ptp(differences) > 1e-9:                            # else there is no spread to compare with
-        t = stats.ttest_1samp(differences, 0)
-        (low, high), p_t = t.confidence_interval(), float(t.pvalue)
-        p_wilcoxon = float(stats.wilcoxon(differences, zero_method="zsplit").pvalue)
-    verdict = "holds" if low > 0 else "the opposite" if high < 0 else "not shown"
-    if n < FEWEST_PAIRS:
-        verdict = "too few pairs"
-    return {"pairs": n, "difference": mean, "low": float(low), "high": float(high), "p_t": p_t,
-            "p_wilcoxon": p_wilcoxon, "verdict": verdict}
-
-
 def write(folder: str | Path, name: str, results: pd.DataFrame, tests: pd.DataFrame | None,
           settings: dict[str, Any]) -> list[Path]:
     """Write every run (.csv), table, tests and settings (.json) and a picture (.png) under a name."""
@@ -371,17 +326,13 @@ def write(folder: str | Path, name: str, results: pd.DataFrame, tests: pd.DataFr
     paths = [folder / f"{name}{ending}" for ending in (".csv", ".json", ".png")]
     with replacing(paths[0]) as file:
         results.to_csv(file, index=False)
-    document = {"version": __version__, **settings, "rows": _records(summarize(results)),
-                "conclusions": [] if tests is None else _records(tests)}
+    document = {"version": __version__, **settings, "rows": records(summarize(results)),
+                "conclusions": [] if tests is None else records(tests)}
     with replacing(paths[1]) as file:
         file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     with replacing(paths[2]) as file:
         plot(results, file)
     return paths
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return json.loads(table.to_json(orient="records"))         # NaN as null
 
 
 def plot(results: pd.DataFrame, path: str | Path) -> None:

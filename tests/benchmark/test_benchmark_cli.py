@@ -25,8 +25,7 @@ def folder(tmp_path_factory):
     y = np.arange(150) % 3
     X = rng.poisson(np.where(np.arange(N) // 100 == y[:, None], 1.5, 0.2)).astype(np.float32)
     genes = [f"G{i}" for i in range(N)]
-    obs = pd.DataFrame({"type": [f"t{k}" for k in y], "one": "same",
-                        "donor": [f"d{i // 3 % 2}" for i in range(150)]}, index=[f"c{i}" for i in range(150)])
+    obs = pd.DataFrame({"type": [f"t{k}" for k in y]}, index=[f"c{i}" for i in range(150)])
     cells = anndata.AnnData(sparse.csr_matrix(X), obs=obs, var=pd.DataFrame(index=genes))
     cells.write_h5ad(path / "cells.h5ad")
     pairs = rng.integers(0, N, (900, 2))
@@ -117,25 +116,3 @@ def test_naive_step_is_the_layers_step_on_one_cell(folder):
             optimizer.step()
         weights.append([p.detach() for p in model.parameters()])
     torch.testing.assert_close(*weights)
-
-
-def test_accuracy(folder, capsys):
-    assert main(["benchmark", "accuracy", str(folder / "cells.h5ad"), "--label", "type", "--network",
-                 str(folder / "edges.tsv"), "--few", "5", "--no-peers"]) == 0
-    rows = table(capsys.readouterr().out, "method")
-    assert [row[0] for row in rows][:2] == ["both graphs", "no graph"]
-    assert [row[0] for row in rows][-1] == "no graph, autoencoder of all cells"
-    assert all(float(row[1].split()[0]) > 0.8 for row in rows)
-
-
-def test_accuracy_with_whole_donors_held_out(folder, capsys):
-    command = ["benchmark", "accuracy", str(folder / "cells.h5ad"), "--label", "type", "--network",
-               str(folder / "edges.tsv"), "--no-peers"]
-    assert main([*command, "--groups", "donor", "--out", str(folder / "rows.csv")]) == 0
-    results = pd.read_csv(folder / "rows.csv")
-    assert sorted(results["split"].unique()) == [0, 1] and results["macro_f1"].mean() > 0.8
-    for wrong, message in ((["--groups", "lab"], "--groups 'lab' is not a column of obs"),
-                           (["--groups", "one"], "groups has one value, 'same'"),
-                           (["--groups", "donor", "--few", "5"], "two ways to split")):
-        assert main([*command, *wrong]) == 2
-        assert message in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gene_gcn.benchmark.metrics import evaluate, recall_per_type
+from gene_gcn.benchmark.metrics import evaluate, expected_calibration_error, recall_per_type
 
 TRUE = np.array(["a", "a", "a", "b", "b", "c"])
 PRED = np.array(["a", "a", "b", "b", "b", "a"])
@@ -31,6 +31,16 @@ def test_recall_by_hand():
     assert table.index.tolist() == ["a", "b", "c"] and table.index.name == "type"
     assert table["cells"].tolist() == [3, 2, 1] and table["correct"].tolist() == [2, 2, 0]
     assert table["recall"].tolist() == pytest.approx([2 / 3, 1, 0])
+
+
+def test_calibration_error_by_hand():
+    confidence = [0.95, 0.97, 0.4, 0.62, 0.65, 1 / 15]         # the last one on the edge of the first bin
+    # Bins of 1/15: (14/15, 1] right, right; (5/15, 6/15] wrong; (9/15, 10/15] right, right; (0, 1/15] wrong.
+    by_hand = (2 * abs(1 - 0.96) + abs(0 - 0.4) + 2 * abs(1 - 0.635) + abs(0 - 1 / 15)) / 6
+    assert expected_calibration_error(TRUE, PRED, confidence) == pytest.approx(by_hand)
+    assert expected_calibration_error(TRUE, TRUE, np.ones(6)) == 0
+    assert expected_calibration_error(TRUE, TRUE, np.zeros(6)) == 1
+    assert expected_calibration_error(TRUE, PRED, np.full(6, 0.5), n_bins=1) == pytest.approx(4 / 6 - 0.5)
 
 
 def test_order_and_names_of_types_do_not_matter():
@@ -63,3 +73,5 @@ def test_labels_that_do_not_fit_are_refused(true, pred):
     for function in (evaluate, recall_per_type):
         with pytest.raises(ValueError, match="one label per cell"):
             function(true, pred)
+    with pytest.raises(ValueError, match=r"confidence has shape \(1,\)"):
+        expected_calibration_error(TRUE, PRED, [0.5])

@@ -1,0 +1,82 @@
+"""Finished runs, kept in a file under a digest of all that decides them, and what they took of memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from gene_gcn.atomic import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+RUNS_FILE = "runs.json"
+
+
+class KeptRuns:
+    """Results by digest, in `runs.json` of a folder.
+
+    Parameters
+    ----------
+    folder : path
+        The file in it is written whole after each new result.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.file = Path(folder) / RUNS_FILE
+        self._results = json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._results
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        return self._results[key]
+
+    def __setitem__(self, key: str, result: dict[str, Any]) -> None:
+        self._results[key] = result
+        with replacing(self.file) as temporary:
+            temporary.write_text(json.dumps(self._results, indent=1), encoding="utf-8")
+
+
+def digest(values: Sequence[Any]) -> str:
+    """SHA-256 (hex) of values that JSON can hold."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def digest_of_cells(parts: Iterable[tuple[AnnData, Sequence[str]]]) -> str:
+    """SHA-256 (hex) of the expression, the genes and the labels of cells."""
+    result = hashlib.sha256()
+    for cells, labels in parts:
+        matrix = sparse.csr_matrix(cells.X)
+        for values in (matrix.data, matrix.indices, matrix.indptr):
+            result.update(np.ascontiguousarray(values))
+        result.update(json.dumps([list(cells.var_names), list(labels)]).encode())
+    return result.hexdigest()
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as JSON can hold them, NaN as null."""
+    return json.loads(table.to_json(orient="records"))
+
+
+@contextmanager
+def peak_memory() -> Iterator[Callable[[], float]]:
+    """Largest resident memory of this process inside the block, in GB; NaN where the system does not tell."""
+    reset, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+    peak = float("nan")
+    try:
+        reset.write_text("5")               # Linux: forget the largest value so far
+    except OSError:
+        yield lambda: peak
+        return
+    yield lambda: peak
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    peak = int(line.split()[1]) / 2**20

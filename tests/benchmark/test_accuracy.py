@@ -1,0 +1,246 @@
+"""The accuracy benchmark: finished runs are kept, peers may fail, tables say what was measured."""
+
+from __future__ import annotations
+
+import json
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse, stats
+
+from gene_gcn import GeneGCNClassifier, GeneNetwork
+from gene_gcn.benchmark import accuracy
+from gene_gcn.benchmark.methods import Method, Normalized, methods
+from gene_gcn.benchmark.splits import splits
+from gene_gcn.cli import main
+
+N = 60
+
+
+def make_cells(seed=0, prefix="G"):
+    """Counts of three types; three cells of a fourth; the first half of the genes have edges."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(93) % 3
+    X = rng.poisson(np.where(np.arange(N) // 20 == y[:, None], 3.0, 0.3)).astype(np.float32)
+    types = [f"t{k}" for k in y[:90]] + ["rare"] * 3
+    obs = pd.DataFrame({"cell_type": types, "donor": [f"d{i // 3 % 2}" for i in range(93)]},
+                       index=[f"c{i}" for i in range(93)])
+    var = pd.DataFrame(index=[f"{prefix}{i}" for i in range(N)])
+    return anndata.AnnData(sparse.csr_matrix(X), obs=obs, var=var)
+
+
+def make_network(prefix="G", seed=0):
+    rng = np.random.default_rng(seed)
+    return GeneNetwork([f"{prefix}{i}" for i in range(N)], rng.integers(0, 30, (2, 90)), rng.uniform(0.1, 1, 90))
+
+
+@pytest.fixture(scope="module")
+def cell_set():
+    return accuracy.CellSet.prepare("blood", make_cells(), "cell_type", [make_network()])
+
+
+def run(cells, folder, only=("no graph", "SVM"), kinds=("few",), seeds=2, **options):
+    made, _ = splits(cells.cells, "cell_type", kinds, seeds=seeds)
+    known = []
+    results = accuracy.run(cells, made, methods(cells.network, only=only, **options), folder,
+                           on_result=lambda row, was_there: known.append(was_there))
+    return results, known
+
+
+# ---- sets and their networks ----
+
+
+def test_rare_types_are_left_out(cell_set):
+    assert cell_set.cells.n_obs == 90 and set(cell_set.cells.obs["cell_type"]) == {"t0", "t1", "t2"}
+    with pytest.raises(ValueError, match="fewer than two types of at least five cells in small"):
+        accuracy.CellSet.prepare("small", make_cells()[:12], "cell_type")
+
+
+def test_the_network_that_joins_most_genes_is_taken():
+    human, mouse = make_network("G"), make_network("g")
+    genes = [f"g{i}" for i in range(40)] + ["G0", "G1"]
+    assert accuracy.choose_network([human, mouse], genes) == mouse.align(genes)
+    with pytest.raises(ValueError, match="network joins 0 of the 42 genes"):
+        accuracy.choose_network([make_network("X")], genes)
+
+
+# ---- running ----
+
+
+def test_finished_runs_are_kept(cell_set, tmp_path, monkeypatch):
+    first, known = run(cell_set, tmp_path)
+    assert known == [False] * 4 and (first["macro_f1"] > 0.8).all() and (first["error"] == "").all()
+    assert first["rare_recall"].tolist() == first["balanced_accuracy"].tolist()         # ten of each type
+    has_probabilities = first["method"] == "no graph"
+    assert (first["calibration_error"].notna() == has_probabilities).all()
+    with monkeypatch.context() as patched:
+        for kind in (GeneGCNClassifier, Normalized):
+            patched.setattr(kind, "fit", lambda *_, **__: pytest.fail("fitted again"))
+        again, known = run(cell_set, tmp_path)
+    assert known == [True] * 4
+    pd.testing.assert_frame_equal(first, again)
+    assert run(cell_set, tmp_path, seeds=3)[1] == [True] * 4 + [False] * 2
+    other = accuracy.CellSet.prepare("blood", make_cells(1), "cell_type", [make_network()])
+    assert run(other, tmp_path, only=["SVM"])[1] == [False] * 2
+    assert not list(tmp_path.glob(".*"))                                        # nothing half written
+
+
+def test_another_network_is_run_again_and_no_graph_is_not(cell_set, tmp_path):
+    only = ("no graph", "global graph only", "permuted")
+    assert run(cell_set, tmp_path, only, seeds=1)[1] == [False] * 3
+    other = accuracy.CellSet.prepare("blood", make_cells(), "cell_type", [make_network(seed=1)])
+    assert run(other, tmp_path, only, seeds=1)[1] == [True, False, False]
+
+
+def test_no_test_cell_and_no_label_of_one_is_seen(cell_set, tmp_path, monkeypatch):
+    fit, seen = GeneGCNClassifier.fit, []
+
+    def spy(self, X, y, unlabelled=None):
+        seen.append((set(X.obs_names), unlabelled))
+        assert list(y) == cell_set.cells.obs.loc[X.obs_names, "cell_type"].tolist()
+        return fit(self, X, y)
+
+    monkeypatch.setattr(GeneGCNClassifier, "fit", spy)
+    made, _ = splits(cell_set.cells, "cell_type", ["few", "shallow"], seeds=1)
+    chosen = methods(cell_set.network, unlabelled=True, only=["no graph", "query"])
+    results = accuracy.run(cell_set, made[:2], chosen, tmp_path)
+    assert results["splits"].tolist() == ["10 per type"] * 2 + ["30 % depth, 10 per type"]      # for folds and few
+    names = set(cell_set.cells.obs_names)
+    assert [others is None for _, others in seen] == [True, False, True]
+    assert set(seen[1][1].obs_names) == names - seen[1][0] and len(seen[1][0]) == 30
+
+
+def test_a_peer_that_fails_says_so_and_is_tried_again(cell_set, tmp_path):
+    class Fails:
+        settings = ["fails"]
+
+        def run(self, train, labels, test):
+            raise RuntimeError("a class is too small")
+
+    def attempt(role):
+        made, _ = splits(cell_set.cells, "cell_type", ["few"], seeds=1)
+        rows = [*methods(None, only=["no graph"]), Method("fails", role, lambda train: Fails())]
+        return accuracy.run(cell_set, made, rows, tmp_path)
+
+    results = attempt("peer")
+    failed = results.iloc[1]
+    assert failed["error"] == "a class is too small" and np.isnan(failed["macro_f1"])
+    assert len(json.loads((tmp_path / "runs.json").read_text())) == 1
+    text = "\n".join(accuracy.markdown(results))
+    assert "| fails | failed | – | – | – | – | – | – | – | – |" in text and "best peer" not in text
+    with pytest.raises(RuntimeError, match="too small"):
+        attempt("control")
+
+
+# ---- telling ----
+
+
+@pytest.fixture
+def results():
+    """Two sets, four splits, the default, a control and two peers; one run failed."""
+    rng = np.random.default_rng(0)
+    rows = [{"set": set_name, "splits": "5 folds", "split": split, "method": method, "role": role, "error": "",
+             **dict.fromkeys(accuracy.FIGURES, 0.5), "macro_f1": mean + rng.normal(0, 0.01)}
+            for set_name in ("a", "b") for split in range(4)
+            for method, role, mean in (("both graphs", "default", 0.8), ("no graph", "control", 0.7),
+                                       ("SVM", "peer", 0.75), ("MLP", "peer", 0.6))]
+    rows[3].update(macro_f1=np.nan, error="too small")
+    return pd.DataFrame(rows)
+
+
+def test_tables_by_hand(results):
+    summary = accuracy.summarize(results)
+    assert summary.loc[("5 folds", "a", "MLP"), ["runs", "failed"]].tolist() == [4, 1]
+    means = accuracy.over_sets(summary).loc["5 folds"]
+    assert means["rank"].to_dict() == {"both graphs": 1, "SVM": 2, "no graph": 3, "MLP": 4}
+    of_sets = results[results["method"] == "SVM"].groupby("set")["macro_f1"].mean()
+    assert means.loc["SVM", "macro_f1"] == pytest.approx(of_sets.mean())
+    text = list(accuracy.markdown(results))
+    row = next(line for line in text if line.startswith("| MLP |"))
+    assert "(3 of 4)" in row.split("|")[2] and "(3 of 4)" not in row.split("|")[3]
+
+
+def test_differences_against_scipy(results):
+    table = accuracy.differences(results).set_index(["set", "than"])
+    assert list(table.index) == [(name, than) for name in ("a", "b", "all sets")
+                                 for than in ("no graph", "best peer")]
+    assert table.loc[("a", "best peer"), "method"] == "SVM"
+    scores = results[results["set"] == "a"].pivot(index="split", columns="method", values="macro_f1")
+    t = stats.ttest_rel(scores["both graphs"], scores["no graph"])
+    found = table.loc[("a", "no graph")]
+    assert found["pairs"] == 4 and [found["low"], found["high"]] == pytest.approx(list(t.confidence_interval()))
+    of_sets = [table.loc[(name, "best peer"), "difference"] for name in ("a", "b")]
+    assert table.loc[("all sets", "best peer"), "difference"] == pytest.approx(np.mean(of_sets))
+    assert accuracy.differences(results[results["role"] == "peer"]).empty
+
+
+# ---- the command ----
+
+
+@pytest.fixture
+def files(tmp_path):
+    make_cells().write_h5ad(tmp_path / "human.h5ad")
+    mouse = make_cells(1, "g")
+    mouse.X = mouse.X * 0.5
+    del mouse.obs["donor"]
+    mouse.write_h5ad(tmp_path / "mouse.h5ad")
+    for prefix in "Gg":
+        make_network(prefix).to_frame().to_csv(tmp_path / f"{prefix}.tsv", sep="\t", index=False)
+    return tmp_path
+
+
+def test_command(files, capsys):
+    command = ["benchmark", "accuracy", str(files / "human.h5ad"), str(files / "mouse.h5ad"), "--label",
+               "cell_type", "--network", str(files / "G.tsv"), "--network", str(files / "g.tsv"), "--splits",
+               "few,groups,shallow", "--groups", "donor", "--few", "3", "--seeds", "2",
+               "--methods", "both graphs,SVM", "--out", str(files / "out")]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "mouse: skipped: groups='donor' is not a column of obs" in printed
+    assert "mouse: skipped: shallow takes counts away" in printed and "kept" not in printed
+    assert "human: skipped: no type has more than 50 cells" in printed
+    table = pd.read_csv(files / "out/accuracy.csv", keep_default_na=False)
+    assert table.groupby("set").size().to_dict() == {"human": 2 * (2 + 2 + 4), "mouse": 2 * 2}
+    kinds = ["3 per type", "groups donor", "30 % depth, 10 per type", "10 % depth, 10 per type"]
+    assert [line.split(": ")[0] for line in printed.splitlines() if line.startswith("### ")][:-1] == [
+        f"### {kind}" for kind in kinds]
+    assert "| 3 per type | all sets | both graphs − best peer | " in printed
+    assert "| linear SVM, log1p CP10k | " in printed and "| method | human | mouse | mean over sets |" in printed
+    document = json.loads((files / "out/accuracy.json").read_text())
+    assert document["seeds"] == 2 and document["networks"]["mouse"].startswith("GeneNetwork")
+    assert {row["splits"] for row in document["methods"]} == set(kinds)
+    assert (files / "out/accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert main(command) == 0
+    again = capsys.readouterr().out
+    assert again.count("kept") == 20 and again[again.index("\n### "):] == printed[printed.index("\n### "):]
+
+
+def test_without_a_network(files, capsys):
+    assert main(["benchmark", "accuracy", str(files / "human.h5ad"), "--label", "cell_type", "--splits", "few",
+                 "--seeds", "1", "--no-peers", "--out", str(files / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "network: None; 1 splits × 1 methods" in printed and "| no graph | " in printed
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--splits", "fold"], "--splits 'fold' is unknown; choose from folds, few, groups, shallow, missing"),
+    (["--splits", "groups"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
+    (["--groups", "donor"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
+    (["--splits", "groups", "--groups", "lab"], "No set can be split by --splits groups"),
+    (["--few", "ten"], "--few 'ten' must be whole numbers"),
+    (["--methods", "forest"], "No method has 'forest' in its name"),
+    (["--celltypist-python", "no-such-python"], "'no-such-python' is not a Python that has celltypist"),
+])
+def test_wrong_options(files, capsys, options, message):
+    command = ["benchmark", "accuracy", str(files / "human.h5ad"), "--label", "cell_type", "--out",
+               str(files / "out")]
+    assert main([*command, *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_two_files_of_one_name(files, capsys):
+    path = str(files / "human.h5ad")
+    assert main(["benchmark", "accuracy", path, path, "--label", "cell_type", "--out", str(files / "out")]) == 2
+    assert "several files called 'human'" in capsys.readouterr().err
