@@ -27,7 +27,8 @@ COMPONENTS_OF_ALL = 50              # with unlabelled cells, among which rare ty
 # Penalties of squared weights where the features of a cell have length 1.
 GENE_PENALTY, COMPONENT_PENALTY = 1.5e-3, 2e-3
 SHARES = (0.0, 0.5, 1.0, 2.0)       # of the global graph, to choose from
-GATE_CELLS, GATE_FOLDS = 1500, 3
+GATE_CELLS, GATE_FOLDS = 300, 5
+SCALES = tuple(2.0 ** (i / 2) for i in range(-4, 5))    # of logits
 NEIGHBOURS, SPREADINGS = 15, 20     # cells that a cell takes types from, and how often
 EXACT_CELLS = 600                   # up to which all axes are computed
 BATCH = 256                         # cells at a time where features are written out
@@ -39,7 +40,7 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
     """Fit the head, and how much of the global graph to take, in place; leave the model on the CPU.
 
     Features are `x + λ A x`. λ is the layer's weight W, one number with one channel; it is chosen by
-    cross-validation on the components, and is 0 unless the graph lowers the loss by more than chance.
+    cross-validation, and is 0 unless the graph lowers the loss by more than its standard error.
 
     Parameters
     ----------
@@ -287,11 +288,11 @@ def _subspace(features: Features, rank: int, rng: np.random.Generator,
               iterations: int = 6) -> tuple[Tensor, Tensor]:
     """The first principal axes (N, rank) and their variances (rank,), by subspace iteration.
 
-    Halko, Martinsson & Tropp 2011, doi:10.1137/090771806, algorithm 4.4. Exact for few cells, whose axes are hardly
-    longer than those that follow.
+    Halko, Martinsson & Tropp 2011, doi:10.1137/090771806, algorithm 4.4. Exact for few cells, whose axes are
+    hardly longer than those that follow.
     """
     n = len(features)
-    rank = max(1, min(rank, n // 3, features.width))
+    rank = max(1, min(rank, n - 1, features.width))
     if n <= EXACT_CELLS:
         rows = features.adjoint(torch.eye(n, device=features.scale.device))             # (N, cells)
         squares, cells = torch.linalg.eigh((features @ rows).double())
@@ -311,35 +312,36 @@ def _subspace(features: Features, rank: int, rng: np.random.Generator,
 
 def _choose_share(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, graph: GlobalGraph,
                   rng: np.random.Generator) -> tuple[float, dict[float, float]]:
-    """The smallest λ whose cross-validated loss is within a standard error of the best, and all losses."""
+    """The λ of the smallest cross-validated loss, 0 if that is no lower by its standard error; all losses."""
     chosen = _sample(target.argmax(1).cpu().numpy(), GATE_CELLS, rng)
-    fold = torch.from_numpy(_folds(target[chosen].argmax(1).cpu().numpy(), rng)).to(target.device)
-    target, cell_weight = target[chosen], cell_weight[chosen]
-    cells = Cells(X[chosen], target.device)
-    losses = {share: _held_out_losses(Features(cells, graph, share), target, cell_weight, fold, share)
-              for share in SHARES}
+    X, target, cell_weight = X[chosen], target[chosen], cell_weight[chosen]
+    fold = _folds(target.argmax(1).cpu().numpy(), rng)
+    losses = {share: _held_out_losses(X, target, cell_weight, graph, share, fold) for share in SHARES}
     means = {share: float(loss.mean()) for share, loss in losses.items()}
     best = min(means, key=means.get)
-    for share in SHARES:
-        worse = losses[share] - losses[best]
-        if share == best or float(worse.mean()) <= float(worse.std()) / len(worse)**0.5:
-            return share, means
-    raise AssertionError("the best is one of them")
+    gain = losses[0.0] - losses[best]
+    return best if float(gain.mean()) > float(gain.std()) / len(gain)**0.5 else 0.0, means
 
 
-def _held_out_losses(features: Features, target: Tensor, cell_weight: Tensor, fold: Tensor,
-                     share: float) -> Tensor:
-    """Weighted loss of each cell, (cells,), when its fold is left out of the regression on the components."""
-    features = features.weighted(target)
-    axes, _ = _subspace(features, COMPONENTS, np.random.default_rng(0))
-    codes = features @ axes
-    losses = torch.zeros(len(target), device=target.device)
+def _held_out_losses(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, graph: GlobalGraph, share: float,
+                     fold: np.ndarray) -> Tensor:
+    """Loss of each cell when its fold is left out of everything, at the best scale of the logits.
+
+    Smoothed features are closer to each other, for which the same penalty gives bolder logits.
+    """
+    logits = torch.zeros_like(target)
     for number in range(GATE_FOLDS):
         out = fold == number
-        weight, bias, _ = _regression(Dense(codes[~out]), target[~out], cell_weight[~out], COMPONENT_PENALTY)
-        logits = codes[out] @ weight + bias
-        losses[out] = -(logits.log_softmax(1) * target[out]).sum(1) * cell_weight[out]
-    return losses
+        known, held_out = np.flatnonzero(~out), np.flatnonzero(out)
+        features = Features(Cells(X[known], target.device), graph, share).weighted(target[known])
+        others = Features(Cells(X[held_out], target.device), graph, share, features.scale, features.center)
+        axes, _ = _subspace(features, len(known) - 1, np.random.default_rng(0))
+        codes, other_codes = features @ axes, others @ axes             # all of them: the same as all genes
+        for width, penalty in ((len(known), GENE_PENALTY), (COMPONENTS, COMPONENT_PENALTY)):
+            weight, bias, _ = _regression(Dense(codes[:, :width]), target[known], cell_weight[known], penalty)
+            logits[held_out] += (other_codes[:, :width] @ weight + bias) / 2
+    losses = [-((scale * logits).log_softmax(1) * target).sum(1) * cell_weight for scale in SCALES]
+    return min(losses, key=torch.sum)
 
 
 def _sample(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

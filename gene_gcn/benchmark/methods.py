@@ -39,16 +39,17 @@ def ours(network: GeneNetwork | None) -> dict[str, dict[str, Any]]:
 
     A network that the training cells decide is a function of them.
     """
-    no_graph = {"no graph": {"network": None, "attention": None}}
+    no_graph = {"no graph": {"network": None}}
     if network is None:
         return no_graph
+    deep = {"attention": "embedded_dot", "hidden_channels": (128, 64)}
     return {
-        "both graphs": {"network": network},
+        "default: global graph": {"network": network},
         **no_graph,
-        "individual graph only": {"network": None},
-        "global graph only": {"network": network, "attention": None},
-        "both, network rewired": {"network": network.rewired(0)},
-        "both, network permuted": {"network": partial(permuted_within_expression, network)},
+        "network rewired": {"network": network.rewired(0)},
+        "network permuted": {"network": partial(permuted_within_expression, network)},
+        "individual graph, hidden layers": {"network": None, **deep},
+        "both graphs, hidden layers": {"network": network, **deep},
     }
 
 

@@ -88,7 +88,7 @@ def test_finished_runs_are_kept(cell_set, tmp_path, monkeypatch):
 
 
 def test_another_network_is_run_again_and_no_graph_is_not(cell_set, tmp_path):
-    only = ("no graph", "global graph only", "permuted")
+    only = ("no graph", "default: global graph")
     assert run(cell_set, tmp_path, only, seeds=1)[1] == [False] * 3
     other = accuracy.CellSet.prepare("blood", make_cells(), "cell_type", [make_network(seed=1)])
     assert run(other, tmp_path, only, seeds=1)[1] == [True, False, False]
@@ -144,7 +144,7 @@ def results():
     rows = [{"set": set_name, "splits": "5 folds", "split": split, "method": method, "role": role, "error": "",
              **dict.fromkeys(accuracy.FIGURES, 0.5), "macro_f1": mean + rng.normal(0, 0.01)}
             for set_name in ("a", "b") for split in range(4)
-            for method, role, mean in (("both graphs", "default", 0.8), ("no graph", "control", 0.7),
+            for method, role, mean in (("default: global graph", "default", 0.8), ("no graph", "control", 0.7),
                                        ("SVM", "peer", 0.75), ("MLP", "peer", 0.6))]
     rows[3].update(macro_f1=np.nan, error="too small")
     return pd.DataFrame(rows)
@@ -154,7 +154,7 @@ def test_tables_by_hand(results):
     summary = accuracy.summarize(results)
     assert summary.loc[("5 folds", "a", "MLP"), ["runs", "failed"]].tolist() == [4, 1]
     means = accuracy.over_sets(summary).loc["5 folds"]
-    assert means["rank"].to_dict() == {"both graphs": 1, "SVM": 2, "no graph": 3, "MLP": 4}
+    assert means["rank"].to_dict() == {"default: global graph": 1, "SVM": 2, "no graph": 3, "MLP": 4}
     of_sets = results[results["method"] == "SVM"].groupby("set")["macro_f1"].mean()
     assert means.loc["SVM", "macro_f1"] == pytest.approx(of_sets.mean())
     text = list(accuracy.markdown(results))
@@ -168,7 +168,7 @@ def test_differences_against_scipy(results):
                                  for than in ("no graph", "best peer")]
     assert table.loc[("a", "best peer"), "method"] == "SVM"
     scores = results[results["set"] == "a"].pivot(index="split", columns="method", values="macro_f1")
-    t = stats.ttest_rel(scores["both graphs"], scores["no graph"])
+    t = stats.ttest_rel(scores["default: global graph"], scores["no graph"])
     found = table.loc[("a", "no graph")]
     assert found["pairs"] == 4 and [found["low"], found["high"]] == pytest.approx(list(t.confidence_interval()))
     of_sets = [table.loc[(name, "best peer"), "difference"] for name in ("a", "b")]
@@ -195,7 +195,7 @@ def test_command(files, capsys):
     command = ["benchmark", "accuracy", str(files / "human.h5ad"), str(files / "mouse.h5ad"), "--label",
                "cell_type", "--network", str(files / "G.tsv"), "--network", str(files / "g.tsv"), "--splits",
                "few,groups,shallow", "--groups", "donor", "--few", "3", "--seeds", "2",
-               "--methods", "both graphs,SVM", "--out", str(files / "out")]
+               "--methods", "default,SVM", "--out", str(files / "out")]
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert "mouse: skipped: groups='donor' is not a column of obs" in printed
@@ -206,7 +206,7 @@ def test_command(files, capsys):
     kinds = ["3 per type", "groups donor", "30 % depth, 10 per type", "10 % depth, 10 per type"]
     assert [line.split(": ")[0] for line in printed.splitlines() if line.startswith("### ")][:-1] == [
         f"### {kind}" for kind in kinds]
-    assert "| 3 per type | all sets | both graphs − best peer | " in printed
+    assert "| 3 per type | all sets | default: global graph − best peer | " in printed
     assert "| linear SVM, log1p CP10k | " in printed and "| method | human | mouse | mean over sets |" in printed
     document = json.loads((files / "out/accuracy.json").read_text())
     assert document["seeds"] == 2 and document["networks"]["mouse"].startswith("GeneNetwork")

@@ -48,14 +48,14 @@ def test_permuted_network_keeps_degrees_in_bins_of_expression(cells, network):
 
 def test_rows(network):
     names = [method.name for method in rows.methods(network)]
-    assert names[:6] == ["both graphs", "no graph", "individual graph only", "global graph only",
-                         "both, network rewired", "both, network permuted"] and len(names) == 6 + 5
+    assert names[:6] == ["default: global graph", "no graph", "network rewired", "network permuted",
+                         "individual graph, hidden layers", "both graphs, hidden layers"] and len(names) == 6 + 5
     roles = {method.name: method.role for method in rows.methods(network, unlabelled=True)}
-    assert roles["both graphs"] == "default" and roles["no graph"] == roles[rows.UNLABELLED] == "control"
+    assert roles["default: global graph"] == "default" and roles["no graph"] == roles[rows.UNLABELLED] == "control"
     assert [method.name for method in rows.methods(None, with_peers=False)] == ["no graph"]
     chosen = rows.methods(network, only=["REWIRED", "svm"])
-    assert [method.name for method in chosen] == ["both, network rewired", "linear SVM, log1p CP10k"]
-    with pytest.raises(ValueError, match="No method has 'forest' in its name; they are: both graphs; no graph"):
+    assert [method.name for method in chosen] == ["network rewired", "linear SVM, log1p CP10k"]
+    with pytest.raises(ValueError, match="No method has 'forest' in its name; they are: default: global graph; no graph"):
         rows.methods(network, only=["forest"])
 
 
@@ -63,7 +63,7 @@ def test_settings_tell_all_that_decides(cells, network):
     settings = {method.name: method.prepare(cells).settings
                 for method in rows.methods(network, unlabelled=True)}
     assert len(set(map(str, settings.values()))) == len(settings)
-    kind, parameters, shown = settings["both graphs"]
+    kind, parameters, shown = settings["default: global graph"]
     assert (kind, parameters["network"], shown) == ("GeneGCNClassifier", network.content_hash, False)
     assert "device" not in parameters and parameters["random_state"] == 0
     assert settings["logistic regression, sqrt"][1]["classifier__max_iter"] == 1000
