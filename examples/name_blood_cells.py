@@ -1,4 +1,4 @@
-"""Train on half of scanpy's 700 blood cells, name the other half, and compare with no graph at all."""
+"""Train on half of scanpy's 700 blood cells, name the other half, and compare with no network."""
 
 import scanpy as sc
 
@@ -8,8 +8,8 @@ cells = sc.datasets.pbmc68k_reduced()
 train, query = cells[::2].copy(), cells[1::2].copy()
 
 for name, clf in {
-    "both graphs": GeneGCNClassifier("coexpression", use_raw=True, random_state=0),
-    "no graph": GeneGCNClassifier(None, attention=None, use_raw=True, random_state=0),
+    "with network": GeneGCNClassifier("coexpression", use_raw=True, random_state=0),
+    "no network": GeneGCNClassifier(None, use_raw=True, random_state=0),
 }.items():
     clf.fit(train, "bulk_labels")
-    print(f"{name:<12} accuracy on {query.n_obs} cells: {clf.score(query, 'bulk_labels'):.3f}")
+    print(f"{name:<13} accuracy on {query.n_obs} cells: {clf.score(query, 'bulk_labels'):.3f}")

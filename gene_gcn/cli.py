@@ -111,20 +111,20 @@ def demo(
     elif net is not None:
         say(f"Network   {net}")
 
-    say("\nTraining with the graphs")
+    say("\nTraining with the network")
     with_graph = _timed(say, steps.fit, train_cells, seed, network=net, organism=organism)
     _say_network(say, net, with_graph)
-    say("\nTraining the control: the same without any graph")
-    control = _timed(say, steps.fit, train_cells, seed, network=None, attention=None)
+    say("\nTraining the control: the same without it")
+    control = _timed(say, steps.fit, train_cells, seed, network=None)
 
     truth = test_cells.obs[steps.LABEL].astype(str).to_numpy()
-    named = {"with graphs": with_graph.predict(test_cells), "no graph": control.predict(test_cells)}
+    named = {"with network": with_graph.predict(test_cells), "no graph": control.predict(test_cells)}
     say("")
     _print_comparison(truth, named)
     say(_how_sure(truth, *named.values(), steps.uncertainty))
     paths = steps.write(out, with_graph, test_cells)
     say("\nWritten")
-    for name, what in {"model": "the model with the graphs", "table": "held-out cells and their types",
+    for name, what in {"model": "the model with the network", "table": "held-out cells and their types",
                        "cells": "the same as AnnData", "picture": "which types are taken for which"}.items():
         say(f"  {str(paths[name]):<36} {what}")
 
@@ -141,7 +141,7 @@ def train(
     use_raw: UseRaw = False,
     gene_column: GeneColumn = None,
     normalization: Normalize = Normalization.auto,
-    max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the cells, at most.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the cells, at most, with --paper.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; the same one gives the same model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     paper: Annotated[bool, typer.Option("--paper", help="The settings of the paper (slow).")] = False,
@@ -421,7 +421,10 @@ def _timed(say, fit, *args, **parameters):
     start = time.perf_counter()
     clf = fit(*args, **parameters)
     seconds = time.perf_counter() - start
-    say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s{_of_validation(clf.history_)}")
+    if "epoch" in clf.history_:
+        say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s{_of_validation(clf.history_)}")
+    else:
+        say(f"Fitted    in {seconds:.1f} s{_of_network(clf)}")
     return clf
 
 
@@ -432,6 +435,14 @@ def _of_validation(history) -> str:
     best = history.loc[history["validation_loss"].idxmin()]
     return (f"; kept epoch {int(best['epoch']) + 1}, with {best['validation_accuracy']:.1%} of the cells set "
             "aside right")
+
+
+def _of_network(clf) -> str:
+    if clf.network_ is None or clf.mixing_.empty:
+        return ""
+    share = clf.mixing_["global"].iloc[0]
+    return (f"; takes {share:g} × the network, as cross-validation tells" if share
+            else "; leaves the network out, as cross-validation tells")
 
 
 def _say_network(say, net, clf) -> None:
@@ -482,7 +493,7 @@ def _how_sure(truth, ours, control, uncertainty) -> str:
     only_control = int(((ours != truth) & (control == truth)).sum())
     points = 100 * uncertainty((ours == truth).mean(), n)
     return (f"{n} cells give an accuracy to about ± {points:.0f} points, so that a smaller difference shows "
-            f"nothing:\n{only_ours} cells are right only with the graphs, {only_control} only without.")
+            f"nothing:\n{only_ours} cells are right only with the network, {only_control} only without.")
 
 
 def _print_types(obs, key: str = "gene_gcn") -> None:

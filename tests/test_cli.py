@@ -73,7 +73,7 @@ def test_train_says_what_it_used(folder, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "90 cells × 30 genes" in out and "2 cells without a label" in out
     assert "21 of 30 are in the network, 21 of them connected by 20 edges" in out
-    assert "4 epochs" in out and f"Written   {tmp_path / 'm'}" in out
+    assert "Fitted    in" in out and "as cross-validation tells" in out and f"Written   {tmp_path / 'm'}" in out
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "model.safetensors"]
 
 
@@ -350,7 +350,8 @@ def test_ctrl_c_in_training_leaves_nothing(folder, tmp_path):
         training.CellDataset.__getitems__ = counted
         sys.exit(main())
     """
-    arguments = ["train", str(folder / "train.h5ad"), "-l", "cell_type", "-o", "m", "--max-epochs", "2000"]
+    arguments = ["train", str(folder / "train.h5ad"), "-l", "cell_type", "-o", "m", "--max-epochs", "2000",
+                 "--paper"]
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=tmp_path, text=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr.readline() == "training\n"

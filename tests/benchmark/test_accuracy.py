@@ -88,7 +88,7 @@ def test_finished_runs_are_kept(cell_set, tmp_path, monkeypatch):
 
 
 def test_another_network_is_run_again_and_no_graph_is_not(cell_set, tmp_path):
-    only = ("no graph", "default: global graph")
+    only = ("no graph", "default", "permuted")
     assert run(cell_set, tmp_path, only, seeds=1)[1] == [False] * 3
     other = accuracy.CellSet.prepare("blood", make_cells(), "cell_type", [make_network(seed=1)])
     assert run(other, tmp_path, only, seeds=1)[1] == [True, False, False]

@@ -55,7 +55,7 @@ def test_rows(network):
     assert [method.name for method in rows.methods(None, with_peers=False)] == ["no graph"]
     chosen = rows.methods(network, only=["REWIRED", "svm"])
     assert [method.name for method in chosen] == ["network rewired", "linear SVM, log1p CP10k"]
-    with pytest.raises(ValueError, match="No method has 'forest' in its name; they are: default: global graph; no graph"):
+    with pytest.raises(ValueError, match="No method has 'forest' in its name; they are: default: global"):
         rows.methods(network, only=["forest"])
 
 
