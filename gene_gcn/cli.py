@@ -141,7 +141,8 @@ def train(
     use_raw: UseRaw = False,
     gene_column: GeneColumn = None,
     normalization: Normalize = Normalization.auto,
-    max_epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the cells, at most, with --paper.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="With --paper: passes over the cells, at "
+                                                               "most.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; the same one gives the same model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     paper: Annotated[bool, typer.Option("--paper", help="The settings of the paper (slow).")] = False,

@@ -48,12 +48,22 @@ def test_batches_made_there_equal_those_made_here():
         assert torch.equal(a, b.cpu())
 
 
-def test_a_model_trained_there_predicts_the_same_here(network, tmp_path):
+@pytest.mark.parametrize("parameters", [{}, {"attention": "embedded_dot", "hidden_channels": (128, 64)}])
+def test_a_model_trained_there_predicts_the_same_here(network, tmp_path, parameters):
     rng = np.random.default_rng(0)
     y = np.arange(200) % 4
     X = rng.poisson(np.where(np.arange(300) // 75 == y[:, None], 3.0, 0.3)).astype(np.float32)
-    clf = GeneGCNClassifier(network, device="cuda", max_epochs=10, random_state=0).fit(X, y)
+    clf = GeneGCNClassifier(network, device="cuda", max_epochs=10, random_state=0, **parameters).fit(X, y)
     assert clf.score(X, y) > 0.9
     clf.save(tmp_path / "model")
     here = GeneGCNClassifier.load(tmp_path / "model").set_params(device="cpu")
     np.testing.assert_allclose(here.predict_proba(X), clf.predict_proba(X), atol=1e-4)
+
+
+def test_an_exact_head_is_that_of_the_cpu(network):
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 4
+    X = rng.poisson(np.where(np.arange(300) // 75 == y[:, None], 3.0, 0.3)).astype(np.float32)
+    here, there = (GeneGCNClassifier(network, device=device, random_state=0).fit(X[:60], y[:60], unlabelled=X[60:])
+                   for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(there.predict_proba(X), here.predict_proba(X), atol=1e-2)
