@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,12 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit_exactly(self, matrix, target, others, class_weight, seed) -> list[dict[str, Any]]:
-        return fit_linear_head(self.model_, matrix, target, graph=self._graph(), class_weight=class_weight,
+        graph = self._graph()
+        if graph is not None and matrix.nnz and matrix.data.min() < 0:
+            warnings.warn("X has negative values, for which the layer is not linear: the network is left out. "
+                          "Pass optimizer='sgd' to train with it.", UserWarning, stacklevel=3)
+            graph = None
+        return fit_linear_head(self.model_, matrix, target, graph=graph, class_weight=class_weight,
                                unlabelled=sparse.vstack(others, "csr") if others else None,
                                device=choose_device(self.device), seed=seed)
 

@@ -73,11 +73,11 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
     if graph is not None:
         share, gate = _choose_share(X, target, cell_weight, graph, rng)
 
-    features = Features(Cells(X, device), graph, share).weighted(target)
+    features = Features(SparseCells(X, device), graph, share).weighted(target)
     if unlabelled is None:
         paths = _fit_paths(features, _subspace(features, COMPONENTS, rng)[0], target, cell_weight)
     else:
-        both = Cells(sparse.vstack([X, unlabelled], "csr"), device)
+        both = SparseCells(sparse.vstack([X, unlabelled], "csr"), device)
         axes, _ = _subspace(Features(both, graph, share, features.scale), COMPONENTS_OF_ALL, rng)
         paths = _fit_paths(features, axes, target, cell_weight)
         everything = Features(both, graph, share, features.scale, features.center)
@@ -144,14 +144,14 @@ def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
 
 def learn_low_rank_genes(X: sparse.csr_matrix, device: torch.device | str = "cpu", seed: int = 0) -> LowRankGenes:
     """Which genes vary together, from cells (cells, N) with or without labels; on the CPU."""
-    features = Features(Cells(X, torch.device(device)))
+    features = Features(SparseCells(X, torch.device(device)))
     axes, variances = _subspace(features, COMPONENTS, np.random.default_rng(seed))
     total = features.cells.squares().sum() / len(features) - features.center.square().sum()
     noise = (total - variances.sum()).clamp(min=0) / X.shape[1]
     return LowRankGenes(features.center, axes, variances, noise).to(torch.device("cpu"))
 
 
-class Cells:
+class SparseCells:
     """Cells as a CSR tensor with its transpose, for products from both sides."""
 
     def __init__(self, X: sparse.csr_matrix, device: torch.device):
@@ -176,7 +176,7 @@ class Features:
         m ∘ s: the mean cell.
     """
 
-    def __init__(self, cells: Cells, graph: GlobalGraph | None = None, share: float = 0.0,
+    def __init__(self, cells: SparseCells, graph: GlobalGraph | None = None, share: float = 0.0,
                  scale: Tensor | None = None, center: Tensor | None = None):
         self.cells = cells
         self.graph = graph if share else None
@@ -333,8 +333,8 @@ def _held_out_losses(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, 
     for number in range(GATE_FOLDS):
         out = fold == number
         known, held_out = np.flatnonzero(~out), np.flatnonzero(out)
-        features = Features(Cells(X[known], target.device), graph, share).weighted(target[known])
-        others = Features(Cells(X[held_out], target.device), graph, share, features.scale, features.center)
+        features = Features(SparseCells(X[known], target.device), graph, share).weighted(target[known])
+        others = Features(SparseCells(X[held_out], target.device), graph, share, features.scale, features.center)
         axes, _ = _subspace(features, len(known) - 1, np.random.default_rng(0))
         codes, other_codes = features @ axes, others @ axes             # all of them: the same as all genes
         for width, penalty in ((len(known), GENE_PENALTY), (COMPONENTS, COMPONENT_PENALTY)):

@@ -107,6 +107,25 @@ def test_graphs_change_the_model(cells, network):
     assert without.network_ is None
 
 
+def test_values_below_zero_leave_the_network_out_of_an_exact_fit(cells, network):
+    X, y = cells.X.toarray() - 1, cells.obs["cell_type"].to_numpy()
+    with pytest.warns(UserWarning, match="the network is left out. Pass optimizer='sgd'"):
+        clf = GeneGCNClassifier(network, random_state=0).fit(X, y)
+    without = GeneGCNClassifier(None, random_state=0).fit(X, y)
+    assert clf.mixing_["global"].tolist() == [0]
+    np.testing.assert_allclose(clf.predict_proba(X), without.predict_proba(X), atol=1e-5)
+
+
+def test_one_model_names_cells_that_lack_genes(cells, network):
+    fitted = GeneGCNClassifier(network, random_state=0).fit(cells, "cell_type")
+    query = simulate(seed=5)[:, ::2]
+    with pytest.warns(UserWarning, match="30 of the model's 60 genes"):
+        filled = fitted.score(query, "cell_type")
+    zeros = clone(fitted).set_params(missing_genes="zero").fit(cells, "cell_type")
+    with pytest.warns(UserWarning, match="30 of the model's 60 genes"):
+        assert filled >= zeros.score(query, "cell_type") and filled > 0.9
+
+
 def test_paper_settings(cells, network):
     clf = GeneGCNClassifier.paper(network, max_epochs=2, random_state=0)
     assert (clf.optimizer, clf.batch_size, clf.head_init) == ("adam", 1, "random")

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from gene_gcn import GeneNetwork, linear_head
-from gene_gcn.linear_head import Cells, Dense, Features, fit_linear_head, learn_low_rank_genes
+from gene_gcn.linear_head import Dense, Features, SparseCells, fit_linear_head, learn_low_rank_genes
 from gene_gcn.nn import GeneGCN, GlobalGraph
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def one_hot(y):
 @pytest.mark.parametrize("share", [0.0, 0.7])
 def test_features_equal_those_written_out(cells, graph, share):
     X, y = cells
-    features = Features(Cells(X, CPU), graph, share).weighted(one_hot(y))
+    features = Features(SparseCells(X, CPU), graph, share).weighted(one_hot(y))
     x = torch.from_numpy(X.toarray())
     h = x + share * x @ graph.adj_t.to_dense().T
     groups = [h[y == k] for k in range(K)]
@@ -60,7 +60,7 @@ def test_features_equal_those_written_out(cells, graph, share):
 
 def test_the_regression_is_that_of_scikit_learn(cells):
     X, y = cells
-    features = Features(Cells(X, CPU))
+    features = Features(SparseCells(X, CPU))
     weight = torch.rand(90, generator=torch.Generator().manual_seed(0)) + 0.5
     ours, bias, _ = linear_head._regression(features, one_hot(y), weight, penalty=3.0, iterations=500)
     dense = X.toarray() - X.toarray().mean(0)
@@ -73,7 +73,7 @@ def test_the_regression_is_that_of_scikit_learn(cells):
 def test_axes_are_the_principal_ones(cells, exact_cells, monkeypatch):
     monkeypatch.setattr(linear_head, "EXACT_CELLS", exact_cells)
     X, _ = cells
-    axes, variances = linear_head._subspace(Features(Cells(X, CPU)), 8, np.random.default_rng(0))
+    axes, variances = linear_head._subspace(Features(SparseCells(X, CPU)), 8, np.random.default_rng(0))
     pca = PCA(8, svd_solver="full").fit(X.toarray())
     np.testing.assert_allclose(variances, pca.explained_variance_ * 89 / 90, rtol=1e-2)
     np.testing.assert_allclose(axes.T @ axes, np.eye(8), atol=1e-4)
@@ -86,7 +86,7 @@ def test_the_head_gives_the_mean_of_both_paths(cells):
     net = model()
     losses = fit_linear_head(net, X, y)
     assert [row["path"] for row in losses] == ["genes", "components"]
-    features = Features(Cells(X, CPU)).weighted(one_hot(y))
+    features = Features(SparseCells(X, CPU)).weighted(one_hot(y))
     every = torch.ones(90)
     by_gene, gene_bias, _ = linear_head._regression(features, one_hot(y), every, linear_head.GENE_PENALTY)
     axes, _ = linear_head._subspace(features, linear_head.COMPONENTS, np.random.default_rng(0))
@@ -129,7 +129,7 @@ def test_the_model_computes_what_was_fitted(cells, graph, monkeypatch):
     X, y = cells
     net = model(layers=1)
     fit_linear_head(net, X, y, graph=graph)
-    plain = Features(Cells(X, CPU), graph, 0.7, center=torch.zeros(N))
+    plain = Features(SparseCells(X, CPU), graph, 0.7, center=torch.zeros(N))
     layer = net.head.lins[0]
     torch.testing.assert_close(net(torch.from_numpy(X.toarray()), graph), plain @ layer.weight.T + layer.bias,
                                atol=1e-4, rtol=1e-4)
