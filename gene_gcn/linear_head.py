@@ -8,7 +8,6 @@ multinomial regression; the mean of their logits is a single linear layer again.
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from gene_gcn.features import Dense, Features, SparseCells, csr_tensor
 from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.nn.kernels import product
 from gene_gcn.nn.missing_genes import LowRankGenes
@@ -31,7 +31,6 @@ GATE_CELLS, GATE_FOLDS = 300, 5
 SCALES = tuple(2.0 ** (i / 2) for i in range(-4, 5))    # of logits
 NEIGHBOURS, SPREADINGS = 15, 20     # cells that a cell takes types from, and how often
 EXACT_CELLS = 600                   # up to which all axes are computed
-BATCH = 256                         # cells at a time where features are written out
 
 
 def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, graph: GlobalGraph | None = None,
@@ -133,7 +132,7 @@ def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
                                shape=(len(unit), len(unit)))
     joined = joined.maximum(joined.T)
     root = sparse.diags_array(1 / np.sqrt(np.asarray(joined.sum(1)).ravel()))
-    joined = _csr(sparse.csr_matrix(root @ joined @ root), codes.device)
+    joined = csr_tensor(sparse.csr_matrix(root @ joined @ root), codes.device)
     spread = start
     for _ in range(SPREADINGS):
         spread = (product(joined, spread.contiguous()) + start) / 2
@@ -149,114 +148,6 @@ def learn_low_rank_genes(X: sparse.csr_matrix, device: torch.device | str = "cpu
     total = features.cells.squares().sum() / len(features) - features.center.square().sum()
     noise = (total - variances.sum()).clamp(min=0) / X.shape[1]
     return LowRankGenes(features.center, axes, variances, noise).to(torch.device("cpu"))
-
-
-class SparseCells:
-    """Cells as a CSR tensor with its transpose, for products from both sides."""
-
-    def __init__(self, X: sparse.csr_matrix, device: torch.device):
-        self.X = _csr(X, device)
-        self.transposed = _csr(sparse.csr_matrix(X.T), device)
-        self.shape = X.shape
-
-    def squares(self) -> Tensor:
-        """Sum of squares of each gene, (N,)."""
-        genes = self.X.col_indices().long()
-        return torch.zeros(self.shape[1], device=genes.device).index_add_(0, genes, self.X.values().square())
-
-
-class Features:
-    """`(x + λ A x − m) ∘ s` of all cells, as a linear map: never written out, as A fills a sparse matrix.
-
-    Attributes
-    ----------
-    scale : Tensor, shape (N,)
-        s, the weight of each gene.
-    center : Tensor, shape (N,)
-        m ∘ s: the mean cell.
-    """
-
-    def __init__(self, cells: SparseCells, graph: GlobalGraph | None = None, share: float = 0.0,
-                 scale: Tensor | None = None, center: Tensor | None = None):
-        self.cells = cells
-        self.graph = graph if share else None
-        self.share = share
-        n, num_genes = cells.shape
-        device = cells.X.device
-        self.scale = torch.ones(num_genes, device=device) if scale is None else scale
-        self.center = torch.zeros(num_genes, device=device)
-        self.center = self.adjoint(torch.full((n, 1), 1 / n, device=device))[:, 0] if center is None else center
-
-    def __len__(self) -> int:
-        return self.cells.shape[0]
-
-    @property
-    def width(self) -> int:
-        return self.cells.shape[1]
-
-    def __matmul__(self, columns: Tensor) -> Tensor:
-        """(cells, N) @ (N, columns)."""
-        scaled = self.scale[:, None] * columns
-        if self.graph is not None:
-            scaled = scaled + self.share * product(self.graph.adj, scaled)
-        return product(self.cells.X, scaled) - self.center @ columns
-
-    def adjoint(self, rows: Tensor) -> Tensor:
-        """(N, cells) @ (cells, columns)."""
-        columns = product(self.cells.transposed, rows)
-        if self.graph is not None:
-            columns = columns + self.share * product(self.graph.adj_t, columns)
-        return self.scale[:, None] * columns - self.center[:, None] * rows.sum(0)
-
-    def weighted(self, target: Tensor) -> Features:
-        """With genes weighted by what they tell of the types, and cells of mean squared length 1.
-
-        The weight is the fourth root of the share of a gene's variance that lies between the types (the
-        intraclass correlation), so that genes without any are left out; more would trust a few cells too much.
-        """
-        plain = Features(self.cells, self.graph, self.share, center=torch.zeros_like(self.center))
-        squares = plain._squares()
-        scale = _signal_share(plain.adjoint(target), squares, target.sum(0)) ** 0.25
-        length = float((squares * scale.square()).sum()) / len(self)
-        return Features(self.cells, self.graph, self.share, scale / length**0.5 if length > 0 else scale)
-
-    def _squares(self) -> Tensor:
-        if self.graph is None:
-            return self.cells.squares()
-        total = torch.zeros(self.width, device=self.scale.device)
-        for start in range(0, len(self), BATCH):
-            x = _rows(self.cells.X, start, start + BATCH).t().contiguous()      # (N, B)
-            total += (x + self.share * product(self.graph.adj_t, x)).square_().sum(1)
-        return total
-
-
-class Dense:
-    """A matrix with the interface of `Features`."""
-
-    def __init__(self, matrix: Tensor):
-        self.matrix = matrix
-        self.width = matrix.size(1)
-
-    def __len__(self) -> int:
-        return len(self.matrix)
-
-    def __matmul__(self, columns: Tensor) -> Tensor:
-        return self.matrix @ columns
-
-    def adjoint(self, rows: Tensor) -> Tensor:
-        return self.matrix.T @ rows
-
-
-def _signal_share(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
-    """Intraclass correlation of each gene, (N,), from its sum in each type (N, K) and its sum of squares (N,)."""
-    sums, squares, counts = sums.double(), squares.double(), counts.double()
-    n, classes = counts.sum(), int((counts > 0).sum())
-    explained = (sums.square() / counts.clamp(min=1)).sum(1)
-    between = (explained - sums.sum(1).square() / n).clamp(min=0) / max(classes - 1, 1)
-    within = (squares - explained).clamp(min=0) / max(float(n) - classes, 1.0)
-    ratio = ((between / within.clamp(min=1e-12) - 1) * classes / n).clamp(min=0)
-    share = (ratio / (1 + ratio)).float()
-    return share if share.any() else torch.ones_like(share)     # one cell a type, or nothing but noise
 
 
 def _regression(features: Features | Dense, target: Tensor, cell_weight: Tensor, penalty: float,
@@ -366,29 +257,3 @@ def _rank_in_type(y: np.ndarray) -> np.ndarray:
     rank = np.empty(len(y), np.int64)
     rank[order] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
     return rank
-
-
-# ---- sparse tensors ----
-
-
-def _csr(X: sparse.csr_matrix, device: torch.device) -> Tensor:
-    index = np.int32 if X.nnz < 2**31 else np.int64
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse")        # torch on CSR being new and unchecked
-        return torch.sparse_csr_tensor(torch.from_numpy(X.indptr.astype(index)),
-                                       torch.from_numpy(X.indices.astype(index)),
-                                       torch.from_numpy(X.data.astype(np.float32)), X.shape,
-                                       check_invariants=False).to(device)
-
-
-def _rows(X: Tensor, start: int, stop: int) -> Tensor:
-    """Rows of a CSR tensor, dense."""
-    crow = X.crow_indices().long()
-    stop = min(stop, X.size(0))
-    entries = slice(int(crow[start]), int(crow[stop]))
-    dense = X.values().new_zeros(stop - start, X.size(1))
-    row = torch.repeat_interleave(crow[start:stop + 1].diff())
-    dense[row, X.col_indices()[entries].long()] = X.values()[entries]
-    return dense
-
-

@@ -10,7 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from gene_gcn import GeneNetwork, linear_head
-from gene_gcn.linear_head import Dense, Features, SparseCells, fit_linear_head, learn_low_rank_genes
+from gene_gcn.features import Dense, Features, SparseCells
+from gene_gcn.linear_head import fit_linear_head, learn_low_rank_genes
 from gene_gcn.nn import GeneGCN, GlobalGraph
 
 CPU = torch.device("cpu")
