@@ -73,24 +73,22 @@ class Features:
         return self.scale[:, None] * columns - self.center[:, None] * rows.sum(0)
 
     def weighted(self, target: Tensor) -> Features:
-        """With genes weighted by what they tell of the types, and cells of mean squared length 1.
-
-        The weight is the fourth root of the share of a gene's variance that lies between the types (the
-        intraclass correlation), so that genes without any are left out; more would trust a few cells too much.
-        """
+        """With genes weighted by what they tell of the types, see `gene_weights`."""
         plain = Features(self.cells, self.graph, self.share, center=torch.zeros_like(self.center))
-        squares = plain._squares()
-        scale = _signal_share(plain.adjoint(target), squares, target.sum(0)) ** 0.25
-        length = float((squares * scale.square()).sum()) / len(self)
-        return Features(self.cells, self.graph, self.share, scale / length**0.5 if length > 0 else scale)
+        scale = gene_weights(plain.adjoint(target), plain._squares(), target.sum(0))
+        return Features(self.cells, self.graph, self.share, scale)
+
+    def written_out(self, start: int, stop: int) -> Tensor:
+        """`x + λ A x` of some of the cells, dense: (N, cells)."""
+        x = _rows(self.cells.X, start, stop).t().contiguous()
+        return x if self.graph is None else x + self.share * product(self.graph.adj_t, x)
 
     def _squares(self) -> Tensor:
         if self.graph is None:
             return self.cells.squares()
         total = torch.zeros(self.width, device=self.scale.device)
         for start in range(0, len(self), BATCH):
-            x = _rows(self.cells.X, start, start + BATCH).t().contiguous()      # (N, B)
-            total += (x + self.share * product(self.graph.adj_t, x)).square_().sum(1)
+            total += self.written_out(start, start + BATCH).square_().sum(1)
         return total
 
 
@@ -111,16 +109,32 @@ class Dense:
         return self.matrix.T @ rows
 
 
-def _signal_share(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
-    """Intraclass correlation of each gene, (N,), from its sum in each type (N, K) and its sum of squares (N,)."""
+def gene_weights(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
+    """Weights of genes by what they tell of the types, (N,), that leave cells with a mean squared length of 1.
+
+    The weight is the fourth root of the share of a gene's variance that lies between the types (the intraclass
+    correlation), so that genes without any are left out; more would trust a few cells too much.
+
+    Parameters
+    ----------
+    sums : Tensor, shape (N, K)
+        Sum of a gene over the cells of each type.
+    squares : Tensor, shape (N,)
+        Sum of its squares over all cells.
+    counts : Tensor, shape (K,)
+        Cells of each type.
+    """
     sums, squares, counts = sums.double(), squares.double(), counts.double()
-    n, classes = counts.sum(), int((counts > 0).sum())
+    n, classes = float(counts.sum()), int((counts > 0).sum())
     explained = (sums.square() / counts.clamp(min=1)).sum(1)
     between = (explained - sums.sum(1).square() / n).clamp(min=0) / max(classes - 1, 1)
-    within = (squares - explained).clamp(min=0) / max(float(n) - classes, 1.0)
+    within = (squares - explained).clamp(min=0) / max(n - classes, 1.0)
     ratio = ((between / within.clamp(min=1e-12) - 1) * classes / n).clamp(min=0)
-    share = (ratio / (1 + ratio)).float()
-    return share if share.any() else torch.ones_like(share)     # one cell a type, or nothing but noise
+    weight = (ratio / (1 + ratio)) ** 0.25
+    if not weight.any():                                        # one cell a type, or nothing but noise
+        weight = torch.ones_like(weight)
+    length = (squares * weight.square()).sum() / n
+    return (weight / length.clamp(min=1e-12).sqrt()).float()
 
 
 def csr_tensor(X: sparse.csr_matrix, device: torch.device) -> Tensor:

@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from gene_gcn.features import Dense, Features, SparseCells, csr_tensor
+from gene_gcn.features import Dense, Features, SparseCells, csr_tensor, gene_weights
 from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.nn.kernels import product
 from gene_gcn.nn.missing_genes import LowRankGenes
@@ -207,30 +207,36 @@ def _choose_share(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, gra
     chosen = _sample(target.argmax(1).cpu().numpy(), GATE_CELLS, rng)
     X, target, cell_weight = X[chosen], target[chosen], cell_weight[chosen]
     fold = _folds(target.argmax(1).cpu().numpy(), rng)
-    losses = {share: _held_out_losses(X, target, cell_weight, graph, share, fold) for share in SHARES}
+    cells = SparseCells(X, target.device)
+    losses = {share: _held_out_losses(Features(cells, graph, share).written_out(0, len(chosen)).T, target,
+                                      cell_weight, fold) for share in SHARES}
     means = {share: float(loss.mean()) for share, loss in losses.items()}
     best = min(means, key=means.get)
     gain = losses[0.0] - losses[best]
     return best if float(gain.mean()) > float(gain.std()) / len(gain)**0.5 else 0.0, means
 
 
-def _held_out_losses(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, graph: GlobalGraph, share: float,
-                     fold: np.ndarray) -> Tensor:
+def _held_out_losses(x: Tensor, target: Tensor, cell_weight: Tensor, fold: np.ndarray) -> Tensor:
     """Loss of each cell when its fold is left out of everything, at the best scale of the logits.
 
-    Smoothed features are closer to each other, for which the same penalty gives bolder logits.
+    Smoothed features are closer to each other, for which the same penalty gives bolder logits. With few cells, x
+    (cells, N) can be written out, and their products with each other tell all: regressions on all components are
+    those on all genes.
     """
     logits = torch.zeros_like(target)
     for number in range(GATE_FOLDS):
-        out = fold == number
-        known, held_out = np.flatnonzero(~out), np.flatnonzero(out)
-        features = Features(SparseCells(X[known], target.device), graph, share).weighted(target[known])
-        others = Features(SparseCells(X[held_out], target.device), graph, share, features.scale, features.center)
-        axes, _ = _subspace(features, len(known) - 1, np.random.default_rng(0))
-        codes, other_codes = features @ axes, others @ axes             # all of them: the same as all genes
-        for width, penalty in ((len(known), GENE_PENALTY), (COMPONENTS, COMPONENT_PENALTY)):
-            weight, bias, _ = _regression(Dense(codes[:, :width]), target[known], cell_weight[known], penalty)
-            logits[held_out] += (other_codes[:, :width] @ weight + bias) / 2
+        known, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        weights = gene_weights(x[known].T @ target[known], x[known].square().sum(0), target[known].sum(0))
+        scaled = x * weights
+        scaled -= scaled[known].mean(0)
+        products = scaled @ scaled[known].T                             # (cells, known cells)
+        squares, cells = torch.linalg.eigh(products[known].double())
+        squares, cells = squares[1:].flip(0).clamp(min=1e-9), cells[:, 1:].flip(1)      # one is lost to the mean
+        codes = products @ (cells / squares.sqrt()).float()
+        for width, penalty in ((codes.size(1), GENE_PENALTY), (COMPONENTS, COMPONENT_PENALTY)):
+            path = codes[:, :width]
+            weight, bias, _ = _regression(Dense(path[known]), target[known], cell_weight[known], penalty)
+            logits[held_out] += (path[held_out] @ weight + bias) / 2
     losses = [-((scale * logits).log_softmax(1) * target).sum(1) * cell_weight for scale in SCALES]
     return min(losses, key=torch.sum)
 
