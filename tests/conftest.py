@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# The same examples in every run.
+settings.register_profile("deterministic", derandomize=True)
+settings.load_profile("deterministic")
 # The models of tests are so small that threads would mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
