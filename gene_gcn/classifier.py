@@ -215,7 +215,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
     # ---- learning ----
 
     def fit(self, X, y=None, unlabelled=None) -> GeneGCNClassifier:
-        """Learn from labelled cells, and how the head starts from unlabelled ones as well.
+        """Learn from labelled cells, and from unlabelled ones as well where there are any.
 
         Parameters
         ----------

@@ -6,7 +6,6 @@ tell what a graph is worth: none, the network rewired or its genes permuted, the
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn import __version__
-from gene_gcn.atomic import replacing
 from gene_gcn.benchmark.methods import Method
 from gene_gcn.benchmark.metrics import evaluate, expected_calibration_error, recall_per_type
 from gene_gcn.benchmark.paired import paired
-from gene_gcn.benchmark.runs import KeptRuns, digest, digest_of_cells, records
+from gene_gcn.benchmark.runs import KeptRuns, digest, digest_of_cells, records, write_results
 from gene_gcn.benchmark.splits import Split, frequent, labelled_cells
 from gene_gcn.networks import GeneNetwork
 
@@ -272,17 +270,10 @@ def _number(value: float, digits: int) -> str:
 
 def write(folder: str | Path, results: pd.DataFrame, settings: dict[str, Any]) -> list[Path]:
     """Write every run (accuracy.csv), tables and settings (accuracy.json) and a picture (accuracy.png)."""
-    paths = [Path(folder) / f"accuracy{ending}" for ending in (".csv", ".json", ".png")]
-    with replacing(paths[0]) as file:
-        results.to_csv(file, index=False)
     summary = summarize(results)
-    document = {"version": __version__, **settings, "sets": records(summary.reset_index()),
-                "methods": records(over_sets(summary).reset_index()), "differences": records(differences(results))}
-    with replacing(paths[1]) as file:
-        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    with replacing(paths[2]) as file:
-        plot(results, file)
-    return paths
+    tables = {**settings, "sets": records(summary.reset_index()),
+              "methods": records(over_sets(summary).reset_index()), "differences": records(differences(results))}
+    return write_results(folder, "accuracy", results, tables, plot)
 
 
 def plot(results: pd.DataFrame, path: str | Path) -> None:

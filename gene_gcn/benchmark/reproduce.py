@@ -7,7 +7,6 @@ one starts anew.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,10 +18,9 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from gene_gcn import __version__, networks
-from gene_gcn.atomic import replacing
 from gene_gcn.benchmark.metrics import evaluate
 from gene_gcn.benchmark.paired import paired
-from gene_gcn.benchmark.runs import KeptRuns, digest, digest_of_cells, peak_memory, records
+from gene_gcn.benchmark.runs import KeptRuns, digest, digest_of_cells, peak_memory, records, write_results
 from gene_gcn.benchmark.splits import frequent, group_column, labelled_cells, whole_groups
 from gene_gcn.classifier import GeneGCNClassifier
 from gene_gcn.expression import Normalizer, read_expression
@@ -322,17 +320,9 @@ def conclusions(results: pd.DataFrame) -> pd.DataFrame:
 def write(folder: str | Path, name: str, results: pd.DataFrame, tests: pd.DataFrame | None,
           settings: dict[str, Any]) -> list[Path]:
     """Write every run (.csv), table, tests and settings (.json) and a picture (.png) under a name."""
-    folder = Path(folder)
-    paths = [folder / f"{name}{ending}" for ending in (".csv", ".json", ".png")]
-    with replacing(paths[0]) as file:
-        results.to_csv(file, index=False)
-    document = {"version": __version__, **settings, "rows": records(summarize(results)),
-                "conclusions": [] if tests is None else records(tests)}
-    with replacing(paths[1]) as file:
-        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    with replacing(paths[2]) as file:
-        plot(results, file)
-    return paths
+    tables = {**settings, "rows": records(summarize(results)),
+              "conclusions": [] if tests is None else records(tests)}
+    return write_results(folder, name, results, tables, plot)
 
 
 def plot(results: pd.DataFrame, path: str | Path) -> None:

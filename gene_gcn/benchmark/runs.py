@@ -1,4 +1,4 @@
-"""Finished runs, kept in a file under a digest of all that decides them, and what they took of memory."""
+"""Finished runs, kept in a file under a digest of all that decides them; their memory, and files of results."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from gene_gcn import __version__
 from gene_gcn.atomic import replacing
 
 if TYPE_CHECKING:
@@ -80,3 +81,16 @@ def peak_memory() -> Iterator[Callable[[], float]]:
     yield lambda: peak
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     peak = int(line.split()[1]) / 2**20
+
+
+def write_results(folder: str | Path, name: str, results: pd.DataFrame, tables: dict[str, Any],
+                  plot: Callable[[pd.DataFrame, Path], None]) -> list[Path]:
+    """Write every run (.csv), tables and settings with the version (.json) and a picture (.png) under a name."""
+    paths = [Path(folder) / f"{name}{ending}" for ending in (".csv", ".json", ".png")]
+    with replacing(paths[0]) as file:
+        results.to_csv(file, index=False)
+    with replacing(paths[1]) as file:
+        file.write_text(json.dumps({"version": __version__, **tables}, indent=1) + "\n", encoding="utf-8")
+    with replacing(paths[2]) as file:
+        plot(results, file)
+    return paths
