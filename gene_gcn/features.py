@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.nn import GlobalGraph
+from gene_gcn.nn.global_graph import csr
 from gene_gcn.nn.kernels import product
 
 BATCH = 256                         # cells at a time where features are written out
@@ -140,12 +139,8 @@ def gene_weights(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
 def csr_tensor(X: sparse.csr_matrix, device: torch.device) -> Tensor:
     """A scipy matrix as torch has it, with 32-bit indices where they suffice: what MKL computes with."""
     index = np.int32 if X.nnz < 2**31 else np.int64
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse")        # torch on CSR being new and unchecked
-        return torch.sparse_csr_tensor(torch.from_numpy(X.indptr.astype(index)),
-                                       torch.from_numpy(X.indices.astype(index)),
-                                       torch.from_numpy(X.data.astype(np.float32)), X.shape,
-                                       check_invariants=False).to(device)
+    parts = (X.indptr.astype(index), X.indices.astype(index), X.data.astype(np.float32))
+    return csr(*map(torch.from_numpy, parts), X.shape).to(device)
 
 
 def _rows(X: Tensor, start: int, stop: int) -> Tensor:

@@ -44,7 +44,7 @@ class GlobalGraph(NamedTuple):
         if not isinstance(adj_t, Tensor):
             rowptr, col, value = adj_t.csr()
             value = torch.ones(col.numel(), device=col.device) if value is None else value
-            return cls(_csr(rowptr, col, value, adj_t.sizes()))
+            return cls(csr(rowptr, col, value, adj_t.sizes()))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*[Ss]parse")
             return cls(adj_t.to_sparse_csr())
@@ -53,7 +53,7 @@ class GlobalGraph(NamedTuple):
         """With both matrices and, where they suffice, 32-bit indices, which is what MKL computes with."""
         crow, col, value = _parts(self.adj_t)
         index = torch.int32 if len(col) < 2**31 else torch.int64
-        adj_t = _csr(crow.to(index), col.to(index), value, self.adj_t.shape)
+        adj_t = csr(crow.to(index), col.to(index), value, self.adj_t.shape)
         adj = transpose(adj_t)
         symmetric = all(torch.equal(*parts) for parts in zip(_parts(adj_t), _parts(adj), strict=True))
         return GlobalGraph(adj_t, adj_t if symmetric else adj)
@@ -69,7 +69,8 @@ def _parts(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return matrix.crow_indices(), matrix.col_indices(), matrix.values()
 
 
-def _csr(crow: Tensor, col: Tensor, value: Tensor, size) -> Tensor:
+def csr(crow: Tensor, col: Tensor, value: Tensor, size) -> Tensor:
+    """A sparse CSR tensor of these parts, unchecked, and without torch's word on CSR being new."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Ss]parse")
         return torch.sparse_csr_tensor(crow, col, value, tuple(size), check_invariants=False)
