@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layer_reference import LargestTensor
 from scipy import sparse
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gene_gcn.nn import EmbeddedDotAttention, GeneAutoEncoder, GeneGCN, GlobalGraph, find_equal_genes
 from gene_gcn.training import (
@@ -468,22 +468,10 @@ def test_predicting_leaves_the_model_as_it_was_and_out_of_training():
     assert not first.requires_grad and same_weights(model, before)
 
 
-class LargestTensor(TorchDispatchMode):
-    """Records the number of entries of the largest tensor of features that any operation returns."""
-
-    entries = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
-                self.entries = max(self.entries, tensor.numel())
-        return out
-
-
 def test_cells_are_never_dense_as_a_whole(monkeypatch):
     """A table of 2,000 cells × 20,000 genes would be 160 MB; a batch of predictions is 20 MB."""
     monkeypatch.setattr("gene_gcn.training.SAMPLE_VALUES", 2**20)       # else all of these are the sample
+    monkeypatch.setattr("gene_gcn.training.LARGEST_KEPT_BLOCK", 0)      # which holds no cells
     X = sparse.random(2000, 20_000, density=0.002, format="csr", dtype=np.float32, random_state=0)
     model = model_of(genes=20_000, num_layers=0)
     with LargestTensor() as seen:
