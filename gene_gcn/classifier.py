@@ -458,7 +458,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         expression = self._read(X)
-        if expression.genes is None or self.genes_ is None:
+        if not is_anndata(X) and (expression.genes is None or self.genes_ is None):
             validate_data(self, X, reset=False, skip_check_array=True)
         cells = self._dataset(self.normalizer_.transform(expression))
         genes = present = None

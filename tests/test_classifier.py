@@ -158,6 +158,16 @@ def test_arrays_and_sparse_matrices_agree(cells):
         np.testing.assert_array_equal(clone(clf).fit(matrix, labels).predict_proba(matrix), from_array)
 
 
+def test_columns_are_those_of_the_matrix_that_is_read(cells):
+    clf = GeneGCNClassifier(use_raw=True, random_state=0).fit(cells.X, cells.obs["cell_type"])
+    query = cells[:, :20].copy()
+    query.raw = cells
+    np.testing.assert_array_equal(clf.predict(query), clf.predict(cells.X))
+    query.raw = query
+    with pytest.raises(ValueError, match="X has 20 features, but the model is expecting 60 features"):
+        clf.predict(query)
+
+
 def test_missing_genes_warn_once_with_the_overlap(cells, fitted):
     with pytest.warns(UserWarning, match=r"20 of the model's 60 genes \(33.3%\) are missing") as record:
         fitted.predict(cells[:, :40])
