@@ -11,27 +11,15 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from gene_gcn import networks
-from gene_gcn.expression import (
-    SMALLEST_OVERLAP,
-    Expression,
-    Normalizer,
-    is_anndata,
-    is_missing,
-    read_expression,
-    read_labels,
-)
+from gene_gcn.estimator import CellEstimator
+from gene_gcn.expression import SMALLEST_OVERLAP, Expression, Normalizer, is_anndata, is_missing, read_labels
 from gene_gcn.linear_head import fit_linear_head, learn_low_rank_genes
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GeneGCN, GlobalGraph
@@ -43,7 +31,7 @@ from gene_gcn.training import CellDataset, TrainingOptions, choose_device, predi
 VALIDATION_CELLS_PER_TYPE = 5       # on average; with fewer, early stopping follows noise
 
 
-class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
+class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     r"""Name the types of cells by a graph network over their genes.
 
     Each gene of a cell is a node. Its expression is combined with that of the genes it interacts with, in a
@@ -207,11 +195,6 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
                     "optimizer": "adam", "class_weight": None, "batch_size": 1}
         return cls(network, **settings | changes)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     # ---- learning ----
 
     def fit(self, X, y=None, unlabelled=None) -> GeneGCNClassifier:
@@ -239,9 +222,8 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
             edge between these genes. Nothing is trained before all of this is checked.
         """
         self._check_parameters()
-        expression, labels, unlabelled = self._read_training(X, y, unlabelled)
-        rng = check_random_state(self.random_state)
-        seed = int(rng.randint(np.iinfo(np.int32).max))
+        expression, labels, unlabelled = self._read_all(X, y, unlabelled)
+        seed = self._seed()
 
         missing = is_missing(labels)
         labels = labels[~missing]
@@ -298,63 +280,50 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         return "sgd" if self._needs_gradients() else "lbfgs"
 
     def _check_parameters(self) -> None:
-        def refuse(name: str, remedy: str) -> None:
-            raise ValueError(f"{name}={getattr(self, name)!r} {remedy}.")
-
+        super()._check_parameters()
         choices = {"diagonal": (0, 1), "network_normalization": ("sym", "max"), "missing_genes": ("fill", "zero"),
                    "optimizer": ("auto", "lbfgs", "sgd", "adam"), "head_init": ("pca", "autoencoder", "random"),
                    "attention": (*ATTENTIONS, None)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
-                refuse(name, f"must be one of {allowed}")
-        for name in ("channels", "heads", "batch_size", "max_epochs", "patience"):
-            if not isinstance(getattr(self, name), (int, np.integer)) or getattr(self, name) < 1:
-                refuse(name, "must be a whole number, 1 or more")
-        if not isinstance(self.num_layers, (int, np.integer)) or self.num_layers < 0:
-            refuse("num_layers", "must be a whole number, 0 or more")
-        for name in ("dropout", "validation_fraction"):
-            if not 0 <= getattr(self, name) < 1:
-                refuse(name, "must be at least 0 and below 1")
+                self._refuse(name, f"must be one of {allowed}")
+        self._check_whole_numbers("channels", "heads")
+        self._check_whole_numbers("num_layers", least=0)
+        if not 0 <= self.dropout < 1:
+            self._refuse("dropout", "must be at least 0 and below 1")
         if self.attention == "dot" and self.channels % self.heads:
-            refuse("heads", f"does not divide channels={self.channels}; the graphs of attention='dot' share them")
+            self._refuse("heads", f"does not divide channels={self.channels}; the graphs of attention='dot' share "
+                                  "them")
         if self.learn_mixing and (self.attention is None or self.network is None):
-            refuse("learn_mixing", "needs both graphs: an attention and a network")
+            self._refuse("learn_mixing", "needs both graphs: an attention and a network")
         if self.learning_rate is not None and not self.learning_rate > 0:
-            refuse("learning_rate", "must be positive, or None to choose it by the data")
+            self._refuse("learning_rate", "must be positive, or None to choose it by the data")
         if not self.weight_decay >= 0:
-            refuse("weight_decay", "must not be negative")
+            self._refuse("weight_decay", "must not be negative")
         if min(self.hidden_channels, default=1) < 1:
-            refuse("hidden_channels", "must hold positive widths, or nothing")
+            self._refuse("hidden_channels", "must hold positive widths, or nothing")
         if self.head_init == "autoencoder" and not len(self.hidden_channels):
-            refuse("head_init", "initialises hidden layers, and there are none: pass hidden_channels=(128, 64)")
+            self._refuse("head_init", "initialises hidden layers, and there are none: pass "
+                                      "hidden_channels=(128, 64)")
         if self.optimizer == "lbfgs" and (others := self._needs_gradients()):
             settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in others)
-            refuse("optimizer", f"fits a linear head and cannot train {settings}; pass 'sgd' or 'adam'")
-        choose_device(self.device)
+            self._refuse("optimizer", f"fits a linear head and cannot train {settings}; pass 'sgd' or 'adam'")
 
-    def _read_training(self, X, y, unlabelled) -> tuple[Expression, np.ndarray, Expression | None]:
+    def _read_all(self, X, y, unlabelled) -> tuple[Expression, np.ndarray, Expression | None]:
         pretrains = self.head_init == "autoencoder" or self._optimizer() == "lbfgs"
         if unlabelled is not None and not pretrains:
             raise ValueError("unlabelled cells are learned from by optimizer='lbfgs' and head_init='autoencoder' "
                              f"only, but optimizer={self._optimizer()!r} and head_init={self.head_init!r}; change "
                              "one, or leave unlabelled out.")
-        expression = self._read(X)
+        expression = self._read_training(X)
         if is_anndata(X):
             labels = read_labels(X, y, allow_missing=pretrains)
-            self.n_features_in_ = expression.X.shape[1]
-            vars(self).pop("feature_names_in_", None)
         else:
-            validate_data(self, X, skip_check_array=True)           # sets n_features_in_ and feature_names_in_
             if y is not None and not isinstance(y, str):            # else read_labels says what is wrong
                 y = column_or_1d(y, warn=True)
             labels = read_labels(X if isinstance(y, str) else expression.X, y, allow_missing=pretrains)
             check_classification_targets(labels[~is_missing(labels)])
         return expression, labels, None if unlabelled is None else self._read(unlabelled)
-
-    def _read(self, X) -> Expression:
-        if is_anndata(X):
-            return read_expression(X, self.layer, self.use_raw, self.gene_column)
-        return read_expression(X)
 
     def _class_weights(self, labels: np.ndarray) -> torch.Tensor | None:
         if self.class_weight is None:
@@ -456,10 +425,7 @@ class GeneGCNClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             X cannot be read, or shares too few genes with the training set.
         """
-        check_is_fitted(self)
-        expression = self._read(X)
-        if not is_anndata(X) and (expression.genes is None or self.genes_ is None):
-            validate_data(self, X, reset=False, skip_check_array=True)
+        expression = self._read_query(X)
         cells = self._dataset(self.normalizer_.transform(expression))
         genes = present = None
         if self.low_rank_genes_ is not None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gene_gcn.expression import Expression, Normalizer, is_anndata, read_expression
+from gene_gcn.estimator import CellEstimator
+from gene_gcn.expression import Normalizer, is_anndata
 from gene_gcn.nn import GeneAutoEncoder
-from gene_gcn.training import CellDataset, TrainingOptions, choose_device, encode, train_autoencoder
+from gene_gcn.training import CellDataset, TrainingOptions, encode, train_autoencoder
 
 SMALLEST_VALIDATION = 10        # cells; with fewer, early stopping follows noise
 
 
-class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstimator):
     r"""Describe cells by a few numbers from which their expression can be given back.
 
     An autoencoder of fully connected layers, :math:`\hat x = \psi(\phi(x))`, learns to reconstruct the
@@ -28,31 +27,19 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     ----------
     hidden_channels : sequence of int
         Widths of the encoder's layers; the last one is that of the code. The decoder is its mirror image.
-    normalization, layer, use_raw, gene_column
+    normalization, layer, use_raw, gene_column, batch_size, max_epochs, patience, device, random_state, verbose
         As in `GeneGCNClassifier`.
-    batch_size : int
-    max_epochs : int
-    patience : int
-        Epochs without a better validation loss after which training stops.
     validation_fraction : float
         Share of the cells that is kept to stop training early. 0 trains on all cells for `max_epochs`, as
         happens when the share is less than ten cells.
-    device : str
-        "auto", "cpu", "cuda", "cuda:1", "mps"…
-    random_state : int, RandomState or None
-    verbose : bool
-        Show a progress bar.
 
     Attributes
     ----------
-    genes_ : tuple of str, or None
-        The training genes, N of them; None where X had no names.
-    normalizer_ : gene_gcn.expression.Normalizer
+    genes_, normalizer_, n_features_in_, feature_names_in_
+        As in `GeneGCNClassifier`.
     model_ : gene_gcn.nn.GeneAutoEncoder
     history_ : DataFrame
         Mean squared error of each epoch.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str, only if X is a DataFrame with such column names
 
     References
     ----------
@@ -86,7 +73,6 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
@@ -113,8 +99,8 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             A parameter out of its range; cells or genes that cannot be used.
         """
         self._check_parameters()
-        expression = self._read(X, reset=True)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        expression = self._read_training(X)
+        seed = self._seed()
         self.genes_ = expression.genes
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
         matrix = self.normalizer_.transform(expression)
@@ -152,8 +138,8 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ValueError
             X cannot be read, or shares too few genes with the training set.
         """
-        check_is_fitted(self)
-        matrix = self.normalizer_.transform(self._read(X))
+        expression = self._read_query(X)
+        matrix = self.normalizer_.transform(expression)
         return encode(self.model_, CellDataset(matrix, group=False), self.device).numpy()
 
     def annotate(self, adata, key_added: str = "X_gene_gcn") -> None:
@@ -166,24 +152,6 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         adata.obsm[key_added] = self.transform(adata)
 
     def _check_parameters(self) -> None:
-        for name in ("batch_size", "max_epochs", "patience"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name}={value!r} must be a whole number, 1 or more.")
-        if not 0 <= self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction={self.validation_fraction!r} must be at least 0 and below 1.")
+        super()._check_parameters()
         if not len(self.hidden_channels) or min(self.hidden_channels) < 1:
-            raise ValueError(f"hidden_channels={self.hidden_channels!r} must hold one or more positive widths.")
-        choose_device(self.device)
-
-    def _read(self, X, reset: bool = False) -> Expression:
-        if is_anndata(X):
-            expression = read_expression(X, self.layer, self.use_raw, self.gene_column)
-            if reset:
-                self.n_features_in_ = expression.X.shape[1]
-                vars(self).pop("feature_names_in_", None)
-            return expression
-        expression = read_expression(X)
-        if reset or expression.genes is None or self.genes_ is None:
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        return expression
+            self._refuse("hidden_channels", "must hold one or more positive widths")

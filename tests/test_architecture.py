@@ -15,8 +15,8 @@ import gene_gcn
 
 PACKAGE = Path(gene_gcn.__file__).parent
 # A layer imports those above it and itself, nothing below.
-LAYERS = ["atomic", "networks", "expression", "nn", "training", "features", "linear_head", "embedding",
-          "persistence", "classifier", "explain", "plots", "files", "demo", "benchmark", "cli"]
+LAYERS = ["atomic", "networks", "expression", "nn", "training", "features", "linear_head", "estimator",
+          "embedding", "persistence", "classifier", "explain", "plots", "files", "demo", "benchmark", "cli"]
 MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
            for path in sorted(PACKAGE.rglob("*.py"))}
 
