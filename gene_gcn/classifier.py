@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import fields
 from pathlib import Path
@@ -404,6 +405,16 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         network = self.network_.with_diagonal(self.diagonal).normalized(self.network_normalization)
         return GlobalGraph(network.adj_t).prepare()
 
+    def _model_and_graph(self) -> tuple[GeneGCN, GlobalGraph | None]:
+        """To name cells by; without layers where W is 0 and they would add 0 × the network."""
+        model = self.model_
+        takes_network = self.attention is not None or any(conv.lin.weight.any() for conv in model.convs)
+        if self.network_ is None or takes_network or not self.residual:
+            return model, self._graph()
+        model = copy.deepcopy(model)
+        model.convs = torch.nn.ModuleList()
+        return model, None
+
     # ---- naming ----
 
     def predict_proba(self, X) -> np.ndarray:
@@ -431,7 +442,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if self.low_rank_genes_ is not None:
             present = torch.from_numpy(self.normalizer_.present(expression))
             genes = None if present.all() else self.low_rank_genes_
-        logits = predict_logits(self.model_, cells, self._graph(), self.device, genes, present)
+        model, graph = self._model_and_graph()
+        logits = predict_logits(model, cells, graph, self.device, genes, present)
         return logits.softmax(1).numpy()
 
     def predict(self, X) -> np.ndarray:

@@ -116,6 +116,22 @@ def test_values_below_zero_leave_the_network_out_of_an_exact_fit(cells, network)
     np.testing.assert_allclose(clf.predict_proba(X), without.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.parametrize("genes", [60, 40])
+def test_a_network_that_is_left_out_is_not_multiplied_by(cells, network, monkeypatch, genes):
+    clf = GeneGCNClassifier(network, random_state=0).fit(cells, "cell_type")
+    with torch.no_grad():
+        clf.model_.convs[0].lin.weight.zero_()
+    query = cells[:, :genes]
+    with monkeypatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")                                 # of missing genes
+        without = clf.predict_proba(query)
+        patch.setattr(GeneGCNClassifier, "_model_and_graph", lambda clf: (clf.model_, clf._graph()))
+        np.testing.assert_array_equal(without, clf.predict_proba(query))
+    monkeypatch.setattr(GeneGCNClassifier, "_graph", lambda clf: pytest.fail("was prepared"))
+    clf.predict(cells)
+    assert clf.mixing_["global"].tolist() == [0]
+
+
 def test_one_model_names_cells_that_lack_genes(cells, network):
     fitted = GeneGCNClassifier(network, random_state=0).fit(cells, "cell_type")
     query = simulate(seed=5)[:, ::2]
