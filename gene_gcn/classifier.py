@@ -437,10 +437,11 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             X cannot be read, or shares too few genes with the training set.
         """
         expression = self._read_query(X)
-        cells = self._dataset(self.normalizer_.transform(expression))
+        place = self.normalizer_.match(expression)
+        cells = self._dataset(self.normalizer_.transform(expression, place))
         genes = present = None
         if self.low_rank_genes_ is not None:
-            present = torch.from_numpy(self.normalizer_.present(expression))
+            present = torch.from_numpy(np.isin(np.arange(self.normalizer_.n_genes), place))
             genes = None if present.all() else self.low_rank_genes_
         model, graph = self._model_and_graph()
         logits = predict_logits(model, cells, graph, self.device, genes, present)

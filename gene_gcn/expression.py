@@ -393,7 +393,7 @@ class Normalizer:
         share = np.bincount(expr.X.indices, values / depth[rows], minlength=n) / filled.sum()
         return cls(method, expr.genes, n, target, share.astype(np.float32), expr.scale)
 
-    def transform(self, expr: Expression) -> sparse.csr_matrix:
+    def transform(self, expr: Expression, place: np.ndarray | None = None) -> sparse.csr_matrix:
         """Bring cells to the training genes and scale.
 
         Parameters
@@ -402,6 +402,8 @@ class Normalizer:
             Genes are matched by name, in any order; genes the training set lacks are ignored, genes it has in
             addition are zero, with a warning. Version suffixes of Ensembl and RefSeq ids are ignored
             where that is unambiguous. Without names (on either side) columns are matched by position.
+        place : ndarray of int, optional
+            What `match` gave for these cells.
 
         Returns
         -------
@@ -420,7 +422,7 @@ class Normalizer:
         than 20 cells, the training scale is used unless the values rule it out, so that one cell gives the
         same row as in a large batch. A query without names is always on the training scale.
         """
-        place = self._match(expr)                               # column of X -> training gene or −1
+        place = self.match(expr) if place is None else place    # column of X -> training gene or −1
         X = expr.X
         if not np.array_equal(place, np.arange(self.n_genes)):
             X = X @ _selection(place, self.n_genes)             # (B, genes of X) -> (B, N)
@@ -437,34 +439,8 @@ class Normalizer:
         values = np.sqrt(values, out=values) if self.method == "sqrt" else np.log1p(values, out=values)
         return _with_data(X, values).copy()                     # owns its indices as well
 
-    def present(self, expr: Expression) -> np.ndarray:
-        """Which of the training genes cells have, bool (n_genes,), matched as in `transform`."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")                     # transform has said it
-            place = self._match(expr)
-        present = np.zeros(self.n_genes, bool)
-        present[place[place >= 0]] = True
-        return present
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the arrays, fit for JSON."""
-        return {"method": self.method, "genes": None if self.genes is None else list(self.genes),
-                "n_genes": self.n_genes, "target_sum": self.target_sum, "input_scale": self.input_scale}
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays to save next to `to_dict`: `gene_share`, float32 (N,)."""
-        return {"gene_share": self.gene_share}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Normalizer:
-        """Build again what `to_dict` and `arrays` gave."""
-        genes = values["genes"]
-        share = np.asarray(arrays["gene_share"], np.float32)
-        return cls(values["method"], None if genes is None else tuple(genes), int(values["n_genes"]),
-                   float(values["target_sum"]), share, values["input_scale"])
-
-    def _match(self, expr: Expression) -> np.ndarray:
-        """The training gene of each column of the query, −1 where there is none."""
+    def match(self, expr: Expression) -> np.ndarray:
+        """The training gene of each column of X, −1 where there is none; warnings and errors as `transform`."""
         n = expr.X.shape[1]
         if self.genes is None or expr.genes is None:
             if n != self.n_genes:
@@ -484,6 +460,23 @@ class Normalizer:
             warnings.warn(f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%}) "
                           "are missing from X.", UserWarning, stacklevel=3)
         return place
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the arrays, fit for JSON."""
+        return {"method": self.method, "genes": None if self.genes is None else list(self.genes),
+                "n_genes": self.n_genes, "target_sum": self.target_sum, "input_scale": self.input_scale}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays to save next to `to_dict`: `gene_share`, float32 (N,)."""
+        return {"gene_share": self.gene_share}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Normalizer:
+        """Build again what `to_dict` and `arrays` gave."""
+        genes = values["genes"]
+        share = np.asarray(arrays["gene_share"], np.float32)
+        return cls(values["method"], None if genes is None else tuple(genes), int(values["n_genes"]),
+                   float(values["target_sum"]), share, values["input_scale"])
 
     def _scale_of(self, expr: Expression) -> str:
         if expr.X.nnz and expr.X.data.min() < 0:

@@ -294,6 +294,17 @@ def test_missing_genes_do_not_inflate_the_others(method):
     np.testing.assert_allclose(out[:, 10:], expected[:, 10:], rtol=1e-5)
 
 
+def test_genes_that_were_matched_before_are_not_matched_again(monkeypatch):
+    frame = pd.DataFrame(np.arange(1, 13).reshape(3, 4), columns=list("ABCD"))
+    norm = Normalizer.fit(read_expression(frame))
+    query = read_expression(frame[["D", "B"]].assign(X=1))
+    with pytest.warns(UserWarning, match="2 of the model's 4 genes"):
+        place, expected = norm.match(query), norm.transform(query)
+    assert place.tolist() == [3, 1, -1]
+    monkeypatch.setattr(Normalizer, "match", lambda *args: pytest.fail("was matched"))
+    np.testing.assert_array_equal(norm.transform(query, place).toarray(), expected.toarray())
+
+
 def test_empty_cells_stay_zero():
     adata = make()
     norm = Normalizer.fit(read_expression(adata))
