@@ -68,8 +68,8 @@ Figures = Annotated[Path | None, typer.Option(
 Network = Annotated[str, typer.Option(
     help="none; coexpression (of the training cells); string or biogrid, fetched once; or a file: edges "
          "(source, target[, weight]), STRING protein.links, BioGRID tab2/tab3/zip.")]
-Normalize = Annotated[Normalization, typer.Option(
-    help="auto: square roots of counts at equal depth. none: the values as they are.")]
+Normalize = Annotated[Normalization | None, typer.Option(
+    help="auto, the default: square roots of counts at equal depth. none: the values as they are.")]
 NetworkInfo = Annotated[Path | None, typer.Option(
     help="STRING's protein.info file, with the gene names, if it is not next to --network.")]
 Organism = Annotated[str | None, typer.Option(
@@ -140,7 +140,7 @@ def train(
     layer: Layer = None,
     use_raw: UseRaw = False,
     gene_column: GeneColumn = None,
-    normalization: Normalize = Normalization.auto,
+    normalization: Normalize = None,
     max_epochs: Annotated[int | None, typer.Option(min=1, help="With --paper: passes over the cells, at "
                                                                "most.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; the same one gives the same model.")] = None,
@@ -161,11 +161,10 @@ def train(
     net = _read_network(network, network_info, organism)
     if net is not None:
         say(f"Network   {net}")
-    parameters = {"network": net, "normalization": str(normalization), "layer": layer, "use_raw": use_raw,
-                  "gene_column": gene_column, "random_state": seed, "device": device, "verbose": True,
-                  "organism": organism}
-    if max_epochs is not None:
-        parameters["max_epochs"] = max_epochs
+    parameters = {"network": net, "layer": layer, "use_raw": use_raw, "gene_column": gene_column,
+                  "random_state": seed, "device": device, "verbose": True, "organism": organism}
+    asked = {"normalization": normalization and str(normalization), "max_epochs": max_epochs}
+    parameters |= {name: value for name, value in asked.items() if value is not None}
     make = GeneGCNClassifier.paper if paper else GeneGCNClassifier
     clf = _timed(say, make(**parameters).fit, adata, label)
     say(f"Types     {len(clf.classes_)}")

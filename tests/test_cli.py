@@ -161,6 +161,14 @@ def test_options_of_training_reach_the_model(folder, tmp_path):
                  "--gene-column", ""]) == 0
 
 
+def test_paper_has_the_settings_of_the_paper(folder, tmp_path):
+    from gene_gcn import GeneGCNClassifier
+
+    assert train(folder, tmp_path / "m", "--paper", "--max-epochs", "1") == 0
+    changed = {"random_state": 0, "max_epochs": 1, "verbose": True}
+    assert GeneGCNClassifier.load(tmp_path / "m").get_params() == GeneGCNClassifier.paper(**changed).get_params()
+
+
 def test_the_same_seed_gives_the_same_model(folder, tmp_path):
     for name in "ab":
         assert train(folder, tmp_path / name, "--network", str(folder / "edges.tsv")) == 0
