@@ -222,7 +222,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             A parameter out of its range; cells, genes or labels that cannot be used; a network without an
             edge between these genes. Nothing is trained before all of this is checked.
         """
-        self._check_parameters()
+        self.check_parameters()
         expression, labels, unlabelled = self._read_all(X, y, unlabelled)
         seed = self._seed()
 
@@ -280,8 +280,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             return self.optimizer
         return "sgd" if self._needs_gradients() else "lbfgs"
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         choices = {"diagonal": (0, 1), "network_normalization": ("sym", "max"), "missing_genes": ("fill", "zero"),
                    "optimizer": ("auto", "lbfgs", "sgd", "adam"), "head_init": ("pca", "autoencoder", "random"),
                    "attention": (*ATTENTIONS, None)}
@@ -298,7 +298,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if self.learn_mixing and (self.attention is None or self.network is None):
             self._refuse("learn_mixing", "needs both graphs: an attention and a network")
         if self.learning_rate is not None and not self.learning_rate > 0:
-            self._refuse("learning_rate", "must be positive, or None to choose it by the data")
+            self._refuse("learning_rate", "must be positive; by default it is chosen by the data")
         if not self.weight_decay >= 0:
             self._refuse("weight_decay", "must not be negative")
         if min(self.hidden_channels, default=1) < 1:

@@ -48,6 +48,32 @@ class Normalization(StrEnum):
     none = "none"
 
 
+class Attention(StrEnum):
+    """Choices of --attention."""
+
+    none = "none"
+    embedded_dot = "embedded_dot"
+    dot = "dot"
+    additive = "additive"
+
+
+class Optimizer(StrEnum):
+    """Choices of --optimizer."""
+
+    auto = "auto"
+    lbfgs = "lbfgs"
+    sgd = "sgd"
+    adam = "adam"
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    """Whole numbers from text such as 128,64; none of them from an empty one."""
+    parts = text.split(",") if text.strip() else []
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise typer.BadParameter(f"{text!r} must be whole numbers from 1 with commas between, such as 128,64.")
+    return tuple(map(int, parts))
+
+
 Cells = Annotated[Path, typer.Argument(metavar="CELLS", help="File of cells: .h5ad, .h5, .loom, .csv, .tsv.")]
 Model = Annotated[Path, typer.Option("--model", "-m", help="Model folder, from gene-gcn train.")]
 Label = Annotated[str, typer.Option("--label", "-l", help="Column of .obs (or of the table) with the types.")]
@@ -74,6 +100,7 @@ NetworkInfo = Annotated[Path | None, typer.Option(
     help="STRING's protein.info file, with the gene names, if it is not next to --network.")]
 Organism = Annotated[str | None, typer.Option(
     help="human, mouse, a scientific name or a taxonomy id; by default told by the names of the genes.")]
+MODEL, TRAINING = {"rich_help_panel": "Model"}, {"rich_help_panel": "Training"}
 
 
 app.add_typer(benchmark, name="benchmark")
@@ -141,11 +168,35 @@ def train(
     use_raw: UseRaw = False,
     gene_column: GeneColumn = None,
     normalization: Normalize = None,
-    max_epochs: Annotated[int | None, typer.Option(min=1, help="With --paper: passes over the cells, at "
-                                                               "most.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed; the same one gives the same model.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    paper: Annotated[bool, typer.Option("--paper", help="The settings of the paper (slow).")] = False,
+    attention: Annotated[Attention | None, typer.Option(
+        help="Function of the graph that attention learns from each cell. Default: none, without it.",
+        **MODEL)] = None,
+    heads: Annotated[int | None, typer.Option(
+        help="Attention graphs in parallel. Default: 1.", **MODEL)] = None,
+    learn_mixing: Annotated[bool, typer.Option(
+        "--learn-mixing", help="Learn how much of the attention graph and of the network to take.",
+        **MODEL)] = False,
+    channels: Annotated[int | None, typer.Option(
+        help="Features of a gene. Default: 1, its expression; with more, a learned vector times it.",
+        **MODEL)] = None,
+    num_layers: Annotated[int | None, typer.Option(
+        help="Interaction layers in a line. Default: 1.", **MODEL)] = None,
+    hidden_channels: Annotated[tuple | None, typer.Option(
+        parser=_widths, metavar="<int,int…>",
+        help="Widths of the hidden layers of the head, with commas, such as 128,64. Default: none.",
+        **MODEL)] = None,
+    optimizer: Annotated[Optimizer | None, typer.Option(
+        help="lbfgs fits a linear head exactly, with the network only; sgd and adam go by gradients. Default: "
+             "auto, which is lbfgs where that can be, otherwise sgd.", **TRAINING)] = None,
+    learning_rate: Annotated[float | None, typer.Option(
+        help="With sgd or adam. Default: by the scale of the data.", **TRAINING)] = None,
+    max_epochs: Annotated[int | None, typer.Option(
+        help="With sgd or adam: passes over the cells, at most. Default: 100.", **TRAINING)] = None,
+    seed: Annotated[int | None, typer.Option(
+        min=0, help="Seed; the same one gives the same model.", **TRAINING)] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", **TRAINING)] = "auto",
+    paper: Annotated[bool, typer.Option(
+        "--paper", help="The settings of the paper (slow), but for those that are given.")] = False,
     force: Force = False,
 ) -> None:
     """Train on labelled cells and write a model folder."""
@@ -153,20 +204,26 @@ def train(
     _check_inputs(cells, network, network_info)
     _check_model_destination(out, force)
     from gene_gcn import GeneGCNClassifier
-    from gene_gcn.training import choose_device
 
-    choose_device(device)
+    asked = {"normalization": normalization, "attention": attention, "heads": heads, "channels": channels,
+             "num_layers": num_layers, "hidden_channels": hidden_channels, "optimizer": optimizer,
+             "learning_rate": learning_rate, "max_epochs": max_epochs}
+    parameters = {name: str(value) if isinstance(value, StrEnum) else value
+                  for name, value in asked.items() if value is not None}
+    if attention is Attention.none:
+        parameters["attention"] = None
+    make = GeneGCNClassifier.paper if paper else GeneGCNClassifier
+    clf = make(None if network == "none" else network, organism=organism, layer=layer, use_raw=use_raw,
+               gene_column=gene_column, learn_mixing=learn_mixing, random_state=seed, device=device, verbose=True,
+               **parameters)
+    clf.check_parameters()
 
     adata = _labelled(say, _read(say, cells, label), label)
     net = _read_network(network, network_info, organism)
     if net is not None:
         say(f"Network   {net}")
-    parameters = {"network": net, "layer": layer, "use_raw": use_raw, "gene_column": gene_column,
-                  "random_state": seed, "device": device, "verbose": True, "organism": organism}
-    asked = {"normalization": normalization and str(normalization), "max_epochs": max_epochs}
-    parameters |= {name: value for name, value in asked.items() if value is not None}
-    make = GeneGCNClassifier.paper if paper else GeneGCNClassifier
-    clf = _timed(say, make(**parameters).fit, adata, label)
+    clf.set_params(network=net)
+    _timed(say, clf.fit, adata, label)
     say(f"Types     {len(clf.classes_)}")
     _say_network(say, net, clf)
     clf.save(out)
@@ -601,10 +658,14 @@ def _message_for_user(error: Exception) -> str | None:
 
 def _in_options(text: str) -> str:
     """Advice about arguments of Python as advice about options."""
-    text = text.replace("use_raw=True", "--use-raw").replace("gene_column=None", "--gene-column ''")
+    whole = {"use_raw=True": "--use-raw", "learn_mixing=True": "--learn-mixing",
+             "gene_column=None": "--gene-column ''", "learning_rate than": "--learning-rate than"}
+    for argument, option in whole.items():
+        text = text.replace(argument, option)
     names = {"y": "label", "info": "network-info"}
-    arguments = "y|info|gene_column|layer|organism|normalization|device|groups|split_column"
-    return re.sub(rf"\b({arguments})=(?P<value>\w|['\"])?",
+    arguments = ("y|info|gene_column|layer|organism|normalization|device|groups|split_column|attention|heads|"
+                 "channels|num_layers|hidden_channels|optimizer|learning_rate|max_epochs")
+    return re.sub(rf"\b({arguments})=(?P<value>[\w'\"(-])?",
                   lambda m: f"--{names.get(m[1], m[1].replace('_', '-'))} {m['value'] or ''}".rstrip(), text)
 
 
@@ -619,7 +680,7 @@ def _warnings_in_one_line():
     """Show warnings meant for users in a line without code; drop those of libraries to programmers."""
     def show(message, category, filename, lineno, file=None, line=None):
         if issubclass(category, UserWarning):
-            print(f"gene-gcn: warning: {' '.join(str(message).split())}", file=sys.stderr)
+            print(f"gene-gcn: warning: {' '.join(_in_options(str(message)).split())}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

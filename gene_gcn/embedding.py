@@ -98,7 +98,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         ValueError
             A parameter out of its range; cells or genes that cannot be used.
         """
-        self._check_parameters()
+        self.check_parameters()
         expression = self._read_training(X)
         seed = self._seed()
         self.genes_ = expression.genes
@@ -151,7 +151,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
             raise ValueError(f"adata is a {type(adata).__name__}; annotate takes an AnnData, transform the rest.")
         adata.obsm[key_added] = self.transform(adata)
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         if not len(self.hidden_channels) or min(self.hidden_channels) < 1:
             self._refuse("hidden_channels", "must hold one or more positive widths")

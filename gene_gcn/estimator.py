@@ -53,7 +53,8 @@ class CellEstimator(BaseEstimator):
             if not isinstance(value, (int, np.integer)) or value < least:
                 self._refuse(name, f"must be a whole number, {least} or more")
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
+        """Refuse parameters out of their range (ValueError), as `fit` does before it reads any cells."""
         self._check_whole_numbers("batch_size", "max_epochs", "patience")
         if not 0 <= self.validation_fraction < 1:
             self._refuse("validation_fraction", "must be at least 0 and below 1")

@@ -161,12 +161,48 @@ def test_options_of_training_reach_the_model(folder, tmp_path):
                  "--gene-column", ""]) == 0
 
 
-def test_paper_has_the_settings_of_the_paper(folder, tmp_path):
+def parameters_of(model: Path) -> dict:
     from gene_gcn import GeneGCNClassifier
 
-    assert train(folder, tmp_path / "m", "--paper", "--max-epochs", "1") == 0
-    changed = {"random_state": 0, "max_epochs": 1, "verbose": True}
-    assert GeneGCNClassifier.load(tmp_path / "m").get_params() == GeneGCNClassifier.paper(**changed).get_params()
+    return GeneGCNClassifier.load(model).get_params()
+
+
+def test_parts_of_the_model_and_how_it_is_trained_are_options(folder, tmp_path, capsys):
+    from gene_gcn import GeneGCNClassifier
+
+    assert train(folder, tmp_path / "default") == 0
+    assert parameters_of(tmp_path / "default") == GeneGCNClassifier(
+        random_state=0, max_epochs=4, verbose=True).get_params()
+    assert train(folder, tmp_path / "m", "--network", "coexpression", "--attention", "dot", "--heads", "2",
+                 "--learn-mixing", "--channels", "4", "--num-layers", "2", "--hidden-channels", "16, 8",
+                 "--optimizer", "adam", "--learning-rate", "0.01") == 0
+    assert "Trained   4 epochs" in capsys.readouterr().out
+    assert parameters_of(tmp_path / "m") == GeneGCNClassifier(
+        "coexpression", attention="dot", heads=2, learn_mixing=True, channels=4, num_layers=2,
+        hidden_channels=(16, 8), optimizer="adam", learning_rate=0.01, random_state=0, max_epochs=4,
+        verbose=True).get_params()
+    assert main(["predict", str(folder / "query.h5ad"), "-m", str(tmp_path / "m"), "-o",
+                 str(tmp_path / "p.csv")]) == 0
+
+
+def test_every_attention_and_optimizer_is_a_choice():
+    from gene_gcn import GeneGCNClassifier
+    from gene_gcn.nn.attention import ATTENTIONS
+
+    assert set(cli.Attention) == {"none", *ATTENTIONS}
+    for optimizer in cli.Optimizer:
+        GeneGCNClassifier(optimizer=str(optimizer)).check_parameters()
+
+
+def test_paper_has_the_settings_of_the_paper_but_for_those_that_are_given(folder, tmp_path):
+    from gene_gcn import GeneGCNClassifier
+
+    assert train(folder, tmp_path / "m", "--paper") == 0
+    shared = {"random_state": 0, "max_epochs": 4, "verbose": True}
+    assert parameters_of(tmp_path / "m") == GeneGCNClassifier.paper(**shared).get_params()
+    assert train(folder, tmp_path / "n", "--paper", "--attention", "none", "--hidden-channels", "") == 0
+    assert parameters_of(tmp_path / "n") == GeneGCNClassifier.paper(
+        attention=None, hidden_channels=(), **shared).get_params()
 
 
 def test_the_same_seed_gives_the_same_model(folder, tmp_path):
@@ -209,7 +245,18 @@ def test_training_refuses_before_it_reads(folder, tmp_path, capsys, monkeypatch)
         ([*good, "--device", "toaster"], "try 'auto' or 'cpu'"),
         ([*good, "--device", "cuda:99"], "cannot be used here"),
         ([*good, "--normalization", "best"], "'best'"),
-        ([*good, "--max-epochs", "0"], "--max-epochs"),
+        ([*good, "--max-epochs", "0"], "--max-epochs 0 must be a whole number, 1 or more"),
+        ([*good, "--attention", "gauss"], "'gauss' is not one of 'none', 'embedded_dot'"),
+        ([*good, "--attention", "dot", "--heads", "2"], "--heads 2 does not divide --channels 1"),
+        ([*good, "--channels", "0"], "--channels 0 must be a whole number, 1 or more"),
+        ([*good, "--num-layers", "-1"], "--num-layers -1 must be a whole number, 0 or more"),
+        ([*good, "--hidden-channels", "128,x"], "'--hidden-channels': '128,x' must be whole numbers from 1"),
+        ([*good, "--learn-mixing"], "--learn-mixing needs both graphs: an attention and a network"),
+        ([*good, "--optimizer", "sgdd"], "'sgdd' is not one of 'auto', 'lbfgs'"),
+        ([*good, "--optimizer", "lbfgs", "--attention", "dot", "--hidden-channels", "8"],
+         "--optimizer 'lbfgs' fits a linear head and cannot train --attention 'dot', --hidden-channels (8,); pass "
+         "'sgd' or 'adam'"),
+        ([*good, "--learning-rate", "-1"], "--learning-rate -1.0 must be positive"),
         ([*good, "--unknown"], "--unknown"),
         (["train", cells, "--out", out], "--label"),
         (["trian"], "trian"),
@@ -240,6 +287,12 @@ def test_training_refuses_what_is_wrong_in_the_files(folder, tmp_path, capsys, m
     ]:
         assert message in error_of(capsys, *arguments), arguments
     assert not (tmp_path / "m").exists()
+
+
+def test_a_learning_rate_that_is_too_large_is_told_as_an_option(folder, tmp_path, capsys):
+    message = error_of(capsys, "train", folder / "train.h5ad", "-l", "cell_type", "-o", tmp_path / "m",
+                       "--hidden-channels", "8", "--learning-rate", "1e30")
+    assert "a smaller --learning-rate than 1e+30 may help" in message
 
 
 def test_predict_and_evaluate_refuse(folder, tmp_path, capsys):
