@@ -1,9 +1,9 @@
-"""A head of one linear layer, fitted exactly: two convex problems instead of epochs of gradient steps.
+"""A head of one linear layer, fitted exactly: convex problems instead of epochs of gradient steps.
 
-Two paths see the same features. One weighs every gene, by how much of its variance lies between the types; the
-other sees the first principal components, in which a gene is described by all those it varies with. Each is a
-multinomial regression; the mean of their logits is a single linear layer again. Knows tensors and CSR matrices, as
-`training` does.
+Two views of the same cells weight genes by what they tell of the types, one for genes that are sure to differ, one
+for faint ones. On each there are two paths: all genes, and the first principal components, in which a gene is
+described by all those it varies with. Each path is a multinomial regression; the mean of their logits is a single
+linear layer again. Knows tensors and CSR matrices, as `training` does.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from gene_gcn.features import Dense, Features, SparseCells, csr_tensor, gene_weights
+from gene_gcn.features import Dense, Features, SmoothedCells, csr_tensor, gene_weights
 from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.nn.kernels import product
 from gene_gcn.nn.missing_genes import LowRankGenes
 
+VIEWS = {"sure": 1 / 3, "faint": 2 / 3}     # see features.gene_weights; their parts of the mean
 COMPONENTS = 30
-COMPONENTS_OF_ALL = 50              # with unlabelled cells, among which rare types weigh less
 # Penalties of squared weights where the features of a cell have length 1.
-GENE_PENALTY, COMPONENT_PENALTY = 1.5e-3, 2e-3
+GENE_PENALTY, COMPONENT_PENALTY = 5e-3, 2e-3
 SHARES = (0.0, 0.5, 1.0, 2.0)       # of the global graph, to choose from
 GATE_CELLS, GATE_FOLDS = 300, 5
 SCALES = tuple(2.0 ** (i / 2) for i in range(-4, 5))    # of logits
@@ -57,7 +57,7 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
     Returns
     -------
     list of dict
-        "path" and "loss": the mean cross-entropy of the training cells by "genes" and by "components", and the
+        "path" and "loss": the mean cross-entropy of the training cells by each of the four paths, and the
         cross-validated one of each λ that was tried, "network × λ".
     """
     device = torch.device(device)
@@ -72,22 +72,25 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
     if graph is not None:
         share, gate = _choose_share(X, target, cell_weight, graph, rng)
 
-    features = Features(SparseCells(X, device), graph, share).weighted(target)
+    views = SmoothedCells(X, device, graph, share).views(target)
     if unlabelled is None:
-        paths = _fit_paths(features, _subspace(features, COMPONENTS, rng)[0], target, cell_weight)
+        axes = [_components(view, COMPONENTS, rng) for view in views]
+        paths = _fit_paths(views, axes, target, cell_weight)
     else:
-        both = SparseCells(sparse.vstack([X, unlabelled], "csr"), device)
-        axes, _ = _subspace(Features(both, graph, share, features.scale), COMPONENTS_OF_ALL, rng)
-        paths = _fit_paths(features, axes, target, cell_weight)
-        everything = Features(both, graph, share, features.scale, features.center)
-        target = _spread_labels(everything @ axes, target, everything @ paths.weight + paths.intercept)
-        features = everything.weighted(target)
+        everyone = SmoothedCells(sparse.vstack([X, unlabelled], "csr"), device, graph, share)
+        wider = [Features(everyone, view.scale) for view in views]
+        axes = [_components(view, COMPONENTS, rng) for view in wider]
+        paths = _fit_paths(views, axes, target, cell_weight)
+        codes = torch.cat([F.normalize(view @ axis, dim=1) for view, axis in zip(wider, axes, strict=True)], 1)
+        target = _spread_labels(codes, target, everyone @ paths.weight + paths.bias)
         cell_weight = _mean_one(target @ (cell_weight @ target[:len(y)] / target.sum(0).clamp(min=1e-6)))
-        paths = _fit_paths(features, _subspace(features, COMPONENTS_OF_ALL, rng)[0], target, cell_weight)
+        views = everyone.views(target)
+        axes = [_components(view, COMPONENTS, rng) for view in views]
+        paths = _fit_paths(views, axes, target, cell_weight)
     with torch.no_grad():
         layer = model.head.lins[0]
-        layer.weight.copy_((paths.weight * features.scale[:, None]).T)
-        layer.bias.copy_(paths.intercept - features.center @ paths.weight)
+        layer.weight.copy_(paths.weight.T)
+        layer.bias.copy_(paths.bias)
         for conv in model.convs:
             conv.lin.weight.fill_(share)
     model.eval()
@@ -96,19 +99,23 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
 
 
 class _Paths(NamedTuple):
-    """Mean of both paths: weights of the centred features (N, K), intercept (K,), loss of each path."""
+    """Mean of all paths: weights (N, K) of `x + λ A x`, bias (K,), loss of each path."""
 
     weight: Tensor
-    intercept: Tensor
+    bias: Tensor
     losses: dict[str, float]
 
 
-def _fit_paths(features: Features, axes: Tensor, target: Tensor, cell_weight: Tensor) -> _Paths:
-    by_gene, gene_bias, gene_loss = _regression(features, target, cell_weight, GENE_PENALTY)
-    by_component, component_bias, component_loss = _regression(
-        Dense(features @ axes), target, cell_weight, COMPONENT_PENALTY)
-    return _Paths((by_gene + axes @ by_component) / 2, (gene_bias + component_bias) / 2,
-                  {"genes": gene_loss, "components": component_loss})
+def _fit_paths(views: list[Features], axes: list[Tensor], target: Tensor, cell_weight: Tensor) -> _Paths:
+    weight, bias, losses = 0.0, 0.0, {}
+    for (name, part), view, axis in zip(VIEWS.items(), views, axes, strict=True):
+        by_gene, gene_bias, losses[f"{name} genes"] = _regression(view, target, cell_weight, GENE_PENALTY)
+        by_component, component_bias, losses[f"components of {name} genes"] = _regression(
+            Dense(view @ axis), target, cell_weight, COMPONENT_PENALTY)
+        mean = (by_gene + axis @ by_component) / 2
+        weight = weight + part * view.scale[:, None] * mean
+        bias = bias + part * ((gene_bias + component_bias) / 2 - view.center @ mean)
+    return _Paths(weight, bias, losses)
 
 
 def _mean_one(weight: Tensor) -> Tensor:
@@ -124,12 +131,11 @@ def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
     known = len(target)
     start = logits.softmax(1)
     start[:known] = target
-    unit = F.normalize(codes, dim=1).cpu().numpy()
-    count = min(NEIGHBOURS, len(unit) - 1)
-    distance, neighbour = NearestNeighbors(n_neighbors=count).fit(unit).kneighbors()    # without the cell itself
+    count = min(NEIGHBOURS, len(codes) - 1)
+    distance, neighbour = NearestNeighbors(n_neighbors=count).fit(codes.cpu().numpy()).kneighbors()  # but itself
     nearness = np.exp(-distance**2 / np.median(distance[:, -1]**2).clip(min=1e-12))
     joined = sparse.csr_matrix((nearness.ravel(), neighbour.ravel(), np.arange(0, distance.size + 1, count)),
-                               shape=(len(unit), len(unit)))
+                               shape=(len(codes), len(codes)))
     joined = joined.maximum(joined.T)
     root = sparse.diags_array(1 / np.sqrt(np.asarray(joined.sum(1)).ravel()))
     joined = csr_tensor(sparse.csr_matrix(root @ joined @ root), codes.device)
@@ -143,9 +149,8 @@ def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
 
 def learn_low_rank_genes(X: sparse.csr_matrix, device: torch.device | str = "cpu", seed: int = 0) -> LowRankGenes:
     """Which genes vary together, from cells (cells, N) with or without labels; on the CPU."""
-    features = Features(SparseCells(X, torch.device(device)))
-    axes, variances = _subspace(features, COMPONENTS, np.random.default_rng(seed))
-    total = features.cells.squares().sum() / len(features) - features.center.square().sum()
+    features = Features(SmoothedCells(X, torch.device(device)))
+    axes, variances, total = _subspace(features, COMPONENTS, np.random.default_rng(seed))
     noise = (total - variances.sum()).clamp(min=0) / X.shape[1]
     return LowRankGenes(features.center, axes, variances, noise).to(torch.device("cpu"))
 
@@ -175,27 +180,42 @@ def _regression(features: Features | Dense, target: Tensor, cell_weight: Tensor,
     return weight.detach(), bias.detach(), float(fitted)
 
 
-def _subspace(features: Features, rank: int, rng: np.random.Generator,
-              iterations: int = 6) -> tuple[Tensor, Tensor]:
-    """The first principal axes (N, rank) and their variances (rank,), by subspace iteration.
+def _components(features: Features, rank: int, rng: np.random.Generator) -> Tensor:
+    """Principal axes (N, rank), each as long as the share of its variance that is not chance."""
+    axes, variances, total = _subspace(features, rank, rng)
+    left = (total - variances.sum()).clamp(min=0) / max(len(features) - 1 - len(variances), 1)
+    return axes * _not_chance(variances, left)
 
-    Halko, Martinsson & Tropp 2011, doi:10.1137/090771806, algorithm 4.4. Exact for few cells, whose axes are
-    hardly longer than those that follow.
+
+def _not_chance(variances: Tensor, left: Tensor) -> Tensor:
+    """Shares of variances of components above the mean of those left out, which is what chance gives each."""
+    return (1 - left / variances.clamp(min=1e-12)).clamp(min=0)
+
+
+def _subspace(features: Features, rank: int, rng: np.random.Generator,
+              iterations: int = 6) -> tuple[Tensor, Tensor, Tensor]:
+    """The first principal axes (N, rank), their variances (rank,) and that of all genes together, about.
+
+    By subspace iteration: Halko, Martinsson & Tropp 2011, doi:10.1137/090771806, algorithm 4.4, whose random start
+    also gives the sum of all variances (Hutchinson 1990, doi:10.1080/03610919008812866). Exact for few cells,
+    whose axes are hardly longer than those that follow.
     """
     n = len(features)
     rank = max(1, min(rank, n - 1, features.width))
     if n <= EXACT_CELLS:
         rows = features.adjoint(torch.eye(n, device=features.scale.device))             # (N, cells)
         squares, cells = torch.linalg.eigh((features @ rows).double())
-        squares, cells = squares[-rank:].flip(0).clamp(min=1e-12), cells[:, -rank:].flip(1)
-        return rows @ (cells / squares.sqrt()).float(), (squares / n).float()
+        first, cells = squares[-rank:].flip(0).clamp(min=1e-12), cells[:, -rank:].flip(1)
+        return rows @ (cells / first.sqrt()).float(), (first / n).float(), (squares.sum() / n).float()
     width = min(rank + 20, features.width)
     start = torch.from_numpy(rng.standard_normal((features.width, width), np.float32)).to(features.scale.device)
-    axes = start
+    axes, codes = start, features @ start
+    total = codes.square().sum() / (n * width)
     for _ in range(iterations):
-        axes = torch.linalg.qr(features.adjoint(torch.linalg.qr(features @ axes)[0]))[0]
-    _, deviation, rotation = torch.linalg.svd(features @ axes, full_matrices=False)
-    return axes @ rotation[:rank].T, deviation[:rank].square() / n
+        axes = torch.linalg.qr(features.adjoint(torch.linalg.qr(codes)[0]))[0]
+        codes = features @ axes
+    _, deviation, rotation = torch.linalg.svd(codes, full_matrices=False)
+    return axes @ rotation[:rank].T, deviation[:rank].square() / n, total
 
 
 # ---- how much of the graph ----
@@ -207,36 +227,38 @@ def _choose_share(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, gra
     chosen = _sample(target.argmax(1).cpu().numpy(), GATE_CELLS, rng)
     X, target, cell_weight = X[chosen], target[chosen], cell_weight[chosen]
     fold = _folds(target.argmax(1).cpu().numpy(), rng)
-    cells = SparseCells(X, target.device)
-    losses = {share: _held_out_losses(Features(cells, graph, share).written_out(0, len(chosen)).T, target,
-                                      cell_weight, fold) for share in SHARES}
+    x = torch.from_numpy(X.toarray()).to(target.device)
+    neighbours = product(graph.adj_t, x.T.contiguous()).T
+    losses = {share: _held_out_losses(x, x + share * neighbours, target, cell_weight, fold) for share in SHARES}
     means = {share: float(loss.mean()) for share, loss in losses.items()}
     best = min(means, key=means.get)
     gain = losses[0.0] - losses[best]
     return best if float(gain.mean()) > float(gain.std()) / len(gain)**0.5 else 0.0, means
 
 
-def _held_out_losses(x: Tensor, target: Tensor, cell_weight: Tensor, fold: np.ndarray) -> Tensor:
+def _held_out_losses(x: Tensor, h: Tensor, target: Tensor, cell_weight: Tensor, fold: np.ndarray) -> Tensor:
     """Loss of each cell when its fold is left out of everything, at the best scale of the logits.
 
     Smoothed features are closer to each other, for which the same penalty gives bolder logits. With few cells, x
-    (cells, N) can be written out, and their products with each other tell all: regressions on all components are
-    those on all genes.
+    and h (cells, N) can be written out, and products of cells with each other tell all: regressions on all
+    components are those on all genes.
     """
     logits = torch.zeros_like(target)
     for number in range(GATE_FOLDS):
         known, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        weights = gene_weights(x[known].T @ target[known], x[known].square().sum(0), target[known].sum(0))
-        scaled = x * weights
-        scaled -= scaled[known].mean(0)
-        products = scaled @ scaled[known].T                             # (cells, known cells)
-        squares, cells = torch.linalg.eigh(products[known].double())
-        squares, cells = squares[1:].flip(0).clamp(min=1e-9), cells[:, 1:].flip(1)      # one is lost to the mean
-        codes = products @ (cells / squares.sqrt()).float()
-        for width, penalty in ((codes.size(1), GENE_PENALTY), (COMPONENTS, COMPONENT_PENALTY)):
-            path = codes[:, :width]
-            weight, bias, _ = _regression(Dense(path[known]), target[known], cell_weight[known], penalty)
-            logits[held_out] += (path[held_out] @ weight + bias) / 2
+        scales = gene_weights(x[known].T @ target[known], x[known].square().sum(0), target[known].sum(0))
+        for part, scale in zip(VIEWS.values(), scales, strict=True):
+            scaled = h * scale
+            scaled -= scaled[known].mean(0)
+            products = scaled @ scaled[known].T                         # (cells, known cells)
+            squares, cells = torch.linalg.eigh(products[known].double())
+            squares, cells = squares[1:].flip(0).clamp(min=1e-9), cells[:, 1:].flip(1)  # one is lost to the mean
+            codes = products @ (cells / squares.sqrt()).float()
+            first, left = squares[:COMPONENTS], squares[COMPONENTS:]
+            components = codes[:, :COMPONENTS] * _not_chance(first, left.sum() / max(len(left), 1)).float()
+            for path, penalty in ((codes, GENE_PENALTY), (components, COMPONENT_PENALTY)):
+                weight, bias, _ = _regression(Dense(path[known]), target[known], cell_weight[known], penalty)
+                logits[held_out] += part * (path[held_out] @ weight + bias) / 2
     losses = [-((scale * logits).log_softmax(1) * target).sum(1) * cell_weight for scale in SCALES]
     return min(losses, key=torch.sum)
 
