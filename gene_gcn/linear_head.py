@@ -28,7 +28,7 @@ COMPONENTS = 30
 GENE_PENALTY, COMPONENT_PENALTY = 5e-3, 2e-3
 SHARES = (0.0, 0.5, 1.0, 2.0)       # of the global graph, to choose from
 GATE_CELLS, GATE_FOLDS = 300, 5
-SCALES = tuple(2.0 ** (i / 2) for i in range(-4, 5))    # of logits
+SCALES = (1.0, *(2.0 ** (i / 2) for i in (1, -1, 2, -2, 3, -3, 4, -4)))     # of logits
 NEIGHBOURS, SPREADINGS = 15, 20     # cells that a cell takes types from, and how often
 EXACT_CELLS = 600                   # up to which all axes are computed
 
@@ -57,30 +57,26 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
     Returns
     -------
     list of dict
-        "path" and "loss": the mean cross-entropy of the training cells by each of the four paths, and the
-        cross-validated one of each λ that was tried, "network × λ".
+        "path" and "loss": the mean cross-entropy of the training cells by each of the four paths, and of cells
+        held out for each λ that was tried.
     """
     device = torch.device(device)
-    rng = np.random.default_rng(seed)
     target = F.one_hot(torch.from_numpy(y), model.head.out_channels).float().to(device)
     class_weight = torch.ones(target.size(1)) if class_weight is None else class_weight
     cell_weight = _mean_one(target @ class_weight.to(device))
     graph = None if graph is None else graph.to(device)
 
-    gate: dict[float, float] = {}
-    share = 0.0
-    if graph is not None:
-        share, gate = _choose_share(X, target, cell_weight, graph, rng)
-
-    views = SmoothedCells(X, device, graph, share).views(target)
+    known = _cross_validate(X, target, cell_weight, graph, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    views = SmoothedCells(X, device, graph, known.share).views(target)
     if unlabelled is None:
         axes = [_components(view, COMPONENTS, rng) for view in views]
-        paths = _fit_paths(views, axes, target, cell_weight)
+        paths = _fit_paths(views, axes, target, cell_weight).scaled(known.scale)
     else:
-        everyone = SmoothedCells(sparse.vstack([X, unlabelled], "csr"), device, graph, share)
+        everyone = SmoothedCells(sparse.vstack([X, unlabelled], "csr"), device, graph, known.share)
         wider = [Features(everyone, view.scale) for view in views]
         axes = [_components(view, COMPONENTS, rng) for view in wider]
-        paths = _fit_paths(views, axes, target, cell_weight)
+        paths = _fit_paths(views, axes, target, cell_weight).scaled(known.scale)
         codes = torch.cat([F.normalize(view @ axis, dim=1) for view, axis in zip(wider, axes, strict=True)], 1)
         target = _spread_labels(codes, target, everyone @ paths.weight + paths.bias)
         cell_weight = _mean_one(target @ (cell_weight @ target[:len(y)] / target.sum(0).clamp(min=1e-6)))
@@ -92,10 +88,9 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
         layer.weight.copy_(paths.weight.T)
         layer.bias.copy_(paths.bias)
         for conv in model.convs:
-            conv.lin.weight.fill_(share)
+            conv.lin.weight.fill_(known.share)
     model.eval()
-    losses = paths.losses | {f"network × {share:g}, held out": loss for share, loss in gate.items()}
-    return [{"path": path, "loss": loss} for path, loss in losses.items()]
+    return [{"path": path, "loss": loss} for path, loss in (paths.losses | known.losses).items()]
 
 
 class _Paths(NamedTuple):
@@ -104,6 +99,9 @@ class _Paths(NamedTuple):
     weight: Tensor
     bias: Tensor
     losses: dict[str, float]
+
+    def scaled(self, scale: float) -> _Paths:
+        return self._replace(weight=scale * self.weight, bias=scale * self.bias)
 
 
 def _fit_paths(views: list[Features], axes: list[Tensor], target: Tensor, cell_weight: Tensor) -> _Paths:
@@ -218,37 +216,62 @@ def _subspace(features: Features, rank: int, rng: np.random.Generator,
     return axes @ rotation[:rank].T, deviation[:rank].square() / n, total
 
 
-# ---- how much of the graph ----
+# ---- what held-out cells tell: how much of the graph, and how sure ----
 
 
-def _choose_share(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, graph: GlobalGraph,
-                  rng: np.random.Generator) -> tuple[float, dict[float, float]]:
-    """The λ of the smallest cross-validated loss, 0 if that is no lower by its standard error; all losses."""
-    chosen = _sample(target.argmax(1).cpu().numpy(), GATE_CELLS, rng)
-    X, target, cell_weight = X[chosen], target[chosen], cell_weight[chosen]
-    fold = _folds(target.argmax(1).cpu().numpy(), rng)
-    x = torch.from_numpy(X.toarray()).to(target.device)
-    neighbours = product(graph.adj_t, x.T.contiguous()).T
-    losses = {share: _held_out_losses(x, x + share * neighbours, target, cell_weight, fold) for share in SHARES}
-    means = {share: float(loss.mean()) for share, loss in losses.items()}
-    best = min(means, key=means.get)
+class _HeldOut(NamedTuple):
+    """λ, the scale of the logits, and losses by what they are of."""
+
+    share: float = 0.0
+    scale: float = 1.0
+    losses: dict[str, float] = {}
+
+
+def _cross_validate(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, graph: GlobalGraph | None,
+                    rng: np.random.Generator) -> _HeldOut:
+    """The λ of the smallest cross-validated loss, 0 if that is no lower by its standard error, and its scale.
+
+    Each λ is judged at its best scale of the logits: smoothed features are closer to each other, and the same
+    penalty makes bolder logits of them. The scale also makes up for penalties that leave few cells of clear types
+    too timid; it fades to 1 where there are more cells than are looked at. Cells alone of their type tell nothing.
+    """
+    counts = target.sum(0)
+    if int((counts > 1).sum()) < 2:
+        return _HeldOut()
+    several = torch.nonzero(target @ (counts > 1).float())[:, 0].cpu().numpy()
+    y = target.argmax(1).cpu().numpy()
+    chosen = several[_sample(y[several], GATE_CELLS, rng)]
+    fold = _folds(y[chosen], rng)
+    x = torch.from_numpy(X[chosen].toarray()).to(target.device)
+    neighbours = None if graph is None else product(graph.adj_t, x.T.contiguous()).T
+    losses, scales = {}, {}
+    for share in (0.0,) if graph is None else SHARES:
+        h = x + share * neighbours if share else x
+        logits = _held_out_logits(x, h, target[chosen], cell_weight[chosen], fold)
+        by_scale = {scale: -((scale * logits).log_softmax(1) * target[chosen]).sum(1) * cell_weight[chosen]
+                    for scale in SCALES}
+        scales[share] = min(SCALES, key=lambda scale: float(by_scale[scale].sum()))
+        losses[share] = by_scale[scales[share]]
+    best = min(losses, key=lambda share: float(losses[share].sum()))
     gain = losses[0.0] - losses[best]
-    return best if float(gain.mean()) > float(gain.std()) / len(gain)**0.5 else 0.0, means
+    share = best if float(gain.mean()) > float(gain.std()) / len(gain)**0.5 else 0.0
+    names = {share: "held out" if graph is None else f"network × {share:g}, held out" for share in losses}
+    return _HeldOut(share, scales[share] ** min(1.0, GATE_CELLS / len(y)),
+                    {names[share]: float(loss.mean()) for share, loss in losses.items()})
 
 
-def _held_out_losses(x: Tensor, h: Tensor, target: Tensor, cell_weight: Tensor, fold: np.ndarray) -> Tensor:
-    """Loss of each cell when its fold is left out of everything, at the best scale of the logits.
+def _held_out_logits(x: Tensor, h: Tensor, target: Tensor, cell_weight: Tensor, fold: np.ndarray) -> Tensor:
+    """Logits of each cell when its fold is left out of everything.
 
-    Smoothed features are closer to each other, for which the same penalty gives bolder logits. With few cells, x
-    and h (cells, N) can be written out, and products of cells with each other tell all: regressions on all
-    components are those on all genes.
+    With few cells, x and h (cells, N) can be written out, and products of cells with each other tell all:
+    regressions on all components are those on all genes.
     """
     logits = torch.zeros_like(target)
-    for number in range(GATE_FOLDS):
+    for number in np.unique(fold):
         known, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        scales = gene_weights(x[known].T @ target[known], x[known].square().sum(0), target[known].sum(0))
-        for part, scale in zip(VIEWS.values(), scales, strict=True):
-            scaled = h * scale
+        weights = gene_weights(x[known].T @ target[known], x[known].square().sum(0), target[known].sum(0))
+        for part, gene_weight in zip(VIEWS.values(), weights, strict=True):
+            scaled = h * gene_weight
             scaled -= scaled[known].mean(0)
             products = scaled @ scaled[known].T                         # (cells, known cells)
             squares, cells = torch.linalg.eigh(products[known].double())
@@ -259,8 +282,7 @@ def _held_out_losses(x: Tensor, h: Tensor, target: Tensor, cell_weight: Tensor, 
             for path, penalty in ((codes, GENE_PENALTY), (components, COMPONENT_PENALTY)):
                 weight, bias, _ = _regression(Dense(path[known]), target[known], cell_weight[known], penalty)
                 logits[held_out] += part * (path[held_out] @ weight + bias) / 2
-    losses = [-((scale * logits).log_softmax(1) * target).sum(1) * cell_weight for scale in SCALES]
-    return min(losses, key=torch.sum)
+    return logits
 
 
 def _sample(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

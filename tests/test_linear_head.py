@@ -96,12 +96,13 @@ def test_components_are_shortened_by_what_is_chance(cells):
     np.testing.assert_allclose(axes.norm(dim=0), 1 - chance / variances[:8], rtol=1e-3)
 
 
-def test_the_head_gives_the_mean_of_all_paths(cells):
+def test_the_head_gives_the_mean_of_all_paths_at_the_chosen_scale(cells, monkeypatch):
     X, y = cells
+    monkeypatch.setattr(linear_head, "SCALES", (2.0,))
     net = model()
     losses = fit_linear_head(net, X, y)
     assert [row["path"] for row in losses] == ["sure genes", "components of sure genes",
-                                               "faint genes", "components of faint genes"]
+                                               "faint genes", "components of faint genes", "held out"]
     every = torch.ones(90)
     expected = torch.zeros(90, K)
     views = SmoothedCells(X, CPU).views(one_hot(y))
@@ -109,7 +110,7 @@ def test_the_head_gives_the_mean_of_all_paths(cells):
         by_gene, gene_bias, _ = linear_head._regression(view, one_hot(y), every, linear_head.GENE_PENALTY)
         codes = view @ linear_head._components(view, linear_head.COMPONENTS, np.random.default_rng(0))
         by_code, bias, _ = linear_head._regression(Dense(codes), one_hot(y), every, linear_head.COMPONENT_PENALTY)
-        expected += part * (view @ by_gene + gene_bias + codes @ by_code + bias) / 2
+        expected += part * (view @ by_gene + gene_bias + codes @ by_code + bias)
     torch.testing.assert_close(net(torch.from_numpy(X.toarray())).detach(), expected, atol=2e-2, rtol=1e-2)
 
 
@@ -142,7 +143,7 @@ def test_the_network_is_taken_where_it_helps_and_left_where_it_does_not():
 
 def test_the_model_computes_what_was_fitted(cells, graph, monkeypatch):
     """The layer, the residual and the head give the logits of the features that the fit saw."""
-    monkeypatch.setattr(linear_head, "_choose_share", lambda *_: (0.7, {}))
+    monkeypatch.setattr(linear_head, "_cross_validate", lambda *_: linear_head._HeldOut(0.7))
     X, y = cells
     net = model(layers=1)
     fit_linear_head(net, X, y, graph=graph)
