@@ -127,8 +127,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     low_rank_genes_ : gene_gcn.nn.missing_genes.LowRankGenes or None
         From which missing genes are filled in; None without gene names.
     history_ : DataFrame
-        Losses of each epoch; of "lbfgs" the loss of each "path" of the head, and the cross-validated loss of each
-        weight of the global graph that was tried.
+        Losses of each epoch; of "lbfgs" the loss of each "path" of the head, and that of cells held out from it
+        ("held out"; for each weight of the global graph that was tried).
     n_features_in_ : int
     feature_names_in_ : ndarray of str, only if X is a DataFrame with such column names
 

@@ -141,6 +141,36 @@ def test_the_network_is_taken_where_it_helps_and_left_where_it_does_not():
     assert float(net.convs[0].lin.weight.detach()) == 0
 
 
+def test_held_out_cells_tell_how_sure_the_head_may_be(cells, monkeypatch):
+    """The penalty leaves few cells of clear types timid, which the scale makes up for; with many it fades to 1."""
+    X, y = cells
+    few, others = slice(0, 30), slice(30, None)
+    x = torch.from_numpy(X[others].toarray())
+    losses, nets = {}, {}
+    for name, scales in {"chosen": linear_head.SCALES, "one": (1.0,)}.items():
+        monkeypatch.setattr(linear_head, "SCALES", scales)
+        nets[name] = model()
+        fit_linear_head(nets[name], X[few], y[few])
+        logits = nets[name](x).detach()
+        losses[name] = float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(y[others])))
+    assert losses["chosen"] < 0.9 * losses["one"]
+    torch.testing.assert_close(nets["chosen"](x).argmax(1), nets["one"](x).argmax(1))
+    monkeypatch.undo()
+    target, every, none = one_hot(y), torch.ones(90), None
+    bold = linear_head._cross_validate(X, target, every, none, np.random.default_rng(0)).scale
+    monkeypatch.setattr(linear_head, "GATE_CELLS", 30)
+    faded = linear_head._cross_validate(X, target, every, none, np.random.default_rng(0)).scale
+    assert 1 < faded < bold
+
+
+def test_types_of_one_cell_are_left_out_of_what_is_held_out(cells):
+    X, y = cells
+    alone = np.concatenate([np.flatnonzero(y < 2)[:20], np.flatnonzero(y == 2)[:1]])
+    history = fit_linear_head(model(), X[alone], y[alone])
+    assert history[-1]["path"] == "held out" and history[-1]["loss"] < 1
+    assert fit_linear_head(model(), X[:3], y[:3])[-1]["path"] != "held out"
+
+
 def test_the_model_computes_what_was_fitted(cells, graph, monkeypatch):
     """The layer, the residual and the head give the logits of the features that the fit saw."""
     monkeypatch.setattr(linear_head, "_cross_validate", lambda *_: linear_head._HeldOut(0.7))
