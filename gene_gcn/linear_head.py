@@ -27,8 +27,8 @@ COMPONENTS = 30
 # Penalties of squared weights where the features of a cell have length 1.
 GENE_PENALTY, COMPONENT_PENALTY = 5e-3, 2e-3
 SHARES = (0.0, 0.5, 1.0, 2.0)       # of the global graph, to choose from
-GATE_CELLS, GATE_FOLDS = 300, 5
-SCALES = (1.0, *(2.0 ** (i / 2) for i in (1, -1, 2, -2, 3, -3, 4, -4)))     # of logits
+SCALES = (1.0, *(2.0 ** (i / 2) for i in (1, -1, 2, -2, 3, -3, 4, -4)))     # of logits; 1 first, if none is better
+CV_CELLS, CV_FOLDS = 300, 5         # for cross-validation
 NEIGHBOURS, SPREADINGS = 15, 20     # cells that a cell takes types from, and how often
 EXACT_CELLS = 600                   # up to which all axes are computed
 
@@ -207,7 +207,7 @@ def _subspace(features: Features, rank: int, rng: np.random.Generator,
         return rows @ (cells / first.sqrt()).float(), (first / n).float(), (squares.sum() / n).float()
     width = min(rank + 20, features.width)
     start = torch.from_numpy(rng.standard_normal((features.width, width), np.float32)).to(features.scale.device)
-    axes, codes = start, features @ start
+    codes = features @ start
     total = codes.square().sum() / (n * width)
     for _ in range(iterations):
         axes = torch.linalg.qr(features.adjoint(torch.linalg.qr(codes)[0]))[0]
@@ -240,7 +240,7 @@ def _cross_validate(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, g
         return _HeldOut()
     several = torch.nonzero(target @ (counts > 1).float())[:, 0].cpu().numpy()
     y = target.argmax(1).cpu().numpy()
-    chosen = several[_sample(y[several], GATE_CELLS, rng)]
+    chosen = several[_sample(y[several], CV_CELLS, rng)]
     fold = _folds(y[chosen], rng)
     x = torch.from_numpy(X[chosen].toarray()).to(target.device)
     neighbours = None if graph is None else product(graph.adj_t, x.T.contiguous()).T
@@ -256,7 +256,7 @@ def _cross_validate(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, g
     gain = losses[0.0] - losses[best]
     share = best if float(gain.mean()) > float(gain.std()) / len(gain)**0.5 else 0.0
     names = {share: "held out" if graph is None else f"network × {share:g}, held out" for share in losses}
-    return _HeldOut(share, scales[share] ** min(1.0, GATE_CELLS / len(y)),
+    return _HeldOut(share, scales[share] ** min(1.0, CV_CELLS / len(y)),
                     {names[share]: float(loss.mean()) for share, loss in losses.items()})
 
 
@@ -296,7 +296,7 @@ def _folds(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A fold for each cell, evenly within each type."""
     order = rng.permutation(len(y))
     fold = np.empty(len(y), np.int64)
-    fold[order] = _rank_in_type(y[order]) % GATE_FOLDS
+    fold[order] = _rank_in_type(y[order]) % CV_FOLDS
     return fold
 
 

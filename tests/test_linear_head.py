@@ -158,7 +158,7 @@ def test_held_out_cells_tell_how_sure_the_head_may_be(cells, monkeypatch):
     monkeypatch.undo()
     target, every, none = one_hot(y), torch.ones(90), None
     bold = linear_head._cross_validate(X, target, every, none, np.random.default_rng(0)).scale
-    monkeypatch.setattr(linear_head, "GATE_CELLS", 30)
+    monkeypatch.setattr(linear_head, "CV_CELLS", 30)
     faded = linear_head._cross_validate(X, target, every, none, np.random.default_rng(0)).scale
     assert 1 < faded < bold
 
