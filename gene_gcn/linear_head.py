@@ -236,11 +236,12 @@ def _cross_validate(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, g
     too timid; it fades to 1 where there are more cells than are looked at. Cells alone of their type tell nothing.
     """
     counts = target.sum(0)
-    if int((counts > 1).sum()) < 2:
+    types = int((counts > 1).sum())
+    if types < 2:
         return _HeldOut()
     several = torch.nonzero(target @ (counts > 1).float())[:, 0].cpu().numpy()
     y = target.argmax(1).cpu().numpy()
-    chosen = several[_sample(y[several], CV_CELLS, rng)]
+    chosen = several[_sample(y[several], max(CV_CELLS, 2 * types), rng)]
     fold = _folds(y[chosen], rng)
     x = torch.from_numpy(X[chosen].toarray()).to(target.device)
     neighbours = None if graph is None else product(graph.adj_t, x.T.contiguous()).T

@@ -171,6 +171,12 @@ def test_types_of_one_cell_are_left_out_of_what_is_held_out(cells):
     assert fit_linear_head(model(), X[:3], y[:3])[-1]["path"] != "held out"
 
 
+def test_two_cells_of_each_type_are_held_out_however_many_types_there_are(cells, monkeypatch):
+    monkeypatch.setattr(linear_head, "CV_CELLS", 2)
+    X, y = cells
+    assert fit_linear_head(model(), X, y)[-1]["path"] == "held out"
+
+
 def test_the_model_computes_what_was_fitted(cells, graph, monkeypatch):
     """The layer, the residual and the head give the logits of the features that the fit saw."""
     monkeypatch.setattr(linear_head, "_cross_validate", lambda *_: linear_head._HeldOut(0.7))
