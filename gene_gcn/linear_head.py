@@ -243,14 +243,14 @@ def _cross_validate(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, g
     y = target.argmax(1).cpu().numpy()
     chosen = several[_sample(y[several], max(CV_CELLS, 2 * types), rng)]
     fold = _folds(y[chosen], rng)
+    target, cell_weight = target[chosen], cell_weight[chosen]
     x = torch.from_numpy(X[chosen].toarray()).to(target.device)
     neighbours = None if graph is None else product(graph.adj_t, x.T.contiguous()).T
     losses, scales = {}, {}
     for share in (0.0,) if graph is None else SHARES:
         h = x + share * neighbours if share else x
-        logits = _held_out_logits(x, h, target[chosen], cell_weight[chosen], fold)
-        by_scale = {scale: -((scale * logits).log_softmax(1) * target[chosen]).sum(1) * cell_weight[chosen]
-                    for scale in SCALES}
+        logits = _held_out_logits(x, h, target, cell_weight, fold)
+        by_scale = {scale: -((scale * logits).log_softmax(1) * target).sum(1) * cell_weight for scale in SCALES}
         scales[share] = min(SCALES, key=lambda scale: float(by_scale[scale].sum()))
         losses[share] = by_scale[scales[share]]
     best = min(losses, key=lambda share: float(losses[share].sum()))
