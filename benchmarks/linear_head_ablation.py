@@ -24,10 +24,12 @@ regression = linear_head._regression
 
 def without(kind: type):
     """The regression, but for features of a kind, which say nothing."""
+
     def silent(features, target, *rest):
         if isinstance(features, kind):
             return torch.zeros(features.width, target.size(1)), torch.zeros(target.size(1)), 0.0
         return regression(features, target, *rest)
+
     return silent
 
 
@@ -42,10 +44,20 @@ VARIANTS = {
     "components at full length": ({"_not_chance": lambda variances, left: torch.ones_like(variances)}, {}),
     "20 components": ({"COMPONENTS": 20}, {}),
     "50 components": ({"COMPONENTS": 50}, {}),
-    "a tenth of the penalties": ({"GENE_PENALTY": linear_head.GENE_PENALTY / 10,
-                                  "COMPONENT_PENALTY": linear_head.COMPONENT_PENALTY / 10}, {}),
-    "ten times the penalties": ({"GENE_PENALTY": linear_head.GENE_PENALTY * 10,
-                                 "COMPONENT_PENALTY": linear_head.COMPONENT_PENALTY * 10}, {}),
+    "a tenth of the penalties": (
+        {
+            "GENE_PENALTY": linear_head.GENE_PENALTY / 10,
+            "COMPONENT_PENALTY": linear_head.COMPONENT_PENALTY / 10,
+        },
+        {},
+    ),
+    "ten times the penalties": (
+        {
+            "GENE_PENALTY": linear_head.GENE_PENALTY * 10,
+            "COMPONENT_PENALTY": linear_head.COMPONENT_PENALTY * 10,
+        },
+        {},
+    ),
 }
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -67,7 +79,8 @@ for path in options.cells:
             score = f1_score(test.obs[options.label], fitted.predict(test), average="macro")
             rows.append((name, split.name, path.stem, score))
 table = pd.DataFrame(rows, columns=["step", "splits", "set", "macro_f1"]).pivot_table(
-    index="step", columns=["splits", "set"], values="macro_f1", sort=False)
+    index="step", columns=["splits", "set"], values="macro_f1", sort=False
+)
 for name in table.columns.levels[0]:
     table[name, "mean"] = table[name].mean(axis=1)
 print(table.round(3).to_string())

@@ -28,11 +28,16 @@ class Quiet(SimpleHTTPRequestHandler):
 server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(data / "mirror")))
 threading.Thread(target=server.serve_forever, daemon=True).start()
 host = f"http://127.0.0.1:{server.server_address[1]}"
-os.environ |= {"GENE_GCN_STRING_URL": f"{host}/string/download", "GENE_GCN_BIOGRID_URL": f"{host}/biogrid",
-               "GENE_GCN_CACHE": tempfile.mkdtemp()}
+os.environ |= {
+    "GENE_GCN_STRING_URL": f"{host}/string/download",
+    "GENE_GCN_BIOGRID_URL": f"{host}/biogrid",
+    "GENE_GCN_CACHE": tempfile.mkdtemp(),
+}
 
-var = {name: anndata.read_h5ad(data / "cells" / f"{name}.h5ad", backed="r").var
-       for name in ("pbmc3k", "zheng_sorted_pbmc", "baron_mouse_pancreas")}
+var = {
+    name: anndata.read_h5ad(data / "cells" / f"{name}.h5ad", backed="r").var
+    for name in ("pbmc3k", "zheng_sorted_pbmc", "baron_mouse_pancreas")
+}
 human, mouse = {"version": "12.0"}, {"version": "11.5", "min_score": 800}
 biogrid = {"version": "3.4.128"}
 symbols = {name: list(dict.fromkeys(table.index)) for name, table in var.items()}

@@ -5,22 +5,22 @@ from torch_geometric.utils import erdos_renyi_graph
 
 from gene_gcn.nn import GlobalGraph, InteractionConv
 
-N, B, C = 500, 8, 4                                     # genes, cells, features of a gene
+N, B, C = 500, 8, 4  # genes, cells, features of a gene
 edge_index = erdos_renyi_graph(N, 0.02)
 edge_weight = torch.rand(edge_index.size(1))
 x = torch.poisson(torch.full((B, N, C), 0.2))
 
 conv = InteractionConv(C, 16)
-z = conv(x, edge_index, edge_weight).relu()             # (B, N, C) -> (B, N, 16)
+z = conv(x, edge_index, edge_weight).relu()  # (B, N, C) -> (B, N, 16)
 print(conv, tuple(z.shape))
 
-graph = GlobalGraph.from_edges(edge_index, edge_weight, N).prepare()    # for many products
+graph = GlobalGraph.from_edges(edge_index, edge_weight, N).prepare()  # for many products
 assert torch.allclose(conv(x, graph).relu(), z, atol=1e-5)
 
 four_graphs = InteractionConv(C, 16, attention="additive", heads=4, learn_mixing=True)
 print(four_graphs(x, graph).shape, four_graphs.mixing_weights().tolist())
 _, weights = four_graphs.attention(x[:1, :100], return_attention=True)
-print(weights.shape)                                    # (1, H, 100, 100): of a few genes, to look at
+print(weights.shape)  # (1, H, 100, 100): of a few genes, to look at
 
 global_only = InteractionConv(C, 16, attention=None)
 print(global_only(x[0], edge_index, edge_weight).shape)  # one cell: (N, C) -> (N, 16)

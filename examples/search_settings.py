@@ -9,11 +9,16 @@ from sklearn.preprocessing import StandardScaler
 from gene_gcn import CellEmbedding, GeneGCNClassifier
 
 cells = sc.datasets.pbmc68k_reduced()
-X, y = cells.raw.to_adata().to_df(), cells.obs["bulk_labels"].astype(str)       # a row per cell, a column per gene
+X, y = cells.raw.to_adata().to_df(), cells.obs["bulk_labels"].astype(str)  # a row per cell, a column per gene
 
-search = GridSearchCV(GeneGCNClassifier(random_state=0), {"network": ["coexpression", None],
-                                                          "class_weight": ["balanced", None]}, cv=2).fit(X, y)
-print(f"best of {len(search.cv_results_['params'])}: {search.best_params_}, accuracy {search.best_score_:.3f}")
+search = GridSearchCV(
+    GeneGCNClassifier(random_state=0),
+    {"network": ["coexpression", None], "class_weight": ["balanced", None]},
+    cv=2,
+).fit(X, y)
+print(
+    f"best of {len(search.cv_results_['params'])}: {search.best_params_}, accuracy {search.best_score_:.3f}"
+)
 
 embedding = CellEmbedding((64, 16), max_epochs=20, random_state=0)
 codes = make_pipeline(embedding, StandardScaler(), LogisticRegression())

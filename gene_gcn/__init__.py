@@ -9,8 +9,11 @@ __version__ = "0.1.0"
 __all__ = ["CellEmbedding", "GeneGCNClassifier", "GeneNetwork", "networks"]
 
 # Imported at first use: torch and scikit-learn take seconds that `gene-gcn --help` should not cost.
-_HOMES = {"CellEmbedding": "gene_gcn.embedding", "GeneGCNClassifier": "gene_gcn.classifier",
-          "GeneNetwork": "gene_gcn.networks"}
+_HOMES = {
+    "CellEmbedding": "gene_gcn.embedding",
+    "GeneGCNClassifier": "gene_gcn.classifier",
+    "GeneNetwork": "gene_gcn.networks",
+}
 
 
 def __getattr__(name: str):

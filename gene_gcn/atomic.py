@@ -23,4 +23,4 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)                   # gone already where all went well
+            temporary.unlink(missing_ok=True)  # gone already where all went well

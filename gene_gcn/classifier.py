@@ -29,7 +29,7 @@ from gene_gcn.nn.missing_genes import LowRankGenes
 from gene_gcn.persistence import read_model, write_model
 from gene_gcn.training import CellDataset, TrainingOptions, choose_device, predict_logits, train
 
-VALIDATION_CELLS_PER_TYPE = 5       # on average; with fewer, early stopping follows noise
+VALIDATION_CELLS_PER_TYPE = 5  # on average; with fewer, early stopping follows noise
 
 
 class GeneGCNClassifier(ClassifierMixin, CellEstimator):
@@ -148,12 +148,39 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     (350,)
     """
 
-    def __init__(self, network=None, *, organism=None, normalization="auto", layer=None, use_raw=False,
-                 gene_column=None, diagonal=0, network_normalization="sym", attention=None, heads=1,
-                 learn_mixing=False, residual=True, channels=1, num_layers=1, hidden_channels=(),
-                 dropout=0.0, head_init="pca", missing_genes="fill", optimizer="auto", learning_rate=None,
-                 weight_decay=0.0, class_weight="balanced", batch_size=64, max_epochs=100, patience=8,
-                 validation_fraction=0.1, device="auto", random_state=None, verbose=False):
+    def __init__(
+        self,
+        network=None,
+        *,
+        organism=None,
+        normalization="auto",
+        layer=None,
+        use_raw=False,
+        gene_column=None,
+        diagonal=0,
+        network_normalization="sym",
+        attention=None,
+        heads=1,
+        learn_mixing=False,
+        residual=True,
+        channels=1,
+        num_layers=1,
+        hidden_channels=(),
+        dropout=0.0,
+        head_init="pca",
+        missing_genes="fill",
+        optimizer="auto",
+        learning_rate=None,
+        weight_decay=0.0,
+        class_weight="balanced",
+        batch_size=64,
+        max_epochs=100,
+        patience=8,
+        validation_fraction=0.1,
+        device="auto",
+        random_state=None,
+        verbose=False,
+    ):
         self.network = network
         self.organism = organism
         self.normalization = normalization
@@ -191,9 +218,17 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         The paper's batch is 64 without a graph. Widths of the head, normalisation and stopping rule are not
         in it; they are ours here.
         """
-        settings = {"normalization": "log1p", "network_normalization": "max", "attention": "embedded_dot",
-                    "hidden_channels": (128, 64), "head_init": "random", "missing_genes": "zero",
-                    "optimizer": "adam", "class_weight": None, "batch_size": 1}
+        settings = {
+            "normalization": "log1p",
+            "network_normalization": "max",
+            "attention": "embedded_dot",
+            "hidden_channels": (128, 64),
+            "head_init": "random",
+            "missing_genes": "zero",
+            "optimizer": "adam",
+            "class_weight": None,
+            "batch_size": 1,
+        }
         return cls(network, **settings | changes)
 
     # ---- learning ----
@@ -230,8 +265,10 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         labels = labels[~missing]
         self.classes_, target = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError("Classifier can't train when only one class is present: the labels are "
-                             f"{list(self.classes_)}.")
+            raise ValueError(
+                "Classifier can't train when only one class is present: the labels are "
+                f"{list(self.classes_)}."
+            )
         class_weight = self._class_weights(labels)
         self.genes_ = expression.genes
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
@@ -244,8 +281,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         self.model_ = self._build_model(seed)
         self.low_rank_genes_ = None
         if self.missing_genes == "fill" and self.genes_ is not None:
-            self.low_rank_genes_ = learn_low_rank_genes(sparse.vstack([matrix, *others], "csr"),
-                                                        seed=seed, device=choose_device(self.device))
+            self.low_rank_genes_ = learn_low_rank_genes(
+                sparse.vstack([matrix, *others], "csr"), seed=seed, device=choose_device(self.device)
+            )
         fit_head = self._fit_exactly if self._optimizer() == "lbfgs" else self._train
         self.history_ = pd.DataFrame(fit_head(matrix, target, others, class_weight, seed))
         return self
@@ -253,26 +291,49 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     def _fit_exactly(self, matrix, target, others, class_weight, seed) -> list[dict[str, Any]]:
         graph = self._graph()
         if graph is not None and matrix.nnz and matrix.data.min() < 0:
-            warnings.warn("X has negative values, for which the layer is not linear: the network is left out. "
-                          "Pass optimizer='sgd' to train with it.", UserWarning, stacklevel=3)
+            warnings.warn(
+                "X has negative values, for which the layer is not linear: the network is left out. "
+                "Pass optimizer='sgd' to train with it.",
+                UserWarning,
+                stacklevel=3,
+            )
             graph = None
-        return fit_linear_head(self.model_, matrix, target, graph=graph, class_weight=class_weight,
-                               unlabelled=sparse.vstack(others, "csr") if others else None,
-                               device=choose_device(self.device), seed=seed)
+        return fit_linear_head(
+            self.model_,
+            matrix,
+            target,
+            graph=graph,
+            class_weight=class_weight,
+            unlabelled=sparse.vstack(others, "csr") if others else None,
+            device=choose_device(self.device),
+            seed=seed,
+        )
 
     def _train(self, matrix, target, others, class_weight, seed) -> list[dict[str, Any]]:
         training, validation = self._split(target, seed)
         pretraining = self._dataset(sparse.vstack([matrix[training], *others], "csr")) if others else None
-        return train(self.model_, self._dataset(matrix[training], target[training]),
-                     self._dataset(matrix[validation], target[validation]) if len(validation) else None,
-                     graph=self._graph(), class_weight=class_weight, pretraining=pretraining,
-                     options=self._options(), seed=seed)
+        return train(
+            self.model_,
+            self._dataset(matrix[training], target[training]),
+            self._dataset(matrix[validation], target[validation]) if len(validation) else None,
+            graph=self._graph(),
+            class_weight=class_weight,
+            pretraining=pretraining,
+            options=self._options(),
+            seed=seed,
+        )
 
     def _needs_gradients(self) -> list[str]:
         """Parameters for which the head cannot be fitted exactly."""
-        needs = {"attention": self.attention is not None, "channels": self.channels != 1,
-                 "num_layers": self.num_layers > 1, "residual": not self.residual, "dropout": self.dropout > 0,
-                 "hidden_channels": len(self.hidden_channels) > 0, "head_init": self.head_init != "pca"}
+        needs = {
+            "attention": self.attention is not None,
+            "channels": self.channels != 1,
+            "num_layers": self.num_layers > 1,
+            "residual": not self.residual,
+            "dropout": self.dropout > 0,
+            "hidden_channels": len(self.hidden_channels) > 0,
+            "head_init": self.head_init != "pca",
+        }
         return [name for name, needed in needs.items() if needed]
 
     def _optimizer(self) -> str:
@@ -282,9 +343,14 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        choices = {"diagonal": (0, 1), "network_normalization": ("sym", "max"), "missing_genes": ("fill", "zero"),
-                   "optimizer": ("auto", "lbfgs", "sgd", "adam"), "head_init": ("pca", "autoencoder", "random"),
-                   "attention": (*ATTENTIONS, None)}
+        choices = {
+            "diagonal": (0, 1),
+            "network_normalization": ("sym", "max"),
+            "missing_genes": ("fill", "zero"),
+            "optimizer": ("auto", "lbfgs", "sgd", "adam"),
+            "head_init": ("pca", "autoencoder", "random"),
+            "attention": (*ATTENTIONS, None),
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 self._refuse(name, f"must be one of {allowed}")
@@ -293,8 +359,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if not 0 <= self.dropout < 1:
             self._refuse("dropout", "must be at least 0 and below 1")
         if self.attention == "dot" and self.channels % self.heads:
-            self._refuse("heads", f"does not divide channels={self.channels}; the graphs of attention='dot' share "
-                                  "them")
+            self._refuse(
+                "heads", f"does not divide channels={self.channels}; the graphs of attention='dot' share them"
+            )
         if self.learn_mixing and (self.attention is None or self.network is None):
             self._refuse("learn_mixing", "needs both graphs: an attention and a network")
         if self.learning_rate is not None and not self.learning_rate > 0:
@@ -304,8 +371,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if min(self.hidden_channels, default=1) < 1:
             self._refuse("hidden_channels", "must hold positive widths, or nothing")
         if self.head_init == "autoencoder" and not len(self.hidden_channels):
-            self._refuse("head_init", "initialises hidden layers, and there are none: pass "
-                                      "hidden_channels=(128, 64)")
+            self._refuse(
+                "head_init", "initialises hidden layers, and there are none: pass hidden_channels=(128, 64)"
+            )
         if self.optimizer == "lbfgs" and (others := self._needs_gradients()):
             settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in others)
             self._refuse("optimizer", f"fits a linear head and cannot train {settings}; pass 'sgd' or 'adam'")
@@ -313,14 +381,16 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     def _read_all(self, X, y, unlabelled) -> tuple[Expression, np.ndarray, Expression | None]:
         pretrains = self.head_init == "autoencoder" or self._optimizer() == "lbfgs"
         if unlabelled is not None and not pretrains:
-            raise ValueError("unlabelled cells are learned from by optimizer='lbfgs' and head_init='autoencoder' "
-                             f"only, but optimizer={self._optimizer()!r} and head_init={self.head_init!r}; change "
-                             "one, or leave unlabelled out.")
+            raise ValueError(
+                "unlabelled cells are learned from by optimizer='lbfgs' and head_init='autoencoder' "
+                f"only, but optimizer={self._optimizer()!r} and head_init={self.head_init!r}; change "
+                "one, or leave unlabelled out."
+            )
         expression = self._read_training(X)
         if is_anndata(X):
             labels = read_labels(X, y, allow_missing=pretrains)
         else:
-            if y is not None and not isinstance(y, str):            # else read_labels says what is wrong
+            if y is not None and not isinstance(y, str):  # else read_labels says what is wrong
                 y = column_or_1d(y, warn=True)
             labels = read_labels(X if isinstance(y, str) else expression.X, y, allow_missing=pretrains)
             check_classification_targets(labels[~is_missing(labels)])
@@ -346,30 +416,44 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if not isinstance(network, GeneNetwork):
             is_path = isinstance(network, (str, Path))
             try:
-                network = (networks.from_file(network, organism=self.organism) if is_path
-                           else networks.read(network))
+                network = (
+                    networks.from_file(network, organism=self.organism) if is_path else networks.read(network)
+                )
             except (TypeError, ValueError) as error:
                 raise ValueError(f"network={network!r:.80} cannot be read: {error}") from error
         if expression.genes is None:
             if network.num_genes != len(genes):
-                raise ValueError(f"network has {network.num_genes:,} genes, X {len(genes):,} columns without "
-                                 "names. Pass X as an AnnData or DataFrame to match them by name.")
+                raise ValueError(
+                    f"network has {network.num_genes:,} genes, X {len(genes):,} columns without "
+                    "names. Pass X as an AnnData or DataFrame to match them by name."
+                )
             return network
         aligned = network.align(genes)
         shared = len(set(network.genes).intersection(genes))
         if shared < SMALLEST_OVERLAP * min(network.num_genes, len(genes)) or not aligned.num_edges:
-            raise ValueError(f"network and X share {shared:,} genes and {aligned.num_edges:,} edges between "
-                             f"them: the network's genes are like {network.genes[:3]}, those of X like "
-                             f"{genes[:3]}. Is one of them of another species, or does gene_column= name "
-                             "the same kind of genes?")
+            raise ValueError(
+                f"network and X share {shared:,} genes and {aligned.num_edges:,} edges between "
+                f"them: the network's genes are like {network.genes[:3]}, those of X like "
+                f"{genes[:3]}. Is one of them of another species, or does gene_column= name "
+                "the same kind of genes?"
+            )
         return aligned
 
     def _build_model(self, seed: int = 0) -> GeneGCN:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return GeneGCN(self.normalizer_.n_genes, len(self.classes_), self.channels, self._num_layers(),
-                           tuple(self.hidden_channels), attention=self.attention, heads=self.heads,
-                           learn_mixing=self.learn_mixing, residual=self.residual, dropout=self.dropout)
+            return GeneGCN(
+                self.normalizer_.n_genes,
+                len(self.classes_),
+                self.channels,
+                self._num_layers(),
+                tuple(self.hidden_channels),
+                attention=self.attention,
+                heads=self.heads,
+                learn_mixing=self.learn_mixing,
+                residual=self.residual,
+                dropout=self.dropout,
+            )
 
     @property
     def mixing_(self) -> pd.DataFrame:
@@ -383,12 +467,13 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     def _split(self, target: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the training and of the validation cells; the latter may be none."""
         cells, counts = np.arange(len(target)), np.bincount(target)
-        divisible = counts[target] >= 2                             # a type's only cell is for training
+        divisible = counts[target] >= 2  # a type's only cell is for training
         n_validation = int(self.validation_fraction * divisible.sum())
         if n_validation < VALIDATION_CELLS_PER_TYPE * len(counts):
             return cells, cells[:0]
-        training, validation = train_test_split(cells[divisible], test_size=n_validation, random_state=seed,
-                                                stratify=target[divisible])
+        training, validation = train_test_split(
+            cells[divisible], test_size=n_validation, random_state=seed, stratify=target[divisible]
+        )
         return np.concatenate([training, cells[~divisible]]), validation
 
     def _options(self) -> TrainingOptions:
@@ -470,16 +555,22 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         from gene_gcn import __version__
 
         if not is_anndata(adata):
-            raise ValueError(f"adata is a {type(adata).__name__}; annotate takes an AnnData, predict the rest.")
+            raise ValueError(
+                f"adata is a {type(adata).__name__}; annotate takes an AnnData, predict the rest."
+            )
         probability = self.predict_proba(adata)
         best = probability.argmax(1)
         source = self.network_.source if self.network_ is not None else None
         adata.obs[key_added] = pd.Categorical.from_codes(best, categories=self.classes_)
         adata.obs[f"{key_added}_confidence"] = probability.max(1)
-        adata.obsm[f"{key_added}_proba"] = pd.DataFrame(probability, index=adata.obs_names,
-                                                        columns=[str(label) for label in self.classes_])
-        adata.uns[key_added] = {"version": __version__, "normalization": self.normalizer_.method,
-                                "network": str(source or self.network_ or "none")}
+        adata.obsm[f"{key_added}_proba"] = pd.DataFrame(
+            probability, index=adata.obs_names, columns=[str(label) for label in self.classes_]
+        )
+        adata.uns[key_added] = {
+            "version": __version__,
+            "normalization": self.normalizer_.method,
+            "network": str(source or self.network_ or "none"),
+        }
 
     # ---- files ----
 
@@ -502,11 +593,17 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
             "history": self.history_.to_dict("list"),
         }
-        parts = {"model": self.model_.state_dict(), "normalizer": self.normalizer_.arrays(),
-                 "network": {} if self.network_ is None else self.network_.arrays(),
-                 "low_rank_genes": {} if self.low_rank_genes_ is None else vars(self.low_rank_genes_)}
-        write_model(path, config, {f"{part}.{name}": value for part, tensors in parts.items()
-                                   for name, value in tensors.items()})
+        parts = {
+            "model": self.model_.state_dict(),
+            "normalizer": self.normalizer_.arrays(),
+            "network": {} if self.network_ is None else self.network_.arrays(),
+            "low_rank_genes": {} if self.low_rank_genes_ is None else vars(self.low_rank_genes_),
+        }
+        write_model(
+            path,
+            config,
+            {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()},
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> GeneGCNClassifier:
@@ -522,7 +619,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             The folder is not a model, is damaged, or is of a newer version.
         """
         config, tensors = read_model(path)
-        parts: dict[str, dict[str, Any]] = {"model": {}, "normalizer": {}, "network": {}, "low_rank_genes": {}}
+        parts: dict[str, dict[str, Any]] = {
+            "model": {},
+            "normalizer": {},
+            "network": {},
+            "low_rank_genes": {},
+        }
         for name, value in tensors.items():
             part, _, key = name.partition(".")
             parts[part][key] = value
@@ -557,7 +659,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if not isinstance(self.random_state, (int, np.integer)):
             parameters["random_state"] = None
         if isinstance(self.class_weight, dict):
-            parameters["class_weight"] = [[_plain(label), weight] for label, weight in self.class_weight.items()]
+            parameters["class_weight"] = [
+                [_plain(label), weight] for label, weight in self.class_weight.items()
+            ]
         return parameters | {"hidden_channels": list(map(int, self.hidden_channels))}
 
 
@@ -568,7 +672,9 @@ def _plain(value: Any) -> Any:
 def _labels_to_dict(labels: np.ndarray) -> dict[str, Any]:
     values = labels.tolist()
     if not all(isinstance(value, (str, bool, int, float)) for value in values):
-        raise ValueError(f"Labels of type {type(values[0]).__name__} cannot be saved; fit with text or numbers.")
+        raise ValueError(
+            f"Labels of type {type(values[0]).__name__} cannot be saved; fit with text or numbers."
+        )
     return {"dtype": labels.dtype.str, "values": values}
 
 

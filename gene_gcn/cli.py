@@ -70,7 +70,9 @@ def _widths(text: str) -> tuple[int, ...]:
     """Whole numbers from text such as 128,64; none of them from an empty one."""
     parts = text.split(",") if text.strip() else []
     if not all(part.strip().isdecimal() and int(part) for part in parts):
-        raise typer.BadParameter(f"{text!r} must be whole numbers from 1 with commas between, such as 128,64.")
+        raise typer.BadParameter(
+            f"{text!r} must be whole numbers from 1 with commas between, such as 128,64."
+        )
     return tuple(map(int, parts))
 
 
@@ -82,24 +84,46 @@ Layer = Annotated[str | None, typer.Option(help="Layer to read instead of .X.")]
 UseRaw = Annotated[bool, typer.Option("--use-raw", help="Read .raw instead of .X.")]
 GeneColumn = Annotated[str | None, typer.Option(help="Column of .var with the names of the genes.")]
 QueryLayer = Annotated[str | None, typer.Option(help="Layer to read; by default as in training.")]
-QueryRaw = Annotated[bool | None, typer.Option("--use-raw/--no-use-raw",
-                                               help="Read .raw or not; by default as in training.")]
-QueryColumn = Annotated[str | None, typer.Option("--gene-column",
-                                                 help="Column of .var that names the genes; by default as in "
-                                                      "training.")]
-Predictions = Annotated[Path, typer.Option(
-    "--out", "-o", help="File to write: .csv or .tsv (cell, label, confidence), .h5ad (annotated cells).")]
-Figures = Annotated[Path | None, typer.Option(
-    "--out", "-o", help="Folder for metrics.json, predictions.csv and confusion_matrix.png.")]
-Network = Annotated[str, typer.Option(
-    help="none; coexpression (of the training cells); string or biogrid, fetched once; or a file: edges "
-         "(source, target[, weight]), STRING protein.links, BioGRID tab2/tab3/zip.")]
-Normalize = Annotated[Normalization | None, typer.Option(
-    help="auto, the default: square roots of counts at equal depth. none: the values as they are.")]
-NetworkInfo = Annotated[Path | None, typer.Option(
-    help="STRING's protein.info file, with the gene names, if it is not next to --network.")]
-Organism = Annotated[str | None, typer.Option(
-    help="human, mouse, a scientific name or a taxonomy id; by default told by the names of the genes.")]
+QueryRaw = Annotated[
+    bool | None, typer.Option("--use-raw/--no-use-raw", help="Read .raw or not; by default as in training.")
+]
+QueryColumn = Annotated[
+    str | None,
+    typer.Option("--gene-column", help="Column of .var that names the genes; by default as in training."),
+]
+Predictions = Annotated[
+    Path,
+    typer.Option(
+        "--out", "-o", help="File to write: .csv or .tsv (cell, label, confidence), .h5ad (annotated cells)."
+    ),
+]
+Figures = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Folder for metrics.json, predictions.csv and confusion_matrix.png."),
+]
+Network = Annotated[
+    str,
+    typer.Option(
+        help="none; coexpression (of the training cells); string or biogrid, fetched once; or a file: edges "
+        "(source, target[, weight]), STRING protein.links, BioGRID tab2/tab3/zip."
+    ),
+]
+Normalize = Annotated[
+    Normalization | None,
+    typer.Option(
+        help="auto, the default: square roots of counts at equal depth. none: the values as they are."
+    ),
+]
+NetworkInfo = Annotated[
+    Path | None,
+    typer.Option(help="STRING's protein.info file, with the gene names, if it is not next to --network."),
+]
+Organism = Annotated[
+    str | None,
+    typer.Option(
+        help="human, mouse, a scientific name or a taxonomy id; by default told by the names of the genes."
+    ),
+]
 MODEL, TRAINING = {"rich_help_panel": "Model"}, {"rich_help_panel": "Training"}
 
 
@@ -108,6 +132,7 @@ app.command()(reproduce)
 
 
 # ---- the commands ----
+
 
 @app.command(help=DEMO_HELP)
 def demo(
@@ -127,14 +152,20 @@ def demo(
     cells = steps.load()
     train_cells, test_cells = steps.split(cells, seed)
     n_types, n_genes = cells.obs[steps.LABEL].nunique(), cells.raw.shape[1]
-    say(f"Cells     {cells.n_obs} blood cells of {n_types} types × {n_genes} genes (PBMC 68k, 10x Genomics; "
-        "part of scanpy)")
-    say(f"Split     {train_cells.n_obs} to train on, {test_cells.n_obs} held out (same share of each type; "
-        f"seed {seed})")
+    say(
+        f"Cells     {cells.n_obs} blood cells of {n_types} types × {n_genes} genes (PBMC 68k, 10x Genomics; "
+        "part of scanpy)"
+    )
+    say(
+        f"Split     {train_cells.n_obs} to train on, {test_cells.n_obs} held out (same share of each type; "
+        f"seed {seed})"
+    )
     net = _read_network(network, network_info, organism)
     if net == "coexpression":
-        say("Network   co-expression of the training cells, without a download; for STRING:\n"
-            "          gene-gcn fetch string --organism human; gene-gcn demo --network string")
+        say(
+            "Network   co-expression of the training cells, without a download; for STRING:\n"
+            "          gene-gcn fetch string --organism human; gene-gcn demo --network string"
+        )
     elif net is not None:
         say(f"Network   {net}")
 
@@ -151,8 +182,12 @@ def demo(
     say(_how_sure(truth, *named.values(), steps.uncertainty))
     paths = steps.write(out, with_graph, test_cells)
     say("\nWritten")
-    for name, what in {"model": "the model with the network", "table": "held-out cells and their types",
-                       "cells": "the same as AnnData", "picture": "which types are taken for which"}.items():
+    for name, what in {
+        "model": "the model with the network",
+        "table": "held-out cells and their types",
+        "cells": "the same as AnnData",
+        "picture": "which types are taken for which",
+    }.items():
         say(f"  {str(paths[name]):<36} {what}")
 
 
@@ -168,35 +203,65 @@ def train(
     use_raw: UseRaw = False,
     gene_column: GeneColumn = None,
     normalization: Normalize = None,
-    attention: Annotated[Attention | None, typer.Option(
-        help="Function of the graph that attention learns from each cell. Default: none, without it.",
-        **MODEL)] = None,
-    heads: Annotated[int | None, typer.Option(
-        help="Attention graphs in parallel. Default: 1.", **MODEL)] = None,
-    learn_mixing: Annotated[bool, typer.Option(
-        "--learn-mixing", help="Learn how much of the attention graph and of the network to take.",
-        **MODEL)] = False,
-    channels: Annotated[int | None, typer.Option(
-        help="Features of a gene. Default: 1, its expression; with more, a learned vector times it.",
-        **MODEL)] = None,
-    num_layers: Annotated[int | None, typer.Option(
-        help="Interaction layers in a line. Default: 1.", **MODEL)] = None,
-    hidden_channels: Annotated[tuple | None, typer.Option(
-        parser=_widths, metavar="<int,int…>",
-        help="Widths of the hidden layers of the head, with commas, such as 128,64. Default: none.",
-        **MODEL)] = None,
-    optimizer: Annotated[Optimizer | None, typer.Option(
-        help="lbfgs fits a linear head exactly, with the network only; sgd and adam go by gradients. Default: "
-             "auto, which is lbfgs where that can be, otherwise sgd.", **TRAINING)] = None,
-    learning_rate: Annotated[float | None, typer.Option(
-        help="With sgd or adam. Default: by the scale of the data.", **TRAINING)] = None,
-    max_epochs: Annotated[int | None, typer.Option(
-        help="With sgd or adam: passes over the cells, at most. Default: 100.", **TRAINING)] = None,
-    seed: Annotated[int | None, typer.Option(
-        min=0, help="Seed; the same one gives the same model.", **TRAINING)] = None,
+    attention: Annotated[
+        Attention | None,
+        typer.Option(
+            help="Function of the graph that attention learns from each cell. Default: none, without it.",
+            **MODEL,
+        ),
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option(help="Attention graphs in parallel. Default: 1.", **MODEL)
+    ] = None,
+    learn_mixing: Annotated[
+        bool,
+        typer.Option(
+            "--learn-mixing",
+            help="Learn how much of the attention graph and of the network to take.",
+            **MODEL,
+        ),
+    ] = False,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            help="Features of a gene. Default: 1, its expression; with more, a learned vector times it.",
+            **MODEL,
+        ),
+    ] = None,
+    num_layers: Annotated[
+        int | None, typer.Option(help="Interaction layers in a line. Default: 1.", **MODEL)
+    ] = None,
+    hidden_channels: Annotated[
+        tuple | None,
+        typer.Option(
+            parser=_widths,
+            metavar="<int,int…>",
+            help="Widths of the hidden layers of the head, with commas, such as 128,64. Default: none.",
+            **MODEL,
+        ),
+    ] = None,
+    optimizer: Annotated[
+        Optimizer | None,
+        typer.Option(
+            help="lbfgs fits a linear head exactly, with the network only; sgd and adam go by gradients. Default: "
+            "auto, which is lbfgs where that can be, otherwise sgd.",
+            **TRAINING,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="With sgd or adam. Default: by the scale of the data.", **TRAINING)
+    ] = None,
+    max_epochs: Annotated[
+        int | None,
+        typer.Option(help="With sgd or adam: passes over the cells, at most. Default: 100.", **TRAINING),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed; the same one gives the same model.", **TRAINING)
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", **TRAINING)] = "auto",
-    paper: Annotated[bool, typer.Option(
-        "--paper", help="The settings of the paper (slow), but for those that are given.")] = False,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="The settings of the paper (slow), but for those that are given.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """Train on labelled cells and write a model folder."""
@@ -205,17 +270,37 @@ def train(
     _check_model_destination(out, force)
     from gene_gcn import GeneGCNClassifier
 
-    asked = {"normalization": normalization, "attention": attention, "heads": heads, "channels": channels,
-             "num_layers": num_layers, "hidden_channels": hidden_channels, "optimizer": optimizer,
-             "learning_rate": learning_rate, "max_epochs": max_epochs}
-    parameters = {name: str(value) if isinstance(value, StrEnum) else value
-                  for name, value in asked.items() if value is not None}
+    asked = {
+        "normalization": normalization,
+        "attention": attention,
+        "heads": heads,
+        "channels": channels,
+        "num_layers": num_layers,
+        "hidden_channels": hidden_channels,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "max_epochs": max_epochs,
+    }
+    parameters = {
+        name: str(value) if isinstance(value, StrEnum) else value
+        for name, value in asked.items()
+        if value is not None
+    }
     if attention is Attention.none:
         parameters["attention"] = None
     make = GeneGCNClassifier.paper if paper else GeneGCNClassifier
-    clf = make(None if network == "none" else network, organism=organism, layer=layer, use_raw=use_raw,
-               gene_column=gene_column, learn_mixing=learn_mixing, random_state=seed, device=device, verbose=True,
-               **parameters)
+    clf = make(
+        None if network == "none" else network,
+        organism=organism,
+        layer=layer,
+        use_raw=use_raw,
+        gene_column=gene_column,
+        learn_mixing=learn_mixing,
+        random_state=seed,
+        device=device,
+        verbose=True,
+        **parameters,
+    )
     clf.check_parameters()
 
     adata = _labelled(say, _read(say, cells, label), label)
@@ -303,8 +388,12 @@ class Database(StrEnum):
 @app.command()
 def fetch(
     database: Annotated[Database, typer.Argument(help="string or biogrid.")],
-    organism: Annotated[str, typer.Option(help="A name (human, mouse, Danio rerio) or a taxonomy id.")] = "human",
-    version: Annotated[str | None, typer.Option(help="Release; by default STRING 12.0, BioGRID's latest.")] = None,
+    organism: Annotated[
+        str, typer.Option(help="A name (human, mouse, Danio rerio) or a taxonomy id.")
+    ] = "human",
+    version: Annotated[
+        str | None, typer.Option(help="Release; by default STRING 12.0, BioGRID's latest.")
+    ] = None,
     min_score: Annotated[int, typer.Option(help="STRING: smallest score to keep, 0 to 1000.")] = 400,
     evidence: Annotated[str, typer.Option(help="BioGRID: physical, genetic or all.")] = "physical",
 ) -> None:
@@ -330,8 +419,9 @@ def fetch(
 
 @app.command("networks")
 def list_networks(
-    remove: Annotated[str | None, typer.Option(metavar="NAME", help="Remove these files; * stands for any "
-                                                                    "letters.")] = None,
+    remove: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Remove these files; * stands for any letters.")
+    ] = None,
 ) -> None:
     """List what the cache holds, with size, version, date and sha256."""
     from gene_gcn import networks
@@ -346,14 +436,15 @@ def list_networks(
     say(f"{len(held)} files in {cache_folder()}")
     if len(held):
         table = held.drop(columns="path").assign(
-            size=(held["size"] / 1e6).map("{:.1f} MB".format), sha256=held["sha256"].str[:12])
+            size=(held["size"] / 1e6).map("{:.1f} MB".format), sha256=held["sha256"].str[:12]
+        )
         say(table.to_string(index=False))
 
 
 # ---- checks, before anything takes long ----
 
 EVALUATION = ("metrics.json", "predictions.csv", "confusion_matrix.png")
-WORDS = ("none", "coexpression", "string", "biogrid")           # what --network may be besides a file
+WORDS = ("none", "coexpression", "string", "biogrid")  # what --network may be besides a file
 
 
 def _check_inputs(cells: Path, network: str = "none", network_info: Path | None = None) -> None:
@@ -396,6 +487,7 @@ def _check_folder(folder: Path) -> None:
 
 # ---- reading ----
 
+
 def _read(say, path: Path, label: str | None = None):
     from gene_gcn.files import read_cells
 
@@ -409,7 +501,7 @@ def _labelled(say, adata, label: str):
     if label not in adata.obs:
         from gene_gcn.expression import read_labels
 
-        read_labels(adata, label)                               # raises, naming the columns that there are
+        read_labels(adata, label)  # raises, naming the columns that there are
     labels = adata.obs[label]
     missing = labels.isna() | (labels.astype(str).str.strip() == "")
     if missing.all():
@@ -426,7 +518,7 @@ def _load(model: Path, layer, use_raw, gene_column):
     clf = GeneGCNClassifier.load(model)
     asked = {"layer": layer, "use_raw": use_raw, "gene_column": gene_column}
     if layer is not None and use_raw is None:
-        asked["use_raw"] = False                                # the layer, not the .raw of training
+        asked["use_raw"] = False  # the layer, not the .raw of training
     if use_raw and layer is None:
         clf.set_params(layer=None)
     clf.set_params(**{name: value for name, value in asked.items() if value is not None})
@@ -444,6 +536,7 @@ def _read_network(name: str, info: Path | None, organism: str | None):
 
 # ---- printing ----
 
+
 def _console():
     from rich.console import Console
 
@@ -459,8 +552,14 @@ class _Download:
     def __init__(self):
         from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-        self._bar = Progress("fetching", BarColumn(), DownloadColumn(), TransferSpeedColumn(), transient=True,
-                             disable=not sys.stdout.isatty())
+        self._bar = Progress(
+            "fetching",
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            transient=True,
+            disable=not sys.stdout.isatty(),
+        )
         self._task = self._bar.add_task("")
 
     def update(self, n: int) -> None:
@@ -490,16 +589,21 @@ def _of_validation(history) -> str:
     if "validation_loss" not in history:
         return "; too few cells to set some aside"
     best = history.loc[history["validation_loss"].idxmin()]
-    return (f"; kept epoch {int(best['epoch']) + 1}, with {best['validation_accuracy']:.1%} of the cells set "
-            "aside right")
+    return (
+        f"; kept epoch {int(best['epoch']) + 1}, with {best['validation_accuracy']:.1%} of the cells set "
+        "aside right"
+    )
 
 
 def _of_network(clf) -> str:
     if clf.network_ is None or clf.mixing_.empty:
         return ""
     share = clf.mixing_["global"].iloc[0]
-    return (f"; takes {share:g} × the network, as cross-validation tells" if share
-            else "; leaves the network out, as cross-validation tells")
+    return (
+        f"; takes {share:g} × the network, as cross-validation tells"
+        if share
+        else "; leaves the network out, as cross-validation tells"
+    )
 
 
 def _say_network(say, net, clf) -> None:
@@ -509,13 +613,17 @@ def _say_network(say, net, clf) -> None:
     if clf.gene_match_ is not None:
         say(f"Genes     {clf.gene_match_}")
     connected = int((aligned.degree > 0).sum())
-    if isinstance(net, str):                                    # made or fetched for these genes
-        say(f"Genes     {connected:,} of {n:,} are joined to each other by {aligned.num_edges:,} edges "
-            f"({aligned.source})")
+    if isinstance(net, str):  # made or fetched for these genes
+        say(
+            f"Genes     {connected:,} of {n:,} are joined to each other by {aligned.num_edges:,} edges "
+            f"({aligned.source})"
+        )
         return
     known = len(set(net.genes) & set(clf.genes_))
-    say(f"Genes     {known:,} of {n:,} are in the network, {connected:,} of them connected by "
-        f"{aligned.num_edges:,} edges")
+    say(
+        f"Genes     {known:,} of {n:,} are in the network, {connected:,} of them connected by "
+        f"{aligned.num_edges:,} edges"
+    )
 
 
 def _table(title: str, *columns: str):
@@ -539,8 +647,11 @@ def _print_comparison(truth, named) -> None:
     table.add_section()
     recalls = [recall_per_type(truth, labels) for labels in named.values()]
     for i, (kind, n) in enumerate(recalls[0]["cells"].items()):
-        table.add_row(f"recall of {kind}" if not i else f"          {kind}", str(n),
-                      *(f"{100 * recall.loc[kind, 'recall']:.0f} %" for recall in recalls))
+        table.add_row(
+            f"recall of {kind}" if not i else f"          {kind}",
+            str(n),
+            *(f"{100 * recall.loc[kind, 'recall']:.0f} %" for recall in recalls),
+        )
     _console().print(table)
 
 
@@ -549,8 +660,10 @@ def _how_sure(truth, ours, control, uncertainty) -> str:
     only_ours = int(((ours == truth) & (control != truth)).sum())
     only_control = int(((ours != truth) & (control == truth)).sum())
     points = 100 * uncertainty((ours == truth).mean(), n)
-    return (f"{n} cells give an accuracy to about ± {points:.0f} points, so that a smaller difference shows "
-            f"nothing:\n{only_ours} cells are right only with the network, {only_control} only without.")
+    return (
+        f"{n} cells give an accuracy to about ± {points:.0f} points, so that a smaller difference shows "
+        f"nothing:\n{only_ours} cells are right only with the network, {only_control} only without."
+    )
 
 
 def _print_types(obs, key: str = "gene_gcn") -> None:
@@ -593,6 +706,7 @@ def _write_evaluation(out: Path, adata, truth, named, figures: dict[str, Any]) -
 
 # ---- the program ----
 
+
 def _show_version(asked: bool) -> None:
     if asked:
         typer.echo(f"gene-gcn {__version__}")
@@ -601,8 +715,10 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True,
-                                          help="Show the version and end.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end."),
+    ] = False,
 ) -> None:
     pass
 
@@ -644,7 +760,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _message_for_user(error: Exception) -> str | None:
     """What to tell of an error in one line; None for what only a programmer can mend."""
-    if hasattr(error, "format_message"):                        # typer: a wrong option or argument
+    if hasattr(error, "format_message"):  # typer: a wrong option or argument
         context = getattr(error, "ctx", None)
         text = f"{error.format_message()} Try '{context.command_path if context else 'gene-gcn'} --help'."
     elif isinstance(error, OSError):
@@ -658,15 +774,24 @@ def _message_for_user(error: Exception) -> str | None:
 
 def _in_options(text: str) -> str:
     """Advice about arguments of Python as advice about options."""
-    whole = {"use_raw=True": "--use-raw", "learn_mixing=True": "--learn-mixing",
-             "gene_column=None": "--gene-column ''", "learning_rate than": "--learning-rate than"}
+    whole = {
+        "use_raw=True": "--use-raw",
+        "learn_mixing=True": "--learn-mixing",
+        "gene_column=None": "--gene-column ''",
+        "learning_rate than": "--learning-rate than",
+    }
     for argument, option in whole.items():
         text = text.replace(argument, option)
     names = {"y": "label", "info": "network-info"}
-    arguments = ("y|info|gene_column|layer|organism|normalization|device|groups|split_column|attention|heads|"
-                 "channels|num_layers|hidden_channels|optimizer|learning_rate|max_epochs")
-    return re.sub(rf"\b({arguments})=(?P<value>[\w'\"(-])?",
-                  lambda m: f"--{names.get(m[1], m[1].replace('_', '-'))} {m['value'] or ''}".rstrip(), text)
+    arguments = (
+        "y|info|gene_column|layer|organism|normalization|device|groups|split_column|attention|heads|"
+        "channels|num_layers|hidden_channels|optimizer|learning_rate|max_epochs"
+    )
+    return re.sub(
+        rf"\b({arguments})=(?P<value>[\w'\"(-])?",
+        lambda m: f"--{names.get(m[1], m[1].replace('_', '-'))} {m['value'] or ''}".rstrip(),
+        text,
+    )
 
 
 def _is_ours(error: Exception) -> bool:
@@ -678,6 +803,7 @@ def _is_ours(error: Exception) -> bool:
 @contextmanager
 def _warnings_in_one_line():
     """Show warnings meant for users in a line without code; drop those of libraries to programmers."""
+
     def show(message, category, filename, lineno, file=None, line=None):
         if issubclass(category, UserWarning):
             print(f"gene-gcn: warning: {' '.join(_in_options(str(message)).split())}", file=sys.stderr)

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["LABEL", "OUTPUTS", "fit", "load", "split", "uncertainty", "write"]
 
 LABEL = "bulk_labels"
-OUTPUTS = {"model": "model", "table": "predictions.csv", "cells": "predictions.h5ad",
-           "picture": "confusion_matrix.png"}
+OUTPUTS = {
+    "model": "model",
+    "table": "predictions.csv",
+    "cells": "predictions.h5ad",
+    "picture": "confusion_matrix.png",
+}
 
 
 def load() -> AnnData:

@@ -13,7 +13,7 @@ from gene_gcn.expression import Normalizer, is_anndata
 from gene_gcn.nn import GeneAutoEncoder
 from gene_gcn.training import CellDataset, TrainingOptions, encode, train_autoencoder
 
-SMALLEST_VALIDATION = 10        # cells; with fewer, early stopping follows noise
+SMALLEST_VALIDATION = 10  # cells; with fewer, early stopping follows noise
 
 
 class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstimator):
@@ -55,9 +55,22 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
     (700, 16)
     """
 
-    def __init__(self, hidden_channels=(128, 64), *, normalization="auto", layer=None, use_raw=False,
-                 gene_column=None, batch_size=64, max_epochs=100, patience=8, validation_fraction=0.1,
-                 device="auto", random_state=None, verbose=False):
+    def __init__(
+        self,
+        hidden_channels=(128, 64),
+        *,
+        normalization="auto",
+        layer=None,
+        use_raw=False,
+        gene_column=None,
+        batch_size=64,
+        max_epochs=100,
+        patience=8,
+        validation_fraction=0.1,
+        device="auto",
+        random_state=None,
+        verbose=False,
+    ):
         self.hidden_channels = hidden_channels
         self.normalization = normalization
         self.layer = layer
@@ -111,12 +124,20 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         held_out = int(self.validation_fraction * len(training))
         if held_out >= SMALLEST_VALIDATION:
             training, validation = train_test_split(training, test_size=held_out, random_state=seed)
-        options = TrainingOptions(batch_size=self.batch_size, max_epochs=self.max_epochs, patience=self.patience,
-                                  device=self.device, progress=bool(self.verbose))
+        options = TrainingOptions(
+            batch_size=self.batch_size,
+            max_epochs=self.max_epochs,
+            patience=self.patience,
+            device=self.device,
+            progress=bool(self.verbose),
+        )
         history = train_autoencoder(
-            self.model_, CellDataset(matrix[training], group=False),
+            self.model_,
+            CellDataset(matrix[training], group=False),
             None if validation is None else CellDataset(matrix[validation], group=False),
-            options=options, seed=seed)
+            options=options,
+            seed=seed,
+        )
         self.history_ = pd.DataFrame(history)
         return self
 
@@ -148,7 +169,9 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         `scanpy.pp.neighbors(adata, use_rep="X_gene_gcn")` goes on from there.
         """
         if not is_anndata(adata):
-            raise ValueError(f"adata is a {type(adata).__name__}; annotate takes an AnnData, transform the rest.")
+            raise ValueError(
+                f"adata is a {type(adata).__name__}; annotate takes an AnnData, transform the rest."
+            )
         adata.obsm[key_added] = self.transform(adata)
 
     def check_parameters(self) -> None:

@@ -22,11 +22,11 @@ from gene_gcn.networks.identifiers import gene_kind, without_versions
 __all__ = ["Expression", "Normalizer", "detect_scale", "is_missing", "read_expression", "read_labels"]
 
 METHODS = ("auto", "sqrt", "log1p", "none")
-LOG1P_TARGET = 1e4          # counts per cell before log1p: the scanpy and Seurat convention
-LARGEST_LOG = 25.0          # no log1p or log2(x + 1) of counts, CPM or TPM reaches this
-SMALLEST_OVERLAP = 0.01     # of the smaller set of genes; a few symbols are alike in any two species
-FEW_CELLS = 20              # of fewer, the range says less than the training data do
-BLOCK = 2**22               # stored values handled at once
+LOG1P_TARGET = 1e4  # counts per cell before log1p: the scanpy and Seurat convention
+LARGEST_LOG = 25.0  # no log1p or log2(x + 1) of counts, CPM or TPM reaches this
+SMALLEST_OVERLAP = 0.01  # of the smaller set of genes; a few symbols are alike in any two species
+FEW_CELLS = 20  # of fewer, the range says less than the training data do
+BLOCK = 2**22  # stored values handled at once
 
 # Logs are cut before exp overflows float32; no logarithm of expression comes near.
 _UNDO = {
@@ -132,8 +132,10 @@ def _choose_matrix(adata, layer, use_raw):
         raise ValueError(f"layer={layer!r} and use_raw=True name two matrices; pass one of them.")
     if use_raw:
         if adata.raw is None:
-            raise ValueError("use_raw=True, but this AnnData has no .raw; leave it out, or name a layer: "
-                             f"{list(adata.layers)}.")
+            raise ValueError(
+                "use_raw=True, but this AnnData has no .raw; leave it out, or name a layer: "
+                f"{list(adata.layers)}."
+            )
         return adata.raw.X, adata.raw.var
     if layer is not None and layer not in adata.layers:
         raise ValueError(f"layer={layer!r} is not in this AnnData; it has {list(adata.layers) or 'none'}.")
@@ -155,26 +157,28 @@ def _gene_names(var: pd.DataFrame, column: str | None) -> tuple[str, ...]:
 def _to_csr(X) -> sparse.csr_matrix:
     """Any matrix as canonical CSR float32; shares the arrays of one that already is."""
     if not sparse.issparse(X) and hasattr(X, "to_memory"):
-        X = X.to_memory()                                       # sparse matrix of a backed AnnData
+        X = X.to_memory()  # sparse matrix of a backed AnnData
     if isinstance(X, pd.DataFrame) and len(X.columns):
         if all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in X.dtypes):
             X = X.sparse.to_coo()
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     if len(X.shape) != 2:
-        raise ValueError(f"Expected 2D array, got {len(X.shape)}D array instead: X has shape {X.shape}. "
-                         "Reshape your data to cells as rows and genes as columns.")
+        raise ValueError(
+            f"Expected 2D array, got {len(X.shape)}D array instead: X has shape {X.shape}. "
+            "Reshape your data to cells as rows and genes as columns."
+        )
     if sparse.issparse(X):
         _check_dtype(X.dtype)
-        X = sparse.csr_matrix(X)                                # shares the arrays of CSR
+        X = sparse.csr_matrix(X)  # shares the arrays of CSR
     else:
         X = _dense_to_csr(X)
     X.prune()
     if not X.has_canonical_format:
-        X = X.copy()                                            # the next line works in place
+        X = X.copy()  # the next line works in place
         X.sum_duplicates()
     if X.dtype != np.float32:
-        with np.errstate(over="ignore"):                        # _check_content reports the infinities
+        with np.errstate(over="ignore"):  # _check_content reports the infinities
             X = sparse.csr_matrix((X.data.astype(np.float32), X.indices, X.indptr), shape=X.shape)
     if np.count_nonzero(X.data) < X.nnz:
         X = X.copy()
@@ -188,7 +192,7 @@ def _dense_to_csr(X) -> sparse.csr_matrix:
         return sparse.csr_matrix((n, m), dtype=np.float32)
     rows = X.iloc if isinstance(X, pd.DataFrame) else X
     step = max(1, BLOCK // m)
-    blocks = [sparse.csr_matrix(_as_float32(rows[i:i + step])) for i in range(0, n, step)]
+    blocks = [sparse.csr_matrix(_as_float32(rows[i : i + step])) for i in range(0, n, step)]
     return blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr")
 
 
@@ -203,8 +207,10 @@ def _as_float32(block) -> np.ndarray:
     except (TypeError, ValueError) as error:
         if isinstance(block, pd.DataFrame):
             text = [c for c in block if not pd.api.types.is_numeric_dtype(block[c].dtype)]
-            raise ValueError(f"X has columns that are not numbers: {text[:5]}. Every column must be a gene; "
-                             "drop the others.") from error
+            raise ValueError(
+                f"X has columns that are not numbers: {text[:5]}. Every column must be a gene; "
+                "drop the others."
+            ) from error
         raise type(error)(f"X must be numeric: {error}") from error
 
 
@@ -216,7 +222,7 @@ def _check_dtype(dtype) -> None:
 
 
 def _check_content(X: sparse.csr_matrix, genes, cells) -> None:
-    for count, what in zip(X.shape, ("sample(s)", "feature(s)"), strict=True):    # scikit-learn's words
+    for count, what in zip(X.shape, ("sample(s)", "feature(s)"), strict=True):  # scikit-learn's words
         if not count:
             raise ValueError(f"X has 0 {what} (shape={X.shape}) while a minimum of 1 is required.")
     bad = np.flatnonzero(~np.isfinite(X.data))
@@ -224,8 +230,10 @@ def _check_content(X: sparse.csr_matrix, genes, cells) -> None:
         row, col = int(np.searchsorted(X.indptr, bad[0], side="right")) - 1, int(X.indices[bad[0]])
         what = "NaN" if np.isnan(X.data[bad]).any() else "infinity or a value too large for dtype('float32')"
         cell, gene = cells[row] if cells else row, genes[col] if genes else col
-        raise ValueError(f"Input X contains {what}: {len(bad):,} such values, the first in cell {cell!r}, "
-                         f"gene {gene!r}. Set missing expression to 0 or drop these genes.")
+        raise ValueError(
+            f"Input X contains {what}: {len(bad):,} such values, the first in cell {cell!r}, "
+            f"gene {gene!r}. Set missing expression to 0 or drop these genes."
+        )
 
 
 def _sum_same_names(X: sparse.csr_matrix, genes: tuple[str, ...]):
@@ -289,7 +297,7 @@ def _judge(X: sparse.csr_matrix) -> tuple[str, bool]:
     if all(np.array_equal(x, np.rint(x)) for x, _ in _row_blocks(X)):
         return "counts", bool(X.data.max() > 1)
 
-    candidates = ("cp10k", "log1p", "sqrt", "log2p1")           # linear first: squares of counts are integers
+    candidates = ("cp10k", "log1p", "sqrt", "log2p1")  # linear first: squares of counts are integers
     hits, seen = dict.fromkeys(candidates, 0), dict.fromkeys(candidates, 0)
     totals: dict[str, list[np.ndarray]] = {name: [] for name in candidates}
     for x, lengths in _row_blocks(X):
@@ -304,7 +312,7 @@ def _judge(X: sparse.csr_matrix) -> tuple[str, bool]:
             hits[name] += int(np.count_nonzero(np.abs(ratio - np.rint(ratio)) < 0.05))
 
     share = {name: hits[name] / seen[name] if seen[name] >= 30 else 0.0 for name in candidates}
-    if max(share.values()) > (0.4 if X.shape[0] >= FEW_CELLS else 0.8):     # chance hits repeat in a cell
+    if max(share.values()) > (0.4 if X.shape[0] >= FEW_CELLS else 0.8):  # chance hits repeat in a cell
         return next(name for name in candidates if share[name] > max(share.values()) - 0.05), True
     for name in candidates:
         low, middle, high = np.percentile(np.concatenate(totals[name]), [5, 50, 95])
@@ -317,8 +325,8 @@ def _row_blocks(X: sparse.csr_matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]
     """Stored values of whole rows, some `BLOCK` at a time, with the number in each row that is not empty."""
     cuts = np.unique(np.searchsorted(X.indptr, [*range(0, X.nnz, BLOCK), X.nnz]))
     for first, last in zip(cuts[:-1], cuts[1:], strict=True):
-        lengths = np.diff(X.indptr[first:last + 1])
-        yield X.data[X.indptr[first]:X.indptr[last]], lengths[lengths > 0]
+        lengths = np.diff(X.indptr[first : last + 1])
+        yield X.data[X.indptr[first] : X.indptr[last]], lengths[lengths > 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -376,8 +384,12 @@ class Normalizer:
         if method == "auto":
             prepared = expr.scale == "scaled" and not is_anndata(expr.origin)
             if prepared and expr.genes is not None:
-                warnings.warn("X has negative values and is taken as it is, as normalization='none' would. "
-                              "Give counts to have them normalised.", UserWarning, stacklevel=2)
+                warnings.warn(
+                    "X has negative values and is taken as it is, as normalization='none' would. "
+                    "Give counts to have them normalised.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             method = "none" if prepared else "sqrt"
         n = expr.X.shape[1]
         if method == "none":
@@ -422,30 +434,35 @@ class Normalizer:
         than 20 cells, the training scale is used unless the values rule it out, so that one cell gives the
         same row as in a large batch. A query without names is always on the training scale.
         """
-        place = self.match(expr) if place is None else place    # column of X -> training gene or −1
+        place = self.match(expr) if place is None else place  # column of X -> training gene or −1
         X = expr.X
         if not np.array_equal(place, np.arange(self.n_genes)):
-            X = X @ _selection(place, self.n_genes)             # (B, genes of X) -> (B, N)
+            X = X @ _selection(place, self.n_genes)  # (B, genes of X) -> (B, N)
             X.sort_indices()
         if self.method == "none":
             return X.copy() if X is expr.X else X
         values, depth, rows = _linear(X, self._scale_of(expr))
         empty = depth == 0
         if empty.any() and expr.genes is not None:
-            warnings.warn(f"{empty.sum():,} of {len(empty):,} cells express none of the model's genes; their "
-                          "rows are zero.", UserWarning, stacklevel=2)
+            warnings.warn(
+                f"{empty.sum():,} of {len(empty):,} cells express none of the model's genes; their "
+                "rows are zero.",
+                UserWarning,
+                stacklevel=2,
+            )
         expected = self.target_sum * self.gene_share[place[place >= 0]].sum(dtype=np.float64)
         values = values * (expected / np.where(empty, 1.0, depth))[rows]
         values = np.sqrt(values, out=values) if self.method == "sqrt" else np.log1p(values, out=values)
-        return _with_data(X, values).copy()                     # owns its indices as well
+        return _with_data(X, values).copy()  # owns its indices as well
 
     def match(self, expr: Expression) -> np.ndarray:
         """The training gene of each column of X, −1 where there is none; warnings and errors as `transform`."""
         n = expr.X.shape[1]
         if self.genes is None or expr.genes is None:
             if n != self.n_genes:
-                raise ValueError(f"X has {n} features, but the model is expecting {self.n_genes} features as "
-                                 "input.")
+                raise ValueError(
+                    f"X has {n} features, but the model is expecting {self.n_genes} features as input."
+                )
             return np.arange(n)
         if expr.genes == self.genes:
             return np.arange(n)
@@ -457,14 +474,23 @@ class Normalizer:
             raise ValueError(_no_overlap(self.genes, expr, shared))
         missing = self.n_genes - shared
         if missing:
-            warnings.warn(f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%}) "
-                          "are missing from X.", UserWarning, stacklevel=3)
+            warnings.warn(
+                f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%}) "
+                "are missing from X.",
+                UserWarning,
+                stacklevel=3,
+            )
         return place
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the arrays, fit for JSON."""
-        return {"method": self.method, "genes": None if self.genes is None else list(self.genes),
-                "n_genes": self.n_genes, "target_sum": self.target_sum, "input_scale": self.input_scale}
+        return {
+            "method": self.method,
+            "genes": None if self.genes is None else list(self.genes),
+            "n_genes": self.n_genes,
+            "target_sum": self.target_sum,
+            "input_scale": self.input_scale,
+        }
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays to save next to `to_dict`: `gene_share`, float32 (N,)."""
@@ -475,8 +501,14 @@ class Normalizer:
         """Build again what `to_dict` and `arrays` gave."""
         genes = values["genes"]
         share = np.asarray(arrays["gene_share"], np.float32)
-        return cls(values["method"], None if genes is None else tuple(genes), int(values["n_genes"]),
-                   float(values["target_sum"]), share, values["input_scale"])
+        return cls(
+            values["method"],
+            None if genes is None else tuple(genes),
+            int(values["n_genes"]),
+            float(values["target_sum"]),
+            share,
+            values["input_scale"],
+        )
 
     def _scale_of(self, expr: Expression) -> str:
         if expr.X.nnz and expr.X.data.min() < 0:
@@ -485,17 +517,24 @@ class Normalizer:
             return self.input_scale
         if expr.genes is None or self.genes is None:
             if expr.scale_is_certain and expr.X.shape[0] >= FEW_CELLS:
-                warnings.warn(f"X looks like {expr.scale}, the model was fitted on {self.input_scale}. It is "
-                              f"taken as {self.input_scale}; pass it with gene names to have it converted.",
-                              UserWarning, stacklevel=3)
+                warnings.warn(
+                    f"X looks like {expr.scale}, the model was fitted on {self.input_scale}. It is "
+                    f"taken as {self.input_scale}; pass it with gene names to have it converted.",
+                    UserWarning,
+                    stacklevel=3,
+                )
             return self.input_scale
         if expr.scale_is_certain:
             return expr.scale
         too_large = "log" in self.input_scale and expr.scale == "cp10k"
         if expr.X.shape[0] < FEW_CELLS and self.input_scale != "counts" and not too_large:
             return self.input_scale
-        warnings.warn(f"X is taken as {expr.scale} by the range of its values (the model was fitted on "
-                      f"{self.input_scale}); pass counts to be sure.", UserWarning, stacklevel=3)
+        warnings.warn(
+            f"X is taken as {expr.scale} by the range of its values (the model was fitted on "
+            f"{self.input_scale}); pass counts to be sure.",
+            UserWarning,
+            stacklevel=3,
+        )
         return expr.scale
 
 
@@ -503,7 +542,7 @@ def _linear(X: sparse.csr_matrix, scale: str) -> tuple[np.ndarray, np.ndarray, n
     """Stored values on the linear scale (nnz,), depth of each cell (B,), row of each value (nnz,)."""
     values = _UNDO[scale](X.data)
     rows = np.repeat(np.arange(X.shape[0], dtype=np.int32), np.diff(X.indptr))
-    depth = np.bincount(rows, values, minlength=X.shape[0])     # float64, in order: the same sum in any batch
+    depth = np.bincount(rows, values, minlength=X.shape[0])  # float64, in order: the same sum in any batch
     return values, depth, rows
 
 
@@ -513,22 +552,28 @@ def _negative_values(expr: Expression, method: str) -> str:
         raw = ["use_raw=True"] if expr.origin.raw is not None else []
         options = [*(f"layer={name!r}" for name in expr.origin.layers), *raw]
         remedy = f"read another matrix ({', '.join(options)})" if options else remedy
-    return (f"X has negative values (down to {expr.X.data.min():.3g}), as scaled or batch-corrected data do, "
-            f"which {method} cannot normalise: {remedy}, or fit with normalization='none'.")
+    return (
+        f"X has negative values (down to {expr.X.data.min():.3g}), as scaled or batch-corrected data do, "
+        f"which {method} cannot normalise: {remedy}, or fit with normalization='none'."
+    )
 
 
 def _no_overlap(genes: tuple[str, ...], expr: Expression, shared: int) -> str:
     ours, theirs = gene_kind(genes), gene_kind(expr.genes)
-    text = (f"X and the model have {shared or 'no'} genes in common: X's genes look like {theirs} "
-            f"({_some(expr.genes)}), the model's like {ours} ({_some(genes)}). ")
+    text = (
+        f"X and the model have {shared or 'no'} genes in common: X's genes look like {theirs} "
+        f"({_some(expr.genes)}), the model's like {ours} ({_some(genes)}). "
+    )
     column, share = _better_column(genes, expr.var)
     if share > 0.1:
         name = "the index of var" if column is None else f"var[{column!r}]"
         return text + f"{name} names {share:.0%} of the model's genes: pass gene_column={column!r}."
     alike = len({g.upper() for g in genes} & {g.upper() for g in expr.genes})
     if alike > 0.1 * min(len(genes), len(expr.genes)):
-        return text + (f"{alike:,} match when letter case is ignored: rename the genes of X, through "
-                       "orthologs if it is of another species.")
+        return text + (
+            f"{alike:,} match when letter case is ignored: rename the genes of X, through "
+            "orthologs if it is of another species."
+        )
     return text + f"Rename the genes of X to {ours}, or name the column of var that holds them: gene_column=."
 
 
@@ -588,8 +633,10 @@ def read_labels(X, y, *, min_classes: int = 1, allow_missing: bool = False) -> n
     if missing.any() and not allow_missing:
         where = np.flatnonzero(missing)
         first = [cells[i] if cells else i for i in where[:3]]
-        raise ValueError(f"Input y contains NaN: {len(where):,} labels are missing or empty, the first of "
-                         f"cells {_some(first)}. Drop these cells.")
+        raise ValueError(
+            f"Input y contains NaN: {len(where):,} labels are missing or empty, the first of "
+            f"cells {_some(first)}. Drop these cells."
+        )
     classes = pd.unique(labels[~missing])
     if len(classes) < min_classes:
         raise ValueError(f"y has {len(classes)} class ({_some(classes)}); at least {min_classes} are needed.")

@@ -11,14 +11,15 @@ from gene_gcn.nn import GlobalGraph
 from gene_gcn.nn.global_graph import csr
 from gene_gcn.nn.kernels import product
 
-FAINTEST = 0.05         # of the mean variance, added to each gene's so that the faintest are not blown up
+FAINTEST = 0.05  # of the mean variance, added to each gene's so that the faintest are not blown up
 
 
 class SmoothedCells:
     """`h = x + λ A x` of all cells, as a linear map: never written out, as A fills a sparse matrix."""
 
-    def __init__(self, X: sparse.csr_matrix, device: torch.device, graph: GlobalGraph | None = None,
-                 share: float = 0.0):
+    def __init__(
+        self, X: sparse.csr_matrix, device: torch.device, graph: GlobalGraph | None = None, share: float = 0.0
+    ):
         self.X = csr_tensor(X, device)
         self.transposed = csr_tensor(sparse.csr_matrix(X.T), device)
         self.shape = X.shape
@@ -42,7 +43,9 @@ class SmoothedCells:
         By x and not by h, of which the variance of a gene tells how many neighbours it has.
         """
         genes = self.X.col_indices().long()
-        squares = torch.zeros(self.shape[1], device=genes.device).index_add_(0, genes, self.X.values().square())
+        squares = torch.zeros(self.shape[1], device=genes.device).index_add_(
+            0, genes, self.X.values().square()
+        )
         scales = gene_weights(product(self.transposed, target), squares, target.sum(0))
         return [Features(self, scale) for scale in scales]
 
@@ -117,13 +120,13 @@ def gene_weights(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
     explained, total = (sums.square() / counts.clamp(min=1)).sum(1), sums.sum(1).square() / n
     between = (explained - total).clamp(min=0) / max(classes - 1, 1)
     within = (squares - explained).clamp(min=0) / max(n - classes, 1.0)
-    excess = (between / within.clamp(min=1e-12) - 1).clamp(min=0)                           # F − 1
+    excess = (between / within.clamp(min=1e-12) - 1).clamp(min=0)  # F − 1
     ratio = excess * classes / n
     root = (ratio / (1 + ratio)) ** 0.25
     variance = (squares - total).clamp(min=0) / n
     spread = (variance + FAINTEST * variance.mean()).clamp(min=1e-12).sqrt()
     weight = torch.stack([root * excess / (1 + excess), root / spread**0.75])
-    if not root.any():                                          # one cell a type, or nothing but noise
+    if not root.any():  # one cell a type, or nothing but noise
         weight = torch.ones_like(weight)
     length = (squares * weight.square()).sum(1, keepdim=True) / n
     return (weight / length.clamp(min=1e-12).sqrt()).float()

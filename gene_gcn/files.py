@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from scipy import sparse
 
-__all__ = ["ENDINGS", "check_cells_path", "check_predictions_path", "read_cells",
-           "write_predictions"]
+__all__ = ["ENDINGS", "check_cells_path", "check_predictions_path", "read_cells", "write_predictions"]
 
 ENDINGS = (".h5ad", ".h5", ".loom", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
-BLOCK = 2**22               # values held dense at once
-HEAD = 200                  # rows that tell which columns of a table are numbers
+BLOCK = 2**22  # values held dense at once
+HEAD = 200  # rows that tell which columns of a table are numbers
 
 # Expressed in nearly every cell of every tissue: where these name rows, the rows are genes.
 HOUSEKEEPING = {"ACTB", "GAPDH", "B2M", "MALAT1", "EEF1A1", "RPL3", "RPS3", "RPLP0", "TMSB4X", "FTL", "UBC"}
@@ -75,8 +74,11 @@ def read_cells(path: str | os.PathLike[str], *, obs_columns: Sequence[str] = ())
         warnings.filterwarnings("ignore", category=FutureWarning)
         if ending.startswith((".csv", ".tsv")):
             return _read_table(file, ending, obs_columns)
-        kind, read = {".h5ad": ("an h5ad file", _read_h5ad), ".loom": ("a loom file", _read_loom),
-                      ".h5": ("a 10x .h5 file or a pandas HDFStore", _read_h5)}[ending]
+        kind, read = {
+            ".h5ad": ("an h5ad file", _read_h5ad),
+            ".loom": ("a loom file", _read_loom),
+            ".h5": ("a 10x .h5 file or a pandas HDFStore", _read_h5),
+        }[ending]
         return _read_or_explain(file, kind, read)
 
 
@@ -122,8 +124,10 @@ def check_predictions_path(path: str | os.PathLike[str]) -> None:
     """Raise ValueError if `write_predictions` does not know the ending of `path`."""
     endings = tuple(ending for ending in ENDINGS if ending not in (".h5", ".loom"))
     if not Path(path).name.lower().endswith(endings):
-        raise ValueError(f"Predictions cannot be written to {str(path)!r}; give it one of the endings "
-                         f"{', '.join(endings)}.")
+        raise ValueError(
+            f"Predictions cannot be written to {str(path)!r}; give it one of the endings "
+            f"{', '.join(endings)}."
+        )
 
 
 def _read_or_explain(file: Path, kind: str, read: Callable[[Path], Any]) -> anndata.AnnData:
@@ -156,19 +160,24 @@ def _read_h5(file: Path) -> anndata.AnnData:
 
 # ---- pandas HDFStore: its numbers are read in blocks, without pandas, which would make a dense frame of them ----
 
+
 def _read_hdfstore(file: Path, store: h5py.File, kinds: dict[str, str]) -> anndata.AnnData:
     import anndata
     import pandas as pd
 
     frames = [name for name, kind in kinds.items() if kind == "frame"]
     if len(frames) != 1:
-        raise ValueError(f"its frames are {frames or 'none'} (of the keys {list(kinds)}, pandas' types are "
-                         f"{list(kinds.values())}); one in the fixed format must hold the cells × genes, as "
-                         "frame.to_hdf(FILE, key=KEY, format='fixed') writes it")
+        raise ValueError(
+            f"its frames are {frames or 'none'} (of the keys {list(kinds)}, pandas' types are "
+            f"{list(kinds.values())}); one in the fixed format must hold the cells × genes, as "
+            "frame.to_hdf(FILE, key=KEY, format='fixed') writes it"
+        )
     frame = store[frames[0]]
     genes, cells = _names(frame["axis0"]), _names(frame["axis1"])
-    parts = [(_names(frame[f"block{i}_items"]), frame[f"block{i}_values"])
-             for i in range(int(frame.attrs["nblocks"]))]
+    parts = [
+        (_names(frame[f"block{i}_items"]), frame[f"block{i}_values"])
+        for i in range(int(frame.attrs["nblocks"]))
+    ]
     obs = {name: _series(file, store[name], name) for name, kind in kinds.items() if kind == "series"}
     for name, values in obs.items():
         if len(values) != len(cells):
@@ -177,7 +186,9 @@ def _read_hdfstore(file: Path, store: h5py.File, kinds: dict[str, str]) -> annda
     return anndata.AnnData(X, obs=pd.DataFrame(obs, index=cells), var=pd.DataFrame(index=genes))
 
 
-def _blocks_of_frame(parts: list[tuple[np.ndarray, h5py.Dataset]], genes: pd.Index, n: int) -> sparse.csr_matrix:
+def _blocks_of_frame(
+    parts: list[tuple[np.ndarray, h5py.Dataset]], genes: pd.Index, n: int
+) -> sparse.csr_matrix:
     """Columns of one type are together on disk, (cells, columns); here they come in the order of the genes."""
     import numpy as np
     from scipy import sparse
@@ -186,7 +197,9 @@ def _blocks_of_frame(parts: list[tuple[np.ndarray, h5py.Dataset]], genes: pd.Ind
     step = max(1, BLOCK // max(1, len(genes)))
     rows = []
     for start in range(0, n, step):
-        dense = np.concatenate([values[start:start + step].astype(np.float32) for _, values in parts], axis=1)
+        dense = np.concatenate(
+            [values[start : start + step].astype(np.float32) for _, values in parts], axis=1
+        )
         rows.append(sparse.csr_matrix(dense[:, order]))
     return sparse.vstack(rows, format="csr")
 
@@ -201,7 +214,7 @@ def _series(file: Path, group: h5py.Group, name: str) -> np.ndarray:
     values = group["values"]
     if values.dtype.kind in "biufS":
         return _decode(values[()])
-    if find_spec("tables") is None:                             # which unpickles them: h5py will not
+    if find_spec("tables") is None:  # which unpickles them: h5py will not
         raise ValueError(f"its series {name!r} holds Python objects, which need PyTables: pip install tables")
     import pandas as pd
 
@@ -213,6 +226,7 @@ def _text(value: Any) -> str:
 
 
 # ---- loom: HDF5 with genes as rows; read here because anndata's own way needs loompy, a large package ----
+
 
 def _read_loom(file: Path) -> anndata.AnnData:
     import anndata
@@ -257,11 +271,12 @@ def _loom_matrix(data: h5py.Dataset) -> sparse.csr_matrix:
     from scipy import sparse
 
     step = max(1, BLOCK // max(1, data.shape[1]))
-    blocks = [sparse.csr_matrix(data[i:i + step].astype(np.float32)) for i in range(0, data.shape[0], step)]
+    blocks = [sparse.csr_matrix(data[i : i + step].astype(np.float32)) for i in range(0, data.shape[0], step)]
     return sparse.vstack(blocks, format="csr").T.tocsr()
 
 
 # ---- tables ----
+
 
 def _read_table(file: Path, ending: str, obs_columns: Sequence[str]) -> anndata.AnnData:
     import anndata
@@ -276,8 +291,10 @@ def _read_table(file: Path, ending: str, obs_columns: Sequence[str]) -> anndata.
     genes = [name for name, text in zip(names[1:], is_obs[1:], strict=True) if not text]
     found = HOUSEKEEPING & {cell.upper() for cell in cells}
     if len(found) > 1 and not HOUSEKEEPING & {gene.upper() for gene in genes}:
-        raise ValueError(f"{str(file)!r} has genes as rows ({', '.join(sorted(found)[:3])}); cells must be "
-                         "rows: pandas.read_csv(FILE, index_col=0).T.to_csv(NEW_FILE) turns it round.")
+        raise ValueError(
+            f"{str(file)!r} has genes as rows ({', '.join(sorted(found)[:3])}); cells must be "
+            "rows: pandas.read_csv(FILE, index_col=0).T.to_csv(NEW_FILE) turns it round."
+        )
     return anndata.AnnData(X, obs=obs.set_axis(cells), var=pd.DataFrame(index=genes))
 
 
@@ -287,14 +304,16 @@ def _header(file: Path, separator: str) -> tuple[str, list[str]]:
         first, second = lines.readline().rstrip("\r\n"), lines.readline().rstrip("\r\n")
     if not second:
         raise ValueError(f"{str(file)!r} holds no cells: it has {'one line' if first else 'no line'}.")
-    if separator not in first:                                  # a .csv of tabs or, in many countries, of ;
+    if separator not in first:  # a .csv of tabs or, in many countries, of ;
         separator = next((mark for mark in "\t,;" if mark in first), separator)
     names, row = (next(csv.reader([line], delimiter=separator)) for line in (first, second))
-    if len(names) == len(row) - 1:                              # R leaves the corner out
+    if len(names) == len(row) - 1:  # R leaves the corner out
         names = ["", *names]
     if len(names) < 2 or len(names) != len(row):
-        raise ValueError(f"{str(file)!r} is not a table of cells and genes: its header has {len(names)} "
-                         f"fields and the line after it {len(row)}.")
+        raise ValueError(
+            f"{str(file)!r} is not a table of cells and genes: its header has {len(names)} "
+            f"fields and the line after it {len(row)}."
+        )
     return separator, names
 
 
@@ -317,9 +336,11 @@ def _text_columns(file: Path, separator: str, names: list[str], obs_columns: Seq
         if text and i and name not in obs_columns and head[i].dtype.kind != "b":
             values = head[i].dropna()
             numbers = pd.to_numeric(values, errors="coerce").notna()
-            if numbers.mean() > 0.5:                            # a gene with a slip, not a description
-                raise ValueError(f"{str(file)!r}: column {name!r} holds numbers and text "
-                                 f"({values[~numbers].iloc[0]!r}); write missing values as empty fields.")
+            if numbers.mean() > 0.5:  # a gene with a slip, not a description
+                raise ValueError(
+                    f"{str(file)!r}: column {name!r} holds numbers and text "
+                    f"({values[~numbers].iloc[0]!r}); write missing values as empty fields."
+                )
         is_obs.append(text)
     if all(is_obs):
         raise ValueError(f"{str(file)!r} has no column of numbers; genes are columns and cells are rows.")
@@ -346,8 +367,9 @@ def _read_rows(file: Path, separator: str, names: list[str], is_obs: list[bool])
     except ValueError as error:
         if "could not convert" not in str(error):
             raise
-        raise ValueError(f"{str(file)!r} has text in a column of numbers ({error}); write missing values as "
-                         "empty fields.") from error
+        raise ValueError(
+            f"{str(file)!r} has text in a column of numbers ({error}); write missing values as empty fields."
+        ) from error
     table = pd.concat(parts, ignore_index=True)
     cells = table.pop(0).fillna("").tolist()
     return sparse.vstack(blocks, format="csr"), table.set_axis([names[i] for i in obs_at], axis=1), cells

@@ -22,20 +22,31 @@ from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.nn.kernels import product
 from gene_gcn.nn.missing_genes import LowRankGenes
 
-VIEWS = {"sure": 1 / 3, "faint": 2 / 3}     # see features.gene_weights; their parts of the mean
+VIEWS = {"sure": 1 / 3, "faint": 2 / 3}  # see features.gene_weights; their parts of the mean
 COMPONENTS = 30
 # Penalties of squared weights where the features of a cell have length 1.
 GENE_PENALTY, COMPONENT_PENALTY = 5e-3, 2e-3
-SHARES = (0.0, 0.5, 1.0, 2.0)       # of the global graph, to choose from
-SCALES = (1.0, *(2.0 ** (i / 2) for i in (1, -1, 2, -2, 3, -3, 4, -4)))     # of logits; 1 first, if none is better
-CV_CELLS, CV_FOLDS = 300, 5         # for cross-validation
-NEIGHBOURS, SPREADINGS = 15, 20     # cells that a cell takes types from, and how often
-EXACT_CELLS = 600                   # up to which all axes are computed
+SHARES = (0.0, 0.5, 1.0, 2.0)  # of the global graph, to choose from
+SCALES = (
+    1.0,
+    *(2.0 ** (i / 2) for i in (1, -1, 2, -2, 3, -3, 4, -4)),
+)  # of logits; 1 first, if none is better
+CV_CELLS, CV_FOLDS = 300, 5  # for cross-validation
+NEIGHBOURS, SPREADINGS = 15, 20  # cells that a cell takes types from, and how often
+EXACT_CELLS = 600  # up to which all axes are computed
 
 
-def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, graph: GlobalGraph | None = None,
-                    class_weight: Tensor | None = None, unlabelled: sparse.csr_matrix | None = None,
-                    device: torch.device | str = "cpu", seed: int = 0) -> list[dict[str, str | float]]:
+def fit_linear_head(
+    model: GeneGCN,
+    X: sparse.csr_matrix,
+    y: np.ndarray,
+    *,
+    graph: GlobalGraph | None = None,
+    class_weight: Tensor | None = None,
+    unlabelled: sparse.csr_matrix | None = None,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> list[dict[str, str | float]]:
     """Fit the head, and how much of the global graph to take, in place; leave the model on the CPU.
 
     Features are `x + λ A x`. λ is the layer's weight W, one number with one channel; it is chosen by
@@ -77,9 +88,11 @@ def fit_linear_head(model: GeneGCN, X: sparse.csr_matrix, y: np.ndarray, *, grap
         wider = [Features(everyone, view.scale) for view in views]
         axes = [_components(view, COMPONENTS, rng) for view in wider]
         paths = _fit_paths(views, axes, target, cell_weight).scaled(known.scale)
-        codes = torch.cat([F.normalize(view @ axis, dim=1) for view, axis in zip(wider, axes, strict=True)], 1)
+        codes = torch.cat(
+            [F.normalize(view @ axis, dim=1) for view, axis in zip(wider, axes, strict=True)], 1
+        )
         target = _spread_labels(codes, target, everyone @ paths.weight + paths.bias)
-        cell_weight = _mean_one(target @ (cell_weight @ target[:len(y)] / target.sum(0).clamp(min=1e-6)))
+        cell_weight = _mean_one(target @ (cell_weight @ target[: len(y)] / target.sum(0).clamp(min=1e-6)))
         views = everyone.views(target)
         axes = [_components(view, COMPONENTS, rng) for view in views]
         paths = _fit_paths(views, axes, target, cell_weight)
@@ -109,7 +122,8 @@ def _fit_paths(views: list[Features], axes: list[Tensor], target: Tensor, cell_w
     for (name, part), view, axis in zip(VIEWS.items(), views, axes, strict=True):
         by_gene, gene_bias, losses[f"{name} genes"] = _regression(view, target, cell_weight, GENE_PENALTY)
         by_component, component_bias, losses[f"components of {name} genes"] = _regression(
-            Dense(view @ axis), target, cell_weight, COMPONENT_PENALTY)
+            Dense(view @ axis), target, cell_weight, COMPONENT_PENALTY
+        )
         mean = (by_gene + axis @ by_component) / 2
         weight = weight + part * view.scale[:, None] * mean
         bias = bias + part * ((gene_bias + component_bias) / 2 - view.center @ mean)
@@ -130,10 +144,14 @@ def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
     start = logits.softmax(1)
     start[:known] = target
     count = min(NEIGHBOURS, len(codes) - 1)
-    distance, neighbour = NearestNeighbors(n_neighbors=count).fit(codes.cpu().numpy()).kneighbors()  # but itself
-    nearness = np.exp(-distance**2 / np.median(distance[:, -1]**2).clip(min=1e-12))
-    joined = sparse.csr_matrix((nearness.ravel(), neighbour.ravel(), np.arange(0, distance.size + 1, count)),
-                               shape=(len(codes), len(codes)))
+    distance, neighbour = (
+        NearestNeighbors(n_neighbors=count).fit(codes.cpu().numpy()).kneighbors()
+    )  # but itself
+    nearness = np.exp(-(distance**2) / np.median(distance[:, -1] ** 2).clip(min=1e-12))
+    joined = sparse.csr_matrix(
+        (nearness.ravel(), neighbour.ravel(), np.arange(0, distance.size + 1, count)),
+        shape=(len(codes), len(codes)),
+    )
     joined = joined.maximum(joined.T)
     root = sparse.diags_array(1 / np.sqrt(np.asarray(joined.sum(1)).ravel()))
     joined = csr_tensor(sparse.csr_matrix(root @ joined @ root), codes.device)
@@ -145,7 +163,9 @@ def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
     return spread
 
 
-def learn_low_rank_genes(X: sparse.csr_matrix, device: torch.device | str = "cpu", seed: int = 0) -> LowRankGenes:
+def learn_low_rank_genes(
+    X: sparse.csr_matrix, device: torch.device | str = "cpu", seed: int = 0
+) -> LowRankGenes:
     """Which genes vary together, from cells (cells, N) with or without labels; on the CPU."""
     features = Features(SmoothedCells(X, torch.device(device)))
     axes, variances, total = _subspace(features, COMPONENTS, np.random.default_rng(seed))
@@ -153,13 +173,20 @@ def learn_low_rank_genes(X: sparse.csr_matrix, device: torch.device | str = "cpu
     return LowRankGenes(features.center, axes, variances, noise).to(torch.device("cpu"))
 
 
-def _regression(features: Features | Dense, target: Tensor, cell_weight: Tensor, penalty: float,
-                iterations: int = 100) -> tuple[Tensor, Tensor, float]:
+def _regression(
+    features: Features | Dense, target: Tensor, cell_weight: Tensor, penalty: float, iterations: int = 100
+) -> tuple[Tensor, Tensor, float]:
     """Multinomial regression with squared weights penalised: weights (width, K), bias (K,), mean loss."""
     weight = torch.zeros(features.width, target.size(1), device=target.device, requires_grad=True)
     bias = torch.zeros(target.size(1), device=target.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, history_size=10,
-                                  tolerance_grad=1e-5, tolerance_change=1e-7, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=iterations,
+        history_size=10,
+        tolerance_grad=1e-5,
+        tolerance_change=1e-7,
+        line_search_fn="strong_wolfe",
+    )
     n = len(features)
     fitted = torch.zeros(())
 
@@ -190,8 +217,9 @@ def _not_chance(variances: Tensor, left: Tensor) -> Tensor:
     return (1 - left / variances.clamp(min=1e-12)).clamp(min=0)
 
 
-def _subspace(features: Features, rank: int, rng: np.random.Generator,
-              iterations: int = 6) -> tuple[Tensor, Tensor, Tensor]:
+def _subspace(
+    features: Features, rank: int, rng: np.random.Generator, iterations: int = 6
+) -> tuple[Tensor, Tensor, Tensor]:
     """The first principal axes (N, rank), their variances (rank,) and that of all genes together, about.
 
     By subspace iteration: Halko, Martinsson & Tropp 2011, doi:10.1137/090771806, algorithm 4.4, whose random start
@@ -201,12 +229,14 @@ def _subspace(features: Features, rank: int, rng: np.random.Generator,
     n = len(features)
     rank = max(1, min(rank, n - 1, features.width))
     if n <= EXACT_CELLS:
-        rows = features.adjoint(torch.eye(n, device=features.scale.device))             # (N, cells)
+        rows = features.adjoint(torch.eye(n, device=features.scale.device))  # (N, cells)
         squares, cells = torch.linalg.eigh((features @ rows).double())
         first, cells = squares[-rank:].flip(0).clamp(min=1e-12), cells[:, -rank:].flip(1)
         return rows @ (cells / first.sqrt()).float(), (first / n).float(), (squares.sum() / n).float()
     width = min(rank + 20, features.width)
-    start = torch.from_numpy(rng.standard_normal((features.width, width), np.float32)).to(features.scale.device)
+    start = torch.from_numpy(rng.standard_normal((features.width, width), np.float32)).to(
+        features.scale.device
+    )
     codes = features @ start
     total = codes.square().sum() / (n * width)
     for _ in range(iterations):
@@ -227,8 +257,13 @@ class _HeldOut(NamedTuple):
     losses: dict[str, float] = {}
 
 
-def _cross_validate(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, graph: GlobalGraph | None,
-                    rng: np.random.Generator) -> _HeldOut:
+def _cross_validate(
+    X: sparse.csr_matrix,
+    target: Tensor,
+    cell_weight: Tensor,
+    graph: GlobalGraph | None,
+    rng: np.random.Generator,
+) -> _HeldOut:
     """The λ of the smallest cross-validated loss, 0 if that is no lower by its standard error, and its scale.
 
     Each λ is judged at its best scale of the logits: smoothed features are closer to each other, and the same
@@ -250,15 +285,20 @@ def _cross_validate(X: sparse.csr_matrix, target: Tensor, cell_weight: Tensor, g
     for share in (0.0,) if graph is None else SHARES:
         h = x + share * neighbours if share else x
         logits = _held_out_logits(x, h, target, cell_weight, fold)
-        by_scale = {scale: -((scale * logits).log_softmax(1) * target).sum(1) * cell_weight for scale in SCALES}
+        by_scale = {
+            scale: -((scale * logits).log_softmax(1) * target).sum(1) * cell_weight for scale in SCALES
+        }
         scales[share] = min(SCALES, key=lambda scale: float(by_scale[scale].sum()))
         losses[share] = by_scale[scales[share]]
     best = min(losses, key=lambda share: float(losses[share].sum()))
     gain = losses[0.0] - losses[best]
-    share = best if float(gain.mean()) > float(gain.std()) / len(gain)**0.5 else 0.0
+    share = best if float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5 else 0.0
     names = {share: "held out" if graph is None else f"network × {share:g}, held out" for share in losses}
-    return _HeldOut(share, scales[share] ** min(1.0, CV_CELLS / len(y)),
-                    {names[share]: float(loss.mean()) for share, loss in losses.items()})
+    return _HeldOut(
+        share,
+        scales[share] ** min(1.0, CV_CELLS / len(y)),
+        {names[share]: float(loss.mean()) for share, loss in losses.items()},
+    )
 
 
 def _held_out_logits(x: Tensor, h: Tensor, target: Tensor, cell_weight: Tensor, fold: np.ndarray) -> Tensor:
@@ -274,9 +314,12 @@ def _held_out_logits(x: Tensor, h: Tensor, target: Tensor, cell_weight: Tensor, 
         for part, gene_weight in zip(VIEWS.values(), weights, strict=True):
             scaled = h * gene_weight
             scaled -= scaled[known].mean(0)
-            products = scaled @ scaled[known].T                         # (cells, known cells)
+            products = scaled @ scaled[known].T  # (cells, known cells)
             squares, cells = torch.linalg.eigh(products[known].double())
-            squares, cells = squares[1:].flip(0).clamp(min=1e-9), cells[:, 1:].flip(1)  # one is lost to the mean
+            squares, cells = (
+                squares[1:].flip(0).clamp(min=1e-9),
+                cells[:, 1:].flip(1),
+            )  # one is lost to the mean
             codes = products @ (cells / squares.sqrt()).float()
             first, left = squares[:COMPONENTS], squares[COMPONENTS:]
             components = codes[:, :COMPONENTS] * _not_chance(first, left.sum() / max(len(left), 1)).float()

@@ -50,7 +50,7 @@ def write_model(path: str | os.PathLike[str], config: Mapping[str, Any], tensors
         If the disk is full or the place may not be written to.
     """
     check_destination(path)
-    target = Path(path).expanduser().resolve()                  # a link stays, what it points to is replaced
+    target = Path(path).expanduser().resolve()  # a link stays, what it points to is replaced
     data = safetensors_torch.save({name: _to_tensor(name, value) for name, value in tensors.items()})
     document = {
         "format": FORMAT,
@@ -73,7 +73,7 @@ def write_model(path: str | os.PathLike[str], config: Mapping[str, Any], tensors
         _sync_folder(temporary)
         _move_into_place(temporary, target)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)            # gone already where all went well
+        shutil.rmtree(temporary, ignore_errors=True)  # gone already where all went well
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -132,11 +132,15 @@ def check_destination(path: str | os.PathLike[str]) -> None:
     if target.is_dir():
         names = sorted(entry.name for entry in target.iterdir())
         if names and not _is_model(target):
-            raise ValueError(f"{str(path)!r} is a folder that holds {_some(names)} and no model of gene_gcn; "
-                             "it is not replaced. Choose another path.")
+            raise ValueError(
+                f"{str(path)!r} is a folder that holds {_some(names)} and no model of gene_gcn; "
+                "it is not replaced. Choose another path."
+            )
         if others := [name for name in names if name not in (CONFIG_FILE, TENSOR_FILE)]:
-            raise ValueError(f"The model folder {str(path)!r} also holds {_some(others)}; replacing it would "
-                             "delete that. Move it, or choose another path.")
+            raise ValueError(
+                f"The model folder {str(path)!r} also holds {_some(others)}; replacing it would "
+                "delete that. Move it, or choose another path."
+            )
     elif target.exists():
         raise ValueError(f"{str(path)!r} is a file; a model is a folder. Choose another path.")
     parent = next(folder for folder in target.parents if folder.exists())
@@ -158,8 +162,9 @@ def _read_document(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged, it is not JSON ({error}); {_AGAIN}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"{str(folder)!r} is no model of gene_gcn: its {CONFIG_FILE} does not have "
-                         f'"format": "{FORMAT}".')
+        raise ValueError(
+            f'{str(folder)!r} is no model of gene_gcn: its {CONFIG_FILE} does not have "format": "{FORMAT}".'
+        )
     return document
 
 
@@ -167,9 +172,10 @@ def _read_tensors(file: Path, expected: Mapping[str, Any]) -> dict[str, torch.Te
     if not file.is_file():
         raise FileNotFoundError(f"{file} is missing; {_AGAIN}")
     if (size := file.stat().st_size) != expected["bytes"]:
-        raise ValueError(f"{file} is damaged: it has {size:,} bytes and should have {expected['bytes']:,}; "
-                         f"{_AGAIN}")
-    data = file.read_bytes()                                    # checked and loaded from the same bytes
+        raise ValueError(
+            f"{file} is damaged: it has {size:,} bytes and should have {expected['bytes']:,}; {_AGAIN}"
+        )
+    data = file.read_bytes()  # checked and loaded from the same bytes
     if hashlib.sha256(data).hexdigest() != expected["sha256"]:
         raise ValueError(f"{file} is damaged: its SHA-256 is not that in {CONFIG_FILE}; {_AGAIN}")
     try:
@@ -193,8 +199,10 @@ def _to_tensor(name: str, value: Any) -> torch.Tensor:
         return value.detach().to("cpu", copy=True).contiguous()
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"tensors[{name!r}] has dtype {array.dtype}; it must hold numbers or booleans. Text "
-                         "belongs into config.")
+        raise ValueError(
+            f"tensors[{name!r}] has dtype {array.dtype}; it must hold numbers or booleans. Text "
+            "belongs into config."
+        )
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
@@ -237,7 +245,7 @@ def _move_into_place(new: Path, target: Path) -> None:
             old.rename(target)
         raise
     finally:
-        if target.exists():                                     # otherwise `old` is all there is: keep it
+        if target.exists():  # otherwise `old` is all there is: keep it
             shutil.rmtree(old, ignore_errors=True)
     _sync_folder(target.parent)
 

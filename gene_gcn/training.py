@@ -31,7 +31,7 @@ from gene_gcn.nn import EqualGenes, GeneAutoEncoder, GeneGCN, GlobalGraph
 from gene_gcn.nn.missing_genes import LowRankGenes
 
 PREDICT_BATCH = 256
-SAMPLE_VALUES = 2**26           # features held at once to initialise the head (256 MB)
+SAMPLE_VALUES = 2**26  # features held at once to initialise the head (256 MB)
 MOMENTUM = 0.9
 ADAM_RATE = 1e-3
 # glibc keeps freed memory up to twice the largest block of under 32 MB that was ever freed; with less, a step
@@ -72,7 +72,9 @@ class CellDataset(Dataset):
     y : Tensor of int64, shape (cells,), or None
     """
 
-    def __init__(self, X: sparse.csr_matrix, y: np.ndarray | None = None, channels: int = 1, group: bool = True):
+    def __init__(
+        self, X: sparse.csr_matrix, y: np.ndarray | None = None, channels: int = 1, group: bool = True
+    ):
         self.num_genes = X.shape[1]
         self.y = None if y is None else torch.from_numpy(y)
         self._start = torch.from_numpy(X.indptr.astype(np.int64))
@@ -99,7 +101,7 @@ class CellDataset(Dataset):
         cells = torch.as_tensor(cells, device=self._value.device)
         start = self._start[cells]
         length = self._start[cells + 1] - start
-        cell = torch.repeat_interleave(length)                          # (P,) expressed genes of all cells
+        cell = torch.repeat_interleave(length)  # (P,) expressed genes of all cells
         at = torch.arange(len(cell), device=cell.device) + (start + length - length.cumsum(0))[cell]
         gene = self._gene[at].long()
         x = self._value.new_zeros(self.num_genes, len(cells))
@@ -107,12 +109,13 @@ class CellDataset(Dataset):
         equal = None
         if self._group is not None:
             equal = self._equal_genes(cells, length, cell, gene, self._group[at].long())
-        return Cells(x.t(), equal, None if self.y is None else self.y[cells])       # gene after gene in memory
+        return Cells(x.t(), equal, None if self.y is None else self.y[cells])  # gene after gene in memory
 
-    def _equal_genes(self, cells: Tensor, length: Tensor, cell: Tensor, gene: Tensor,
-                     group: Tensor) -> EqualGenes:
+    def _equal_genes(
+        self, cells: Tensor, length: Tensor, cell: Tensor, gene: Tensor, group: Tensor
+    ) -> EqualGenes:
         m = int(self._num_groups[cells].max())
-        flat = cell * m + group                                         # (P,) into (B, M)
+        flat = cell * m + group  # (P,) into (B, M)
         size = torch.bincount(flat, minlength=len(cells) * m).float().view(-1, m)
         size[:, 0] = self.num_genes - length
         first = torch.zeros(len(cells) * m, dtype=torch.int64, device=gene.device).scatter_(0, flat, gene)
@@ -131,7 +134,7 @@ def _group_rows(X: sparse.csr_matrix, channels: int) -> tuple[np.ndarray, np.nda
         number = np.unique(values, return_inverse=True)[1] if channels == 1 else np.arange(len(values))
         group[start:stop] = number + 1
         num_groups[cell] += number.max(initial=-1) + 1
-        missing = np.flatnonzero(genes != np.arange(len(genes)))        # indices are sorted
+        missing = np.flatnonzero(genes != np.arange(len(genes)))  # indices are sorted
         background[cell] = (missing[0] if len(missing) else len(genes)) % X.shape[1]
     return group, background, num_groups
 
@@ -165,10 +168,17 @@ class TrainingOptions:
     progress: bool = False
 
 
-def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None = None, *,
-          graph: GlobalGraph | None = None, class_weight: Tensor | None = None,
-          pretraining: CellDataset | None = None, options: TrainingOptions | None = None,
-          seed: int = 0) -> list[dict[str, float]]:
+def train(
+    model: GeneGCN,
+    training: CellDataset,
+    validation: CellDataset | None = None,
+    *,
+    graph: GlobalGraph | None = None,
+    class_weight: Tensor | None = None,
+    pretraining: CellDataset | None = None,
+    options: TrainingOptions | None = None,
+    seed: int = 0,
+) -> list[dict[str, float]]:
     """Train a model in place and leave it on the CPU, in evaluation mode.
 
     With a validation set, training stops when its loss has not improved for some epochs and the weights of
@@ -200,16 +210,31 @@ def train(model: GeneGCN, training: CellDataset, validation: CellDataset | None 
     options = options or TrainingOptions()
     with _seeded(seed):
         features = sample_features(model, training, graph)
-        initialize_head(model, features, options.head_init, pretraining or training, validation, graph=graph,
-                        options=options, seed=seed)
+        initialize_head(
+            model,
+            features,
+            options.head_init,
+            pretraining or training,
+            validation,
+            graph=graph,
+            options=options,
+            seed=seed,
+        )
         task = _Classification(model, graph, options, _learning_rate(options, features), class_weight)
         del features
         return _fit(task, training, validation, seed)
 
 
-def train_autoencoder(autoencoder: GeneAutoEncoder, training: CellDataset, validation: CellDataset | None = None,
-                      *, model: GeneGCN | None = None, graph: GlobalGraph | None = None,
-                      options: TrainingOptions | None = None, seed: int = 0) -> list[dict[str, float]]:
+def train_autoencoder(
+    autoencoder: GeneAutoEncoder,
+    training: CellDataset,
+    validation: CellDataset | None = None,
+    *,
+    model: GeneGCN | None = None,
+    graph: GlobalGraph | None = None,
+    options: TrainingOptions | None = None,
+    seed: int = 0,
+) -> list[dict[str, float]]:
     """Train an autoencoder in place, by Adam, to give back what a head would see; labels are not looked at.
 
     Stopping, seeds and errors are those of `train`.
@@ -234,7 +259,9 @@ def train_autoencoder(autoencoder: GeneAutoEncoder, training: CellDataset, valid
         return _fit(_Reconstruction(autoencoder, model, graph, options), training, validation, seed)
 
 
-def _fit(task: _Task, training: CellDataset, validation: CellDataset | None, seed: int) -> list[dict[str, float]]:
+def _fit(
+    task: _Task, training: CellDataset, validation: CellDataset | None, seed: int
+) -> list[dict[str, float]]:
     """Train the task's module and leave it on the CPU, in evaluation mode; the history of the epochs."""
     torch.empty(LARGEST_KEPT_BLOCK, dtype=torch.uint8)
     options = task.options
@@ -245,19 +272,33 @@ def _fit(task: _Task, training: CellDataset, validation: CellDataset | None, see
     generator = torch.Generator().manual_seed(seed)
     with _quiet():
         trainer = lightning.Trainer(
-            **_hardware(options.device), max_epochs=options.max_epochs, callbacks=callbacks, logger=False,
-            enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=options.progress,
-            num_sanity_val_steps=0)
+            **_hardware(options.device),
+            max_epochs=options.max_epochs,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=options.progress,
+            num_sanity_val_steps=0,
+        )
         with _interruptible():
-            trainer.fit(task.train(), _loader(training.to(device), options.batch_size, generator),
-                        _loader(validation.to(device), PREDICT_BATCH) if validation else None)
+            trainer.fit(
+                task.train(),
+                _loader(training.to(device), options.batch_size, generator),
+                _loader(validation.to(device), PREDICT_BATCH) if validation else None,
+            )
     task.cpu().eval()
     return task.history
 
 
-def predict_logits(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None = None,
-                   device: str = "auto", genes: LowRankGenes | None = None,
-                   present: Tensor | None = None) -> Tensor:
+def predict_logits(
+    model: GeneGCN,
+    cells: CellDataset,
+    graph: GlobalGraph | None = None,
+    device: str = "auto",
+    genes: LowRankGenes | None = None,
+    present: Tensor | None = None,
+) -> Tensor:
     """Logits of all cells, (cells, K), on the CPU.
 
     Parameters
@@ -271,7 +312,9 @@ def predict_logits(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | None
         return _over_batches(model, lambda batch: model(batch.x, graph, equal=batch.equal), cells, device)
     genes, present = genes.to(target), present.to(target)
     encoder = genes.encoder(present)
-    return _over_batches(model, lambda batch: model(genes.fill(batch.x, present, encoder), graph), cells, device)
+    return _over_batches(
+        model, lambda batch: model(genes.fill(batch.x, present, encoder), graph), cells, device
+    )
 
 
 def encode(autoencoder: GeneAutoEncoder, cells: CellDataset, device: str = "auto") -> Tensor:
@@ -280,8 +323,9 @@ def encode(autoencoder: GeneAutoEncoder, cells: CellDataset, device: str = "auto
 
 
 @torch.inference_mode()
-def _over_batches(module: nn.Module, result: Callable[[Cells], Tensor], cells: CellDataset,
-                  device: str) -> Tensor:
+def _over_batches(
+    module: nn.Module, result: Callable[[Cells], Tensor], cells: CellDataset, device: str
+) -> Tensor:
     target = choose_device(device)
     module.to(target).eval()
     with _quiet():
@@ -298,14 +342,22 @@ def sample_features(model: GeneGCN, cells: CellDataset, graph: GlobalGraph | Non
     chosen = torch.randperm(len(cells))[:n].tolist()
     features = torch.empty(n, width)
     for start in range(0, n, PREDICT_BATCH):
-        batch = cells.__getitems__(chosen[start:start + PREDICT_BATCH])
-        features[start:start + PREDICT_BATCH] = model.fuse(batch.x, graph, equal=batch.equal)
+        batch = cells.__getitems__(chosen[start : start + PREDICT_BATCH])
+        features[start : start + PREDICT_BATCH] = model.fuse(batch.x, graph, equal=batch.equal)
     return features
 
 
-def initialize_head(model: GeneGCN, features: Tensor, method: str = "pca", training: CellDataset | None = None,
-                    validation: CellDataset | None = None, *, graph: GlobalGraph | None = None,
-                    options: TrainingOptions | None = None, seed: int = 0) -> None:
+def initialize_head(
+    model: GeneGCN,
+    features: Tensor,
+    method: str = "pca",
+    training: CellDataset | None = None,
+    validation: CellDataset | None = None,
+    *,
+    graph: GlobalGraph | None = None,
+    options: TrainingOptions | None = None,
+    seed: int = 0,
+) -> None:
     """Give the head its first weights.
 
     "random" keeps U[−√(1/d_in), √(1/d_in)]. "autoencoder" trains a `GeneAutoEncoder` of the same widths on
@@ -325,7 +377,9 @@ def initialize_head(model: GeneGCN, features: Tensor, method: str = "pca", train
         _pca(model.head.lins[0], features)
     elif method == "autoencoder":
         autoencoder = GeneAutoEncoder(model.head.in_channels, model.head.channel_list[1:-1])
-        train_autoencoder(autoencoder, training, validation, model=model, graph=graph, options=options, seed=seed)
+        train_autoencoder(
+            autoencoder, training, validation, model=model, graph=graph, options=options, seed=seed
+        )
         autoencoder.initialize(model.head)
 
 
@@ -336,8 +390,8 @@ def _pca(layer: Linear, features: Tensor) -> None:
         return
     mean = features.mean(0)
     _, _, v = torch.svd_lowrank(features, q=min(rank + 10, *features.shape), niter=2, M=mean)
-    components = v.T[:rank]                                             # a few more make these exact
-    layer.weight[:rank], layer.weight[rank:2 * rank] = components, -components
+    components = v.T[:rank]  # a few more make these exact
+    layer.weight[:rank], layer.weight[rank : 2 * rank] = components, -components
     layer.bias.copy_(-layer.weight @ mean)
 
 
@@ -353,8 +407,9 @@ def _learning_rate(options: TrainingOptions, features: Tensor) -> float:
 class _Task(lightning.LightningModule):
     """The loss of a module over batches of cells, and what lightning has to know about it."""
 
-    def __init__(self, model: nn.Module, graph: GlobalGraph | None, options: TrainingOptions,
-                 learning_rate: float):
+    def __init__(
+        self, model: nn.Module, graph: GlobalGraph | None, options: TrainingOptions, learning_rate: float
+    ):
         super().__init__()
         self.model = model
         self.graph = graph
@@ -385,26 +440,36 @@ class _Task(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         figures = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
-        loss = figures["loss"] + figures.get("validation_loss", 0.0)    # not finite if either is not
+        loss = figures["loss"] + figures.get("validation_loss", 0.0)  # not finite if either is not
         if not math.isfinite(loss):
-            raise FloatingPointError(f"The loss is {loss} in epoch {self.current_epoch}; a smaller "
-                                     f"learning_rate than {self.learning_rate:.3g} may help.")
+            raise FloatingPointError(
+                f"The loss is {loss} in epoch {self.current_epoch}; a smaller "
+                f"learning_rate than {self.learning_rate:.3g} may help."
+            )
         self.history.append({"epoch": self.current_epoch, **figures})
 
     def configure_optimizers(self):
         arguments = {"lr": self.learning_rate, "weight_decay": self.options.weight_decay}
         if self.options.optimizer == "adam":
-            return torch.optim.Adam(self.model.parameters(), betas=(0.9, 0.999), eps=1e-8, fused=True,
-                                    **arguments)
-        return torch.optim.SGD(self.model.parameters(), momentum=MOMENTUM, nesterov=True, fused=True,
-                               **arguments)
+            return torch.optim.Adam(
+                self.model.parameters(), betas=(0.9, 0.999), eps=1e-8, fused=True, **arguments
+            )
+        return torch.optim.SGD(
+            self.model.parameters(), momentum=MOMENTUM, nesterov=True, fused=True, **arguments
+        )
 
 
 class _Classification(_Task):
     """Cross-entropy of a `GeneGCN`."""
 
-    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, options: TrainingOptions,
-                 learning_rate: float, class_weight: Tensor | None):
+    def __init__(
+        self,
+        model: GeneGCN,
+        graph: GlobalGraph | None,
+        options: TrainingOptions,
+        learning_rate: float,
+        class_weight: Tensor | None,
+    ):
         super().__init__(model, graph, options, learning_rate)
         self.register_buffer("class_weight", class_weight, persistent=False)
 
@@ -416,15 +481,22 @@ class _Classification(_Task):
 
     def figures(self, cells: Cells) -> dict[str, Tensor]:
         logits = self(cells)
-        return {"loss": F.cross_entropy(logits, cells.y, self.class_weight),
-                "accuracy": (logits.argmax(1) == cells.y).float().mean()}
+        return {
+            "loss": F.cross_entropy(logits, cells.y, self.class_weight),
+            "accuracy": (logits.argmax(1) == cells.y).float().mean(),
+        }
 
 
 class _Reconstruction(_Task):
     """Mean squared error of a `GeneAutoEncoder` on the fused features of a `GeneGCN`, or on expression."""
 
-    def __init__(self, autoencoder: GeneAutoEncoder, source: GeneGCN | None, graph: GlobalGraph | None,
-                 options: TrainingOptions):
+    def __init__(
+        self,
+        autoencoder: GeneAutoEncoder,
+        source: GeneGCN | None,
+        graph: GlobalGraph | None,
+        options: TrainingOptions,
+    ):
         super().__init__(autoencoder, graph, options, ADAM_RATE)
         self.source = source
 
@@ -440,8 +512,9 @@ class _RestoreBest(EarlyStopping):
     """Early stopping that ends with the weights of the best epoch."""
 
     def __init__(self, patience: int):
-        super().__init__("validation_loss", patience=patience, min_delta=1e-4, mode="min",
-                         check_on_train_epoch_end=False)
+        super().__init__(
+            "validation_loss", patience=patience, min_delta=1e-4, mode="min", check_on_train_epoch_end=False
+        )
         self._weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer, task: _Task) -> None:
@@ -458,8 +531,13 @@ class _RestoreBest(EarlyStopping):
 def _loader(cells: CellDataset, batch_size: int, generator: torch.Generator | None = None) -> DataLoader:
     """Batches of cells, in random order where there is a generator."""
     # Without a generator of its own the loader would draw a number from the global one.
-    return DataLoader(cells, batch_size, shuffle=generator is not None,
-                      generator=generator or torch.Generator(), collate_fn=lambda batch: batch)
+    return DataLoader(
+        cells,
+        batch_size,
+        shuffle=generator is not None,
+        generator=generator or torch.Generator(),
+        collate_fn=lambda batch: batch,
+    )
 
 
 def choose_device(device: str = "auto") -> torch.device:

@@ -20,8 +20,11 @@ def rng(seed=0):
 
 def attention_of(function, channels, heads=1, key_channels=4, seed=0, dtype=torch.float64):
     """An attention with random weights that single precision can hold."""
-    kinds = {"embedded_dot": lambda: EmbeddedDotAttention(channels, heads, key_channels),
-             "dot": lambda: DotAttention(channels, heads), "additive": lambda: AdditiveAttention(channels, heads)}
+    kinds = {
+        "embedded_dot": lambda: EmbeddedDotAttention(channels, heads, key_channels),
+        "dot": lambda: DotAttention(channels, heads),
+        "additive": lambda: AdditiveAttention(channels, heads),
+    }
     attention = kinds[function]()
     with torch.no_grad():
         for i, parameter in enumerate(attention.parameters()):
@@ -37,7 +40,7 @@ def graphs(attention, x):
     """G of each head, (B, H, N, N)."""
     heads = attention.heads
     if isinstance(attention, DotAttention):
-        parts = x.unflatten(-1, (heads, -1)).transpose(1, 2)            # (B, H, N, C / H)
+        parts = x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, N, C / H)
         return (parts @ parts.transpose(-1, -2) / math.sqrt(parts.size(-1))).softmax(-1)
     theta = x @ attention.theta.weight.T + attention.theta.bias
     phi = x @ attention.phi.weight.T
@@ -56,7 +59,7 @@ def average(attention, x, weight=None):
 def convolution(conv, x, adj_t=0):
     """(1/H) Σ_h (α G_h + β A) X W_h."""
     alpha, beta = conv.mixing_weights()
-    weight = conv.lin.weight.unflatten(0, (conv.heads, -1)).transpose(1, 2)         # (H, C, C_out)
+    weight = conv.lin.weight.unflatten(0, (conv.heads, -1)).transpose(1, 2)  # (H, C, C_out)
     graph = beta * adj_t if conv.attention is None else alpha * graphs(conv.attention, x) + beta * adj_t
     out = graph @ x.unsqueeze(1) if graph.dim() == 4 else (graph @ x).unsqueeze(1)
     return (out @ weight).mean(1)

@@ -15,10 +15,29 @@ import gene_gcn
 
 PACKAGE = Path(gene_gcn.__file__).parent
 # A layer imports those above it and itself, nothing below.
-LAYERS = ["atomic", "networks", "expression", "nn", "training", "features", "linear_head", "estimator",
-          "embedding", "persistence", "classifier", "explain", "plots", "files", "demo", "benchmark", "cli"]
-MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
-           for path in sorted(PACKAGE.rglob("*.py"))}
+LAYERS = [
+    "atomic",
+    "networks",
+    "expression",
+    "nn",
+    "training",
+    "features",
+    "linear_head",
+    "estimator",
+    "embedding",
+    "persistence",
+    "classifier",
+    "explain",
+    "plots",
+    "files",
+    "demo",
+    "benchmark",
+    "cli",
+]
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
 
 
 def imports(module: str) -> Iterator[str]:
@@ -122,5 +141,7 @@ def test_nothing_runs_code_from_a_file(module):
             name = ast.unparse(node.func)
             assert name not in {"eval", "exec", "compile", "__import__", "torch.load", "torch.save"}
             assert not name.endswith(("read_pickle", "to_pickle", "load_from_checkpoint", "save_checkpoint"))
-            assert not any(keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"
-                           for keyword in node.keywords)
+            assert not any(
+                keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"
+                for keyword in node.keywords
+            )

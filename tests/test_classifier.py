@@ -23,7 +23,7 @@ from gene_gcn import GeneGCNClassifier, GeneNetwork
 @parametrize_with_checks([GeneGCNClassifier()])
 def test_scikit_learn_contract(estimator, check):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")    # of its own data
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")  # of its own data
         check(estimator)
 
 
@@ -33,12 +33,14 @@ def simulate(n_cells=120, n_genes=60, n_types=3, seed=0) -> anndata.AnnData:
     kind = np.arange(n_cells) % n_types
     rate = np.full((n_types, n_genes), 0.5)
     for k in range(n_types):
-        rate[k, k * 10:(k + 1) * 10] = 4
+        rate[k, k * 10 : (k + 1) * 10] = 4
     X = sparse.csr_matrix(rng.poisson(rate[kind]).astype(np.float32))
-    obs = pd.DataFrame({"cell_type": pd.Categorical([f"type {k}" for k in kind])},
-                       index=[f"cell{i}" for i in range(n_cells)])
-    var = pd.DataFrame({"ensembl": [f"ENSG{i:011d}" for i in range(n_genes)]},
-                       index=[f"GENE{i}" for i in range(n_genes)])
+    obs = pd.DataFrame(
+        {"cell_type": pd.Categorical([f"type {k}" for k in kind])}, index=[f"cell{i}" for i in range(n_cells)]
+    )
+    var = pd.DataFrame(
+        {"ensembl": [f"ENSG{i:011d}" for i in range(n_genes)]}, index=[f"GENE{i}" for i in range(n_genes)]
+    )
     return anndata.AnnData(X, obs=obs, var=var)
 
 
@@ -50,7 +52,9 @@ def cells():
 @pytest.fixture(scope="module")
 def network(cells):
     rng = np.random.default_rng(1)
-    return GeneNetwork(tuple(cells.var_names), rng.integers(0, cells.n_vars, (2, 200)), rng.uniform(1, 9, 200))
+    return GeneNetwork(
+        tuple(cells.var_names), rng.integers(0, cells.n_vars, (2, 200)), rng.uniform(1, 9, 200)
+    )
 
 
 DEEP = {"attention": "embedded_dot", "hidden_channels": (128, 64), "max_epochs": 15}
@@ -71,16 +75,39 @@ def test_learns_and_names_new_cells(fitted):
     assert (fitted.predict(query) == fitted.classes_[probability.argmax(1)]).all()
 
 
-@pytest.mark.parametrize("parameters", [
-    {"attention": None, "hidden_channels": ()}, {"hidden_channels": ()}, {"class_weight": None},
-    {"missing_genes": "zero"}, {"attention": None}, {"network": None}, {"network": None, "attention": None},
-    {"residual": False}, {"diagonal": 1}, {"network_normalization": "max"}, {"channels": 3},
-    {"num_layers": 2}, {"num_layers": 0}, {"head_init": "random"}, {"head_init": "autoencoder"},
-    {"optimizer": "adam"}, {"class_weight": "balanced"}, {"class_weight": {"type 0": 2.0}}, {"dropout": 0.2},
-    {"network": "coexpression"}, {"hidden_channels": (8,)}, {"normalization": "log1p"},
-    {"validation_fraction": 0.2}, {"attention": "dot"}, {"attention": "additive"}, {"heads": 3},
-    {"attention": "dot", "channels": 4, "heads": 2}, {"learn_mixing": True},
-])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"attention": None, "hidden_channels": ()},
+        {"hidden_channels": ()},
+        {"class_weight": None},
+        {"missing_genes": "zero"},
+        {"attention": None},
+        {"network": None},
+        {"network": None, "attention": None},
+        {"residual": False},
+        {"diagonal": 1},
+        {"network_normalization": "max"},
+        {"channels": 3},
+        {"num_layers": 2},
+        {"num_layers": 0},
+        {"head_init": "random"},
+        {"head_init": "autoencoder"},
+        {"optimizer": "adam"},
+        {"class_weight": "balanced"},
+        {"class_weight": {"type 0": 2.0}},
+        {"dropout": 0.2},
+        {"network": "coexpression"},
+        {"hidden_channels": (8,)},
+        {"normalization": "log1p"},
+        {"validation_fraction": 0.2},
+        {"attention": "dot"},
+        {"attention": "additive"},
+        {"heads": 3},
+        {"attention": "dot", "channels": 4, "heads": 2},
+        {"learn_mixing": True},
+    ],
+)
 def test_every_part_switches_on_and_off(cells, network, parameters):
     clf = GeneGCNClassifier(**{"network": network, **DEEP, "max_epochs": 8, "random_state": 0, **parameters})
     clf.fit(cells, "cell_type")
@@ -89,7 +116,9 @@ def test_every_part_switches_on_and_off(cells, network, parameters):
 
 
 def test_mixing_weights_are_learned_told_and_kept(cells, network, tmp_path):
-    clf = GeneGCNClassifier(network, learn_mixing=True, num_layers=2, random_state=0, **DEEP | {"max_epochs": 4})
+    clf = GeneGCNClassifier(
+        network, learn_mixing=True, num_layers=2, random_state=0, **DEEP | {"max_epochs": 4}
+    )
     mixing = clf.fit(cells, "cell_type").mixing_
     assert list(mixing.columns) == ["individual", "global"] and len(mixing) == 2
     assert (mixing > 0).all(axis=None) and (mixing != 1).any(axis=None)
@@ -123,7 +152,7 @@ def test_a_network_that_is_left_out_is_not_multiplied_by(cells, network, monkeyp
         clf.model_.convs[0].lin.weight.zero_()
     query = cells[:, :genes]
     with monkeypatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")                                 # of missing genes
+        warnings.simplefilter("ignore")  # of missing genes
         without = clf.predict_proba(query)
         patch.setattr(GeneGCNClassifier, "_model_and_graph", lambda clf: (clf.model_, clf._graph()))
         np.testing.assert_array_equal(without, clf.predict_proba(query))
@@ -159,7 +188,9 @@ def test_forms_of_the_same_cells_get_the_same_types(cells, network, fitted, form
     elif form == "shuffled":
         query = query[:, np.random.default_rng(0).permutation(query.n_vars)].copy()
     elif form == "log1p":
-        query.X = sparse.csr_matrix(sparse.diags_array(1e4 / np.asarray(query.X.sum(1)).ravel()) @ query.X).log1p()
+        query.X = sparse.csr_matrix(
+            sparse.diags_array(1e4 / np.asarray(query.X.sum(1)).ravel()) @ query.X
+        ).log1p()
     elif form == "ensembl":
         query.var = query.var.assign(symbol=query.var_names).set_index("ensembl")
         fitted = copy.copy(fitted).set_params(gene_column="symbol")
@@ -190,15 +221,18 @@ def test_missing_genes_warn_once_with_the_overlap(cells, fitted):
     assert len(record) == 1
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda a: a[:, :0], r"0 feature\(s\)"),
-    (lambda a: a[:0], r"0 sample\(s\)"),
-    (lambda a: renamed(a, [f"ENSMUSG{i:011d}" for i in range(60)]), "mouse Ensembl gene ids"),
-    (lambda a: renamed(a, [g.capitalize() for g in a.var_names]), "letter case"),
-    (lambda a: with_value(a, np.nan), "NaN"),
-    (lambda a: with_value(a, np.inf), "infinity"),
-    (lambda a: with_value(a, -1), "negative values"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a[:, :0], r"0 feature\(s\)"),
+        (lambda a: a[:0], r"0 sample\(s\)"),
+        (lambda a: renamed(a, [f"ENSMUSG{i:011d}" for i in range(60)]), "mouse Ensembl gene ids"),
+        (lambda a: renamed(a, [g.capitalize() for g in a.var_names]), "letter case"),
+        (lambda a: with_value(a, np.nan), "NaN"),
+        (lambda a: with_value(a, np.inf), "infinity"),
+        (lambda a: with_value(a, -1), "negative values"),
+    ],
+)
 def test_queries_that_cannot_be_read_are_refused(cells, fitted, change, message):
     with pytest.raises(ValueError, match=message):
         fitted.predict(change(cells))
@@ -217,32 +251,49 @@ def with_value(adata, value):
     return adata
 
 
-@pytest.mark.parametrize(("labels", "message"), [
-    ("celltype", "Did you mean 'cell_type'"),
-    (["a"] * 120, "only one class"),
-    ([None] + ["a", "b"] * 59 + ["a"], "missing"),
-    (["a", "b"], "120 cells"),
-    (None, "requires y"),
-])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("celltype", "Did you mean 'cell_type'"),
+        (["a"] * 120, "only one class"),
+        ([None] + ["a", "b"] * 59 + ["a"], "missing"),
+        (["a", "b"], "120 cells"),
+        (None, "requires y"),
+    ],
+)
 def test_labels_that_cannot_be_learned_are_refused(cells, labels, message):
     with pytest.raises(ValueError, match=message):
         GeneGCNClassifier(optimizer="sgd", max_epochs=1).fit(cells, labels)
 
 
-@pytest.mark.parametrize(("parameters", "message"), [
-    ({"optimizer": "sgdd"}, r"optimizer='sgdd' must be one of"), ({"diagonal": 2}, "diagonal=2"),
-    ({"batch_size": 0}, "batch_size=0"), ({"dropout": 1}, "dropout=1"), ({"num_layers": -1}, "num_layers=-1"),
-    ({"learning_rate": -1.0}, "learning_rate=-1.0"), ({"hidden_channels": (0,)}, r"hidden_channels=\(0,\)"),
-    ({"head_init": "autoencoder"}, "head_init='autoencoder' initialises hidden layers, and there are none"),
-    ({"optimizer": "lbfgs", "attention": "dot"}, "cannot train attention='dot'; pass 'sgd' or 'adam'"),
-    ({"missing_genes": "drop"}, "missing_genes='drop' must be one of"),
-    ({"normalization": "rank"}, "normalization='rank'"), ({"network": 3}, "network=3"),
-    ({"device": "gpu0"}, "device='gpu0'"), ({"layer": "counts"}, "layer='counts'"),
-    ({"weight_decay": -1.0}, "weight_decay"), ({"head_init": "zero"}, "head_init"), ({"heads": 0}, "heads=0"),
-    ({"attention": "gauss"}, "attention='gauss' must be one of .*'additive'"),
-    ({"attention": "dot", "heads": 2}, "heads=2 does not divide channels=1"),
-    ({"learn_mixing": True}, "learn_mixing=True needs both graphs"),
-])
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"optimizer": "sgdd"}, r"optimizer='sgdd' must be one of"),
+        ({"diagonal": 2}, "diagonal=2"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"dropout": 1}, "dropout=1"),
+        ({"num_layers": -1}, "num_layers=-1"),
+        ({"learning_rate": -1.0}, "learning_rate=-1.0"),
+        ({"hidden_channels": (0,)}, r"hidden_channels=\(0,\)"),
+        (
+            {"head_init": "autoencoder"},
+            "head_init='autoencoder' initialises hidden layers, and there are none",
+        ),
+        ({"optimizer": "lbfgs", "attention": "dot"}, "cannot train attention='dot'; pass 'sgd' or 'adam'"),
+        ({"missing_genes": "drop"}, "missing_genes='drop' must be one of"),
+        ({"normalization": "rank"}, "normalization='rank'"),
+        ({"network": 3}, "network=3"),
+        ({"device": "gpu0"}, "device='gpu0'"),
+        ({"layer": "counts"}, "layer='counts'"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"head_init": "zero"}, "head_init"),
+        ({"heads": 0}, "heads=0"),
+        ({"attention": "gauss"}, "attention='gauss' must be one of .*'additive'"),
+        ({"attention": "dot", "heads": 2}, "heads=2 does not divide channels=1"),
+        ({"learn_mixing": True}, "learn_mixing=True needs both graphs"),
+    ],
+)
 def test_wrong_parameters_are_named(cells, parameters, message):
     with pytest.raises(ValueError, match=message):
         GeneGCNClassifier(max_epochs=1, **parameters).fit(cells, "cell_type")
@@ -253,8 +304,9 @@ def pretrained(cells, request):
     """A classifier that learns from 30 labelled and 90 unlabelled cells."""
     if request.param == "components":
         return GeneGCNClassifier(random_state=0).fit(cells[:30], "cell_type", unlabelled=cells[30:])
-    clf = GeneGCNClassifier(head_init="autoencoder", hidden_channels=(16,), normalization="log1p", max_epochs=4,
-                            random_state=0)
+    clf = GeneGCNClassifier(
+        head_init="autoencoder", hidden_channels=(16,), normalization="log1p", max_epochs=4, random_state=0
+    )
     return clf.fit(cells[:30], "cell_type", unlabelled=cells[30:])
 
 
@@ -300,11 +352,18 @@ def test_network_of_other_genes_is_refused(cells):
         GeneGCNClassifier(network).fit(cells.X, cells.obs["cell_type"].to_numpy())
 
 
-@pytest.mark.parametrize("labels", [
-    np.array([3, 7, 9]), np.array([True, False, True]), np.array([0.5, 1.5, 2.5]).astype(object).astype(str),
-    np.array(["b", "a", "c"], dtype=object), pd.array(["x", "y", "z"], dtype="string"),
-    np.array([1, 2, 3], dtype=np.uint8),
-], ids=lambda labels: str(labels.dtype))
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, 7, 9]),
+        np.array([True, False, True]),
+        np.array([0.5, 1.5, 2.5]).astype(object).astype(str),
+        np.array(["b", "a", "c"], dtype=object),
+        pd.array(["x", "y", "z"], dtype="string"),
+        np.array([1, 2, 3], dtype=np.uint8),
+    ],
+    ids=lambda labels: str(labels.dtype),
+)
 def test_labels_of_any_dtype_come_back_as_given(cells, labels, tmp_path):
     y = labels[np.arange(120) % 3]
     clf = GeneGCNClassifier(max_epochs=3, random_state=0).fit(cells, y)
@@ -326,7 +385,7 @@ def test_same_seed_same_model_and_no_global_state(cells, network, fitted):
     assert (np.random.random(), torch.rand(1).item()) == expected
     np.testing.assert_array_equal(again.predict_proba(cells), fitted.predict_proba(cells))
     other = clone(fitted).set_params(random_state=1).fit(cells, "cell_type").predict_proba(cells)
-    exact = fitted.attention is None                        # then nothing is drawn
+    exact = fitted.attention is None  # then nothing is drawn
     assert np.array_equal(other, fitted.predict_proba(cells)) == exact
 
 
@@ -377,7 +436,7 @@ def test_saved_and_loaded_predict_the_same_bits(cells, fitted, tmp_path):
     assert loaded.network_.source == fitted.network_.source
     pd.testing.assert_frame_equal(loaded.history_, fitted.history_)
     assert loaded.get_params() == fitted.get_params() | {"network": loaded.network_}
-    clone(loaded).set_params(max_epochs=1).fit(cells, "cell_type")      # a loaded model is a whole estimator
+    clone(loaded).set_params(max_epochs=1).fit(cells, "cell_type")  # a loaded model is a whole estimator
 
 
 def test_unfitted_says_so(cells, tmp_path):

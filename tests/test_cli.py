@@ -29,11 +29,15 @@ def make_cells(seed: int, n: int = 90) -> anndata.AnnData:
     rng = np.random.default_rng(seed)
     types = rng.permutation(np.arange(n) % 3)
     rate = np.where(np.arange(30) // 10 == types[:, None], 8.0, 1.0)
-    obs = pd.DataFrame({"cell_type": np.array(TYPES, object)[types], "one": "same"},
-                       index=[f"c{i}" for i in range(n)])
+    obs = pd.DataFrame(
+        {"cell_type": np.array(TYPES, object)[types], "one": "same"}, index=[f"c{i}" for i in range(n)]
+    )
     obs.iloc[:2, 0] = None
-    return anndata.AnnData(sparse.csr_matrix(rng.poisson(rate).astype(np.float32)), obs=obs,
-                           var=pd.DataFrame({"other": [f"ID{i}" for i in range(30)]}, index=GENES))
+    return anndata.AnnData(
+        sparse.csr_matrix(rng.poisson(rate).astype(np.float32)),
+        obs=obs,
+        var=pd.DataFrame({"other": [f"ID{i}" for i in range(30)]}, index=GENES),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +57,21 @@ def folder(tmp_path_factory) -> Path:
 
 
 def train(folder: Path, out: str, *options: str) -> int:
-    return main(["train", str(folder / "train.h5ad"), "--label", "cell_type", "--out", str(folder / out),
-                 "--seed", "0", "--max-epochs", "4", *options])
+    return main(
+        [
+            "train",
+            str(folder / "train.h5ad"),
+            "--label",
+            "cell_type",
+            "--out",
+            str(folder / out),
+            "--seed",
+            "0",
+            "--max-epochs",
+            "4",
+            *options,
+        ]
+    )
 
 
 def error_of(capsys, *arguments: str | Path) -> str:
@@ -68,12 +85,15 @@ def error_of(capsys, *arguments: str | Path) -> str:
 
 # ---- what it does ----
 
+
 def test_train_says_what_it_used(folder, tmp_path, capsys):
     assert train(folder, tmp_path / "m", "--network", str(folder / "edges.tsv")) == 0
     out = capsys.readouterr().out
     assert "90 cells × 30 genes" in out and "2 cells without a label" in out
     assert "21 of 30 are in the network, 21 of them connected by 20 edges" in out
-    assert "Fitted    in" in out and "as cross-validation tells" in out and f"Written   {tmp_path / 'm'}" in out
+    assert (
+        "Fitted    in" in out and "as cross-validation tells" in out and f"Written   {tmp_path / 'm'}" in out
+    )
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "model.safetensors"]
 
 
@@ -140,15 +160,48 @@ def test_options_of_training_reach_the_model(folder, tmp_path):
     cells.layers["counts"], cells.X = cells.X, -cells.X
     cells.write_h5ad(tmp_path / "a.h5ad")
     model = tmp_path / "m"
-    assert main(["train", str(tmp_path / "a.h5ad"), "-l", "cell_type", "-o", str(model), "--layer", "counts",
-                 "--gene-column", "other", "--normalization", "log1p", "--max-epochs", "1", "--seed", "3",
-                 "--network", "coexpression", "--paper"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                str(tmp_path / "a.h5ad"),
+                "-l",
+                "cell_type",
+                "-o",
+                str(model),
+                "--layer",
+                "counts",
+                "--gene-column",
+                "other",
+                "--normalization",
+                "log1p",
+                "--max-epochs",
+                "1",
+                "--seed",
+                "3",
+                "--network",
+                "coexpression",
+                "--paper",
+            ]
+        )
+        == 0
+    )
     from gene_gcn import GeneGCNClassifier
 
     clf = GeneGCNClassifier.load(model)
-    assert clf.get_params().items() >= {"layer": "counts", "gene_column": "other", "normalization": "log1p",
-                                        "max_epochs": 1, "random_state": 3, "network": "coexpression",
-                                        "optimizer": "adam", "batch_size": 1}.items()
+    assert (
+        clf.get_params().items()
+        >= {
+            "layer": "counts",
+            "gene_column": "other",
+            "normalization": "log1p",
+            "max_epochs": 1,
+            "random_state": 3,
+            "network": "coexpression",
+            "optimizer": "adam",
+            "batch_size": 1,
+        }.items()
+    )
     out = str(tmp_path / "p.csv")
     # As in training; then cells that are laid out in another way.
     assert main(["predict", str(tmp_path / "a.h5ad"), "-m", str(model), "-o", out]) == 0
@@ -157,8 +210,23 @@ def test_options_of_training_reach_the_model(folder, tmp_path):
     names.raw = names
     names.X = -names.X
     names.write_h5ad(tmp_path / "b.h5ad")
-    assert main(["predict", str(tmp_path / "b.h5ad"), "-m", str(model), "-o", out, "--force", "--use-raw",
-                 "--gene-column", ""]) == 0
+    assert (
+        main(
+            [
+                "predict",
+                str(tmp_path / "b.h5ad"),
+                "-m",
+                str(model),
+                "-o",
+                out,
+                "--force",
+                "--use-raw",
+                "--gene-column",
+                "",
+            ]
+        )
+        == 0
+    )
 
 
 def parameters_of(model: Path) -> dict:
@@ -171,18 +239,58 @@ def test_parts_of_the_model_and_how_it_is_trained_are_options(folder, tmp_path, 
     from gene_gcn import GeneGCNClassifier
 
     assert train(folder, tmp_path / "default") == 0
-    assert parameters_of(tmp_path / "default") == GeneGCNClassifier(
-        random_state=0, max_epochs=4, verbose=True).get_params()
-    assert train(folder, tmp_path / "m", "--network", "coexpression", "--attention", "dot", "--heads", "2",
-                 "--learn-mixing", "--channels", "4", "--num-layers", "2", "--hidden-channels", "16, 8",
-                 "--optimizer", "adam", "--learning-rate", "0.01") == 0
+    assert (
+        parameters_of(tmp_path / "default")
+        == GeneGCNClassifier(random_state=0, max_epochs=4, verbose=True).get_params()
+    )
+    assert (
+        train(
+            folder,
+            tmp_path / "m",
+            "--network",
+            "coexpression",
+            "--attention",
+            "dot",
+            "--heads",
+            "2",
+            "--learn-mixing",
+            "--channels",
+            "4",
+            "--num-layers",
+            "2",
+            "--hidden-channels",
+            "16, 8",
+            "--optimizer",
+            "adam",
+            "--learning-rate",
+            "0.01",
+        )
+        == 0
+    )
     assert "Trained   4 epochs" in capsys.readouterr().out
-    assert parameters_of(tmp_path / "m") == GeneGCNClassifier(
-        "coexpression", attention="dot", heads=2, learn_mixing=True, channels=4, num_layers=2,
-        hidden_channels=(16, 8), optimizer="adam", learning_rate=0.01, random_state=0, max_epochs=4,
-        verbose=True).get_params()
-    assert main(["predict", str(folder / "query.h5ad"), "-m", str(tmp_path / "m"), "-o",
-                 str(tmp_path / "p.csv")]) == 0
+    assert (
+        parameters_of(tmp_path / "m")
+        == GeneGCNClassifier(
+            "coexpression",
+            attention="dot",
+            heads=2,
+            learn_mixing=True,
+            channels=4,
+            num_layers=2,
+            hidden_channels=(16, 8),
+            optimizer="adam",
+            learning_rate=0.01,
+            random_state=0,
+            max_epochs=4,
+            verbose=True,
+        ).get_params()
+    )
+    assert (
+        main(
+            ["predict", str(folder / "query.h5ad"), "-m", str(tmp_path / "m"), "-o", str(tmp_path / "p.csv")]
+        )
+        == 0
+    )
 
 
 def test_every_attention_and_optimizer_is_a_choice():
@@ -201,8 +309,10 @@ def test_paper_has_the_settings_of_the_paper_but_for_those_that_are_given(folder
     shared = {"random_state": 0, "max_epochs": 4, "verbose": True}
     assert parameters_of(tmp_path / "m") == GeneGCNClassifier.paper(**shared).get_params()
     assert train(folder, tmp_path / "n", "--paper", "--attention", "none", "--hidden-channels", "") == 0
-    assert parameters_of(tmp_path / "n") == GeneGCNClassifier.paper(
-        attention=None, hidden_channels=(), **shared).get_params()
+    assert (
+        parameters_of(tmp_path / "n")
+        == GeneGCNClassifier.paper(attention=None, hidden_channels=(), **shared).get_params()
+    )
 
 
 def test_the_same_seed_gives_the_same_model(folder, tmp_path):
@@ -217,15 +327,46 @@ def test_real_cells_with_string(shared_data, tmp_path, capsys):
     cells[::2].copy().write_h5ad(tmp_path / "train.h5ad")
     cells[1::2].copy().write_h5ad(tmp_path / "test.h5ad")
     network = shared_data / "mirror/string/download/protein.links.v12.0/9606.protein.links.v12.0.txt.gz"
-    assert main(["train", str(tmp_path / "train.h5ad"), "-l", "cell_type", "-o", str(tmp_path / "m"),
-                 "--network", str(network), "--seed", "0", "--max-epochs", "6"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                str(tmp_path / "train.h5ad"),
+                "-l",
+                "cell_type",
+                "-o",
+                str(tmp_path / "m"),
+                "--network",
+                str(network),
+                "--seed",
+                "0",
+                "--max-epochs",
+                "6",
+            ]
+        )
+        == 0
+    )
     assert "STRING 12.0, Homo sapiens" in capsys.readouterr().out
-    assert main(["evaluate", str(tmp_path / "test.h5ad"), "-m", str(tmp_path / "m"), "-l", "cell_type",
-                 "-o", str(tmp_path / "e")]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                str(tmp_path / "test.h5ad"),
+                "-m",
+                str(tmp_path / "m"),
+                "-l",
+                "cell_type",
+                "-o",
+                str(tmp_path / "e"),
+            ]
+        )
+        == 0
+    )
     assert json.loads((tmp_path / "e" / "metrics.json").read_text())["accuracy"] > 0.85
 
 
 # ---- mistakes ----
+
 
 def test_training_refuses_before_it_reads(folder, tmp_path, capsys, monkeypatch):
     """None of these may come after minutes of training; most not even after reading."""
@@ -253,9 +394,11 @@ def test_training_refuses_before_it_reads(folder, tmp_path, capsys, monkeypatch)
         ([*good, "--hidden-channels", "128,x"], "'--hidden-channels': '128,x' must be whole numbers from 1"),
         ([*good, "--learn-mixing"], "--learn-mixing needs both graphs: an attention and a network"),
         ([*good, "--optimizer", "sgdd"], "'sgdd' is not one of 'auto', 'lbfgs'"),
-        ([*good, "--optimizer", "lbfgs", "--attention", "dot", "--hidden-channels", "8"],
-         "--optimizer 'lbfgs' fits a linear head and cannot train --attention 'dot', --hidden-channels (8,); pass "
-         "'sgd' or 'adam'"),
+        (
+            [*good, "--optimizer", "lbfgs", "--attention", "dot", "--hidden-channels", "8"],
+            "--optimizer 'lbfgs' fits a linear head and cannot train --attention 'dot', --hidden-channels (8,); pass "
+            "'sgd' or 'adam'",
+        ),
         ([*good, "--learning-rate", "-1"], "--learning-rate -1.0 must be positive"),
         ([*good, "--unknown"], "--unknown"),
         (["train", cells, "--out", out], "--label"),
@@ -290,8 +433,19 @@ def test_training_refuses_what_is_wrong_in_the_files(folder, tmp_path, capsys, m
 
 
 def test_a_learning_rate_that_is_too_large_is_told_as_an_option(folder, tmp_path, capsys):
-    message = error_of(capsys, "train", folder / "train.h5ad", "-l", "cell_type", "-o", tmp_path / "m",
-                       "--hidden-channels", "8", "--learning-rate", "1e30")
+    message = error_of(
+        capsys,
+        "train",
+        folder / "train.h5ad",
+        "-l",
+        "cell_type",
+        "-o",
+        tmp_path / "m",
+        "--hidden-channels",
+        "8",
+        "--learning-rate",
+        "1e30",
+    )
     assert "a smaller --learning-rate than 1e+30 may help" in message
 
 
@@ -333,6 +487,7 @@ def test_bugs_keep_their_traceback_and_full_disks_do_not(folder, tmp_path, capsy
     def fail_with(error):
         def fail(*args, **options):
             raise error
+
         monkeypatch.setattr("gene_gcn.files.write_predictions", fail)
         return ["predict", str(folder / "query.h5ad"), "-m", str(folder / "model"), "-o", str(out)]
 
@@ -356,10 +511,15 @@ def test_a_value_error_from_within_a_library_is_a_bug():
 def test_warnings_are_one_line_each(folder, tmp_path, capsys):
     cells = make_cells(1)[:, :25].copy()
     cells.write_h5ad(tmp_path / "a.h5ad")
-    assert main(["predict", str(tmp_path / "a.h5ad"), "-m", str(folder / "model"),
-                 "-o", str(tmp_path / "p.csv")]) == 0
+    assert (
+        main(
+            ["predict", str(tmp_path / "a.h5ad"), "-m", str(folder / "model"), "-o", str(tmp_path / "p.csv")]
+        )
+        == 0
+    )
     assert capsys.readouterr().err.splitlines() == [
-        "gene-gcn: warning: 5 of the model's 30 genes (16.7%) are missing from X."]
+        "gene-gcn: warning: 5 of the model's 30 genes (16.7%) are missing from X."
+    ]
 
 
 # ---- the program itself ----
@@ -374,10 +534,12 @@ def run(*arguments: str, **options) -> subprocess.CompletedProcess:
 def test_help_is_fast_and_names_the_commands():
     start = time.perf_counter()
     result = run("--help")
-    assert result.returncode == 0 and time.perf_counter() - start < 3       # 0.2 s on an idle core
+    assert result.returncode == 0 and time.perf_counter() - start < 3  # 0.2 s on an idle core
     assert all(command in result.stdout for command in ("demo", "train", "predict", "evaluate"))
-    code = ("import sys; import gene_gcn.cli; heavy = ('torch', 'pandas', 'numpy', 'scanpy', 'sklearn'); "
-            "print([name for name in heavy if name in sys.modules])")
+    code = (
+        "import sys; import gene_gcn.cli; heavy = ('torch', 'pandas', 'numpy', 'scanpy', 'sklearn'); "
+        "print([name for name in heavy if name in sys.modules])"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
 
@@ -411,10 +573,24 @@ def test_ctrl_c_in_training_leaves_nothing(folder, tmp_path):
         training.CellDataset.__getitems__ = counted
         sys.exit(main())
     """
-    arguments = ["train", str(folder / "train.h5ad"), "-l", "cell_type", "-o", "m", "--max-epochs", "2000",
-                 "--paper"]
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=tmp_path, text=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    arguments = [
+        "train",
+        str(folder / "train.h5ad"),
+        "-l",
+        "cell_type",
+        "-o",
+        "m",
+        "--max-epochs",
+        "2000",
+        "--paper",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     assert process.stderr.readline() == "training\n"
     process.send_signal(signal.SIGINT)
     stderr = process.communicate(timeout=60)[1]
@@ -427,9 +603,18 @@ def test_demo(tmp_path, capsys):
     assert main(["demo", "--out", str(out)]) == 0
     captured = capsys.readouterr()
     printed = captured.out
-    assert captured.err.strip() == ""                           # no warnings
-    for text in ("700 blood cells of 10 types", "560 to train on, 140 held out", "co-expression", "STRING",
-                 "accuracy", "macro-F1", "recall of Dendritic", "no graph", "±"):
+    assert captured.err.strip() == ""  # no warnings
+    for text in (
+        "700 blood cells of 10 types",
+        "560 to train on, 140 held out",
+        "co-expression",
+        "STRING",
+        "accuracy",
+        "macro-F1",
+        "recall of Dendritic",
+        "no graph",
+        "±",
+    ):
         assert text in printed
     assert sorted(os.listdir(out)) == ["confusion_matrix.png", "model", "predictions.csv", "predictions.h5ad"]
     table = pd.read_csv(out / "predictions.csv", index_col="cell")

@@ -20,7 +20,7 @@ from gene_gcn import CellEmbedding
 @parametrize_with_checks([CellEmbedding(max_epochs=5)])
 def test_scikit_learn_contract(estimator, check):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")    # of its own data
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")  # of its own data
         check(estimator)
 
 
@@ -29,10 +29,11 @@ def simulate(seed=0, n=150):
     rng = np.random.default_rng(seed)
     kind = np.arange(n) % 3
     rate = np.where(np.arange(45) // 15 == kind[:, None], 5.0, 0.5)
-    return anndata.AnnData(sparse.csr_matrix(rng.poisson(rate).astype(np.float32)),
-                           obs=pd.DataFrame({"cell_type": [f"type {k}" for k in kind]},
-                                            index=[f"c{i}" for i in range(n)]),
-                           var=pd.DataFrame(index=[f"G{i}" for i in range(45)]))
+    return anndata.AnnData(
+        sparse.csr_matrix(rng.poisson(rate).astype(np.float32)),
+        obs=pd.DataFrame({"cell_type": [f"type {k}" for k in kind]}, index=[f"c{i}" for i in range(n)]),
+        var=pd.DataFrame(index=[f"G{i}" for i in range(45)]),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +64,16 @@ def test_forms_of_the_same_cells_have_the_same_codes(cells, fitted):
     shuffled = cells[:, np.random.default_rng(0).permutation(45)].copy()
     for form in (cells.to_df(), cells.X.tocsc(), shuffled):
         np.testing.assert_allclose(fitted.transform(form), expected, atol=1e-5)
-    np.testing.assert_array_equal(clone(fitted).fit(cells).transform(cells), expected)      # the same seed
+    np.testing.assert_array_equal(clone(fitted).fit(cells).transform(cells), expected)  # the same seed
 
 
 def test_annotate_writes_obsm(cells, fitted, tmp_path):
     query = cells.copy()
     assert fitted.annotate(query) is None
     query.write_h5ad(tmp_path / "a.h5ad")
-    np.testing.assert_array_equal(anndata.read_h5ad(tmp_path / "a.h5ad").obsm["X_gene_gcn"],
-                                  fitted.transform(cells))
+    np.testing.assert_array_equal(
+        anndata.read_h5ad(tmp_path / "a.h5ad").obsm["X_gene_gcn"], fitted.transform(cells)
+    )
     with pytest.raises(ValueError, match="annotate takes an AnnData, transform the rest"):
         fitted.annotate(cells.X)
 
@@ -83,12 +85,18 @@ def test_pipeline_and_names(cells, fitted):
     assert list(fitted.get_feature_names_out()) == [f"cellembedding{i}" for i in range(6)]
 
 
-@pytest.mark.parametrize(("parameters", "message"), [
-    ({"hidden_channels": ()}, r"hidden_channels=\(\)"), ({"batch_size": 0}, "batch_size=0 must be a whole"),
-    ({"validation_fraction": 1}, "validation_fraction=1"), ({"max_epochs": 1.5}, "max_epochs=1.5"),
-    ({"device": "gpu0"}, "device='gpu0'"), ({"layer": "counts"}, "layer='counts'"),
-    ({"normalization": "rank"}, "normalization='rank'"),
-])
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"hidden_channels": ()}, r"hidden_channels=\(\)"),
+        ({"batch_size": 0}, "batch_size=0 must be a whole"),
+        ({"validation_fraction": 1}, "validation_fraction=1"),
+        ({"max_epochs": 1.5}, "max_epochs=1.5"),
+        ({"device": "gpu0"}, "device='gpu0'"),
+        ({"layer": "counts"}, "layer='counts'"),
+        ({"normalization": "rank"}, "normalization='rank'"),
+    ],
+)
 def test_wrong_parameters_are_named(cells, parameters, message):
     with pytest.raises(ValueError, match=message):
         CellEmbedding(**parameters).fit(cells)

@@ -13,8 +13,15 @@ from scipy import sparse
 
 from gene_gcn.expression import Normalizer, detect_scale, read_expression, read_labels
 
-FILES = ["zheng_sorted_pbmc", "pbmc3k", "baron_mouse_pancreas", "panc8_small", "baron_mini_human_mouse",
-         "garnett_pbmc800", "kang_ctrl_8k_2511genes"]
+FILES = [
+    "zheng_sorted_pbmc",
+    "pbmc3k",
+    "baron_mouse_pancreas",
+    "panc8_small",
+    "baron_mini_human_mouse",
+    "garnett_pbmc800",
+    "kang_ctrl_8k_2511genes",
+]
 
 
 def make(n=60, m=80, seed=0):
@@ -22,8 +29,11 @@ def make(n=60, m=80, seed=0):
     rng = np.random.default_rng(seed)
     mean = rng.gamma(0.5, 2.0, m) * rng.uniform(0.3, 3.0, (n, 1))
     X = sparse.csr_matrix(rng.poisson(mean).astype(np.float32))
-    adata = ad.AnnData(X, obs=pd.DataFrame(index=[f"cell{i}" for i in range(n)]),
-                       var=pd.DataFrame(index=[f"GENE{j}" for j in range(m)]))
+    adata = ad.AnnData(
+        X,
+        obs=pd.DataFrame(index=[f"cell{i}" for i in range(n)]),
+        var=pd.DataFrame(index=[f"GENE{j}" for j in range(m)]),
+    )
     adata.obs["cell_type"] = pd.Categorical(rng.choice(["B", "T", "NK"], n))
     return adata
 
@@ -43,9 +53,14 @@ def transformed(X):
     """One matrix of counts on every scale, with the name of that scale."""
     cp10k, cpm = depth_scaled(X, 1e4), depth_scaled(X, 1e6)
     return [
-        ("cp10k", cp10k), ("cp10k", cpm), ("log1p", apply(np.log1p, cp10k)), ("log1p", apply(np.log1p, X)),
-        ("log1p", apply(lambda x: np.round(np.log1p(x), 3), cp10k)), ("sqrt", apply(np.sqrt, X)),
-        ("sqrt", apply(np.sqrt, depth_scaled(X, 1500))), ("log2p1", apply(lambda x: np.log2(x + 1), cpm)),
+        ("cp10k", cp10k),
+        ("cp10k", cpm),
+        ("log1p", apply(np.log1p, cp10k)),
+        ("log1p", apply(np.log1p, X)),
+        ("log1p", apply(lambda x: np.round(np.log1p(x), 3), cp10k)),
+        ("sqrt", apply(np.sqrt, X)),
+        ("sqrt", apply(np.sqrt, depth_scaled(X, 1500))),
+        ("log2p1", apply(lambda x: np.log2(x + 1), cpm)),
     ]
 
 
@@ -60,15 +75,43 @@ def same(a, b, atol=0.0):
 
 # reading
 
-@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "sparray", "dense", "fortran", "frame",
-                                  "sparse frame", "int", "float16", "list", "object"])
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "csr",
+        "csc",
+        "coo",
+        "lil",
+        "sparray",
+        "dense",
+        "fortran",
+        "frame",
+        "sparse frame",
+        "int",
+        "float16",
+        "list",
+        "object",
+    ],
+)
 def test_every_form_reads_the_same(form):
     X = make().X
     dense = X.toarray()
-    forms = {"csr": X, "csc": X.tocsc(), "coo": X.tocoo(), "lil": X.tolil(), "sparray": sparse.csc_array(X),
-             "dense": dense, "fortran": np.asfortranarray(dense.astype(float)), "frame": pd.DataFrame(dense),
-             "sparse frame": pd.DataFrame.sparse.from_spmatrix(X), "int": X.astype(np.int64),
-             "float16": dense.astype(np.float16), "list": dense.tolist(), "object": dense.astype(object)}
+    forms = {
+        "csr": X,
+        "csc": X.tocsc(),
+        "coo": X.tocoo(),
+        "lil": X.tolil(),
+        "sparray": sparse.csc_array(X),
+        "dense": dense,
+        "fortran": np.asfortranarray(dense.astype(float)),
+        "frame": pd.DataFrame(dense),
+        "sparse frame": pd.DataFrame.sparse.from_spmatrix(X),
+        "int": X.astype(np.int64),
+        "float16": dense.astype(np.float16),
+        "list": dense.tolist(),
+        "object": dense.astype(object),
+    }
     expr = read_expression(forms[form])
     assert expr.X.dtype == np.float32 and expr.X.format == "csr" and expr.X.has_canonical_format
     assert expr.genes is None
@@ -150,13 +193,19 @@ def test_what_is_not_finite_is_named(value, what):
         read_expression(frame.to_numpy())
 
 
-@pytest.mark.parametrize("X, message", [
-    (np.zeros((0, 3)), r"0 sample\(s\)"), (sparse.csr_matrix((3, 0)), r"0 feature\(s\)"),
-    (np.zeros(3), "Expected 2D"),
-    (np.array([["a", "b"]]), "not numeric"), (np.array([["a", 1]], dtype=object), "must be numeric"),
-    (np.eye(2) * 1j, "Complex data"), (sparse.eye(2, dtype=complex), "Complex data"),
-    (pd.DataFrame({"A": [1.0], "cell_type": ["B"]}), r"not numbers: \['cell_type'\]"),
-])
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        (np.zeros((0, 3)), r"0 sample\(s\)"),
+        (sparse.csr_matrix((3, 0)), r"0 feature\(s\)"),
+        (np.zeros(3), "Expected 2D"),
+        (np.array([["a", "b"]]), "not numeric"),
+        (np.array([["a", 1]], dtype=object), "must be numeric"),
+        (np.eye(2) * 1j, "Complex data"),
+        (sparse.eye(2, dtype=complex), "Complex data"),
+        (pd.DataFrame({"A": [1.0], "cell_type": ["B"]}), r"not numbers: \['cell_type'\]"),
+    ],
+)
 def test_what_is_no_expression_is_refused(X, message):
     with pytest.raises(ValueError, match=message):
         read_expression(X)
@@ -177,6 +226,7 @@ def test_same_names_are_summed_on_the_linear_scale():
 
 
 # scale
+
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kept", ["all", "half", 300])
@@ -211,6 +261,7 @@ def test_scale_of_values_that_do_not_come_from_counts():
 
 # normalisation
 
+
 def test_values_are_the_equation():
     adata = make()
     X = adata.X.toarray().astype(float)
@@ -239,7 +290,7 @@ def test_scale_of_the_query_does_not_matter(method):
     norm = Normalizer.fit(read_expression(adata), method)
     expected = norm.transform(read_expression(adata))
     for scale, X in transformed(adata.X):
-        atol = 0.1 if scale == "log1p" else 1e-3             # one of the log1p matrices is rounded
+        atol = 0.1 if scale == "log1p" else 1e-3  # one of the log1p matrices is rounded
         same(norm.transform(read_expression(with_X(adata, X))), expected, atol=atol)
     log = with_X(adata, apply(np.log1p, depth_scaled(adata.X, 1e4)))
     same(norm.transform(read_expression(log)), expected, atol=1e-4)
@@ -252,7 +303,7 @@ def test_a_cell_alone_gives_its_row_of_the_batch(train, forward):
     norm = Normalizer.fit(read_expression(with_X(adata, apply(train, adata.X))))
     query = with_X(adata, apply(forward, adata.X))
     batch = norm.transform(read_expression(query))
-    assert query.n_obs > 20                                  # enough to judge the batch by its range
+    assert query.n_obs > 20  # enough to judge the batch by its range
     for i in range(20):
         expr = read_expression(query[i])
         if expr.scale_is_certain or forward is train:
@@ -269,7 +320,7 @@ def test_a_few_cells_are_on_the_training_scale_unless_their_values_rule_it_out()
         return read_expression(pd.DataFrame(X, columns=names))
 
     by_sqrt = Normalizer.fit(read(np.sqrt(tpm)), "sqrt")
-    assert by_sqrt.input_scale == "cp10k"                    # no evidence, and values above 25
+    assert by_sqrt.input_scale == "cp10k"  # no evidence, and values above 25
     by_log = Normalizer.fit(read(np.log1p(tpm)))
     same(by_log.transform(read(np.log1p(tpm)[:1])), by_log.transform(read(np.log1p(tpm)))[:1])
     with pytest.warns(UserWarning, match="taken as cp10k by the range.*fitted on log1p"):
@@ -356,8 +407,11 @@ def test_saved_values_build_it_again():
     same(again.transform(expr), norm.transform(expr))
 
 
-counts = st.integers(2, 6).flatmap(lambda m: st.lists(
-    st.lists(st.integers(0, 50), min_size=m, max_size=m).filter(any), min_size=1, max_size=8))
+counts = st.integers(2, 6).flatmap(
+    lambda m: st.lists(
+        st.lists(st.integers(0, 50), min_size=m, max_size=m).filter(any), min_size=1, max_size=8
+    )
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -373,6 +427,7 @@ def test_a_row_depends_on_its_cell_alone(rows, random):
 
 
 # gene names
+
 
 def test_versions_of_ensembl_ids_are_ignored():
     adata = make()
@@ -396,8 +451,11 @@ def test_no_gene_in_common_names_both_kinds_and_the_remedy():
     query = adata.copy()
     query.var["symbol"] = adata.var_names
     query.var_names = [f"ENSMUSG{i:011d}" for i in range(query.n_vars)]
-    with pytest.raises(ValueError, match=r"no genes in common.*mouse Ensembl gene ids \(ENSMUSG0.*"
-                                         r"human symbols \(GENE0, .*pass gene_column='symbol'"):
+    with pytest.raises(
+        ValueError,
+        match=r"no genes in common.*mouse Ensembl gene ids \(ENSMUSG0.*"
+        r"human symbols \(GENE0, .*pass gene_column='symbol'",
+    ):
         norm.transform(read_expression(query))
     same(norm.transform(read_expression(query, gene_column="symbol")), norm.transform(read_expression(adata)))
     del query.var["symbol"]
@@ -428,6 +486,7 @@ def test_real_query_of_a_few_genes(shared_data):
 
 
 # labels
+
 
 def test_labels_of_an_obs_column_or_given():
     adata = make()

@@ -32,8 +32,11 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture
 def adata() -> anndata.AnnData:
-    return anndata.AnnData(sparse.csr_matrix(COUNTS), obs=pd.DataFrame({"cell_type": TYPES}, index=CELLS),
-                           var=pd.DataFrame(index=GENES))
+    return anndata.AnnData(
+        sparse.csr_matrix(COUNTS),
+        obs=pd.DataFrame({"cell_type": TYPES}, index=CELLS),
+        var=pd.DataFrame(index=GENES),
+    )
 
 
 def dense(cells: anndata.AnnData) -> np.ndarray:
@@ -47,6 +50,7 @@ def check(cells: anndata.AnnData) -> None:
 
 
 # ---- formats ----
+
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.tsv.gz", "A.CSV"])
 def test_tables(frame, tmp_path, name):
@@ -65,7 +69,7 @@ def test_a_table_with_its_own_corner_windows_lines_a_mark_and_another_separator(
 
 def test_a_table_as_r_writes_it(frame, tmp_path):
     lines = frame.to_csv(sep="\t", quoting=2).splitlines()
-    lines[0] = lines[0].removeprefix('""\t')                     # write.table leaves the corner out
+    lines[0] = lines[0].removeprefix('""\t')  # write.table leaves the corner out
     (tmp_path / "a.tsv").write_text("\n".join(lines))
     check(read_cells(tmp_path / "a.tsv"))
 
@@ -141,11 +145,12 @@ def test_loom(tmp_path, text):
     with h5py.File(tmp_path / "a.loom", "w") as file:
         file["matrix"] = COUNTS.T
         file["layers/spliced"] = COUNTS.T * 2
-        file["row_attrs/Gene"], file["row_attrs/Chromosome"] = (np.array(v, object).astype(text) for v in
-                                                                (GENES, ["1", "2", "3", "X"]))
+        file["row_attrs/Gene"], file["row_attrs/Chromosome"] = (
+            np.array(v, object).astype(text) for v in (GENES, ["1", "2", "3", "X"])
+        )
         file["col_attrs/CellID"] = np.array(CELLS, object).astype(text)
         file["col_attrs/cell_type"] = np.array(TYPES, object).astype(text)
-        file["col_attrs/umap"] = np.zeros((3, 2))               # not one value per cell: left out
+        file["col_attrs/umap"] = np.zeros((3, 2))  # not one value per cell: left out
     cells = read_cells(tmp_path / "a.loom")
     check(cells)
     assert list(cells.obs) == ["cell_type"] and cells.var["Chromosome"].tolist() == ["1", "2", "3", "X"]
@@ -174,7 +179,10 @@ def write_hdfstore(path, frame, series):
         group.attrs.update({"pandas_type": np.bytes_("frame"), "nblocks": len(blocks)})
         group["axis0"], group["axis1"] = np.array(frame.columns, "S"), np.array(frame.index, "S")
         for i, block in enumerate(blocks):
-            group[f"block{i}_items"], group[f"block{i}_values"] = np.array(block.columns, "S"), block.to_numpy()
+            group[f"block{i}_items"], group[f"block{i}_values"] = (
+                np.array(block.columns, "S"),
+                block.to_numpy(),
+            )
         for name, values in series.items():
             group = store.create_group(name)
             group.attrs["pandas_type"] = np.bytes_("series")
@@ -196,7 +204,9 @@ def test_hdfstore(tmp_path, monkeypatch, block):
     cells = read_cells(tmp_path / "train_data.h5")
     assert list(cells.var_names) == list("EADCB") and list(cells.obs_names) == list(frame.index)
     np.testing.assert_array_equal(cells.X.toarray(), frame.to_numpy())
-    assert cells.obs["labels"].tolist() == ["T cell", "B"] * 6 and cells.obs["donor"].tolist() == list(range(12))
+    assert cells.obs["labels"].tolist() == ["T cell", "B"] * 6 and cells.obs["donor"].tolist() == list(
+        range(12)
+    )
 
 
 def test_hdfstore_of_pandas(tmp_path):
@@ -209,10 +219,13 @@ def test_hdfstore_of_pandas(tmp_path):
     assert cells.obs["labels"].tolist() == ["T", "B", "T", "NK"]
 
 
-@pytest.mark.parametrize(("series", "message"), [
-    ({"labels": np.array(["a", "b"], object)}, "'labels' holds Python objects.*pip install tables"),
-    ({"labels": np.arange(3)}, "'labels' has 3 values for 2 cells"),
-])
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        ({"labels": np.array(["a", "b"], object)}, "'labels' holds Python objects.*pip install tables"),
+        ({"labels": np.arange(3)}, "'labels' has 3 values for 2 cells"),
+    ],
+)
 def test_hdfstore_that_cannot_be_read(tmp_path, monkeypatch, series, message):
     monkeypatch.setattr("gene_gcn.files.find_spec", lambda name: None)
     write_hdfstore(tmp_path / "a.h5", pd.DataFrame({"G": [1, 2]}, index=["c", "d"]), series)
@@ -229,6 +242,7 @@ def test_hdfstore_in_the_table_format(tmp_path):
 
 # ---- what is wrong with a file ----
 
+
 def test_absent_files_folders_and_unknown_endings(tmp_path):
     (tmp_path / "a.mtx").write_text("")
     with pytest.raises(FileNotFoundError, match="does not exist"):
@@ -240,8 +254,9 @@ def test_absent_files_folders_and_unknown_endings(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"\x1f\x8b\x08\x00garbage",
-                                     b"<html>\n<body>no</body>\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89HDF\r\n\x1a\n", b"\x1f\x8b\x08\x00garbage", b"<html>\n<body>no</body>\n"]
+)
 def test_damaged_files_are_told_in_one_sentence(tmp_path, ending, content):
     (tmp_path / f"a{ending}").write_bytes(content)
     with pytest.raises(ValueError) as caught:
@@ -253,7 +268,7 @@ def test_damaged_files_are_told_in_one_sentence(tmp_path, ending, content):
 def test_files_cut_off(adata, frame, tmp_path, ending):
     file = tmp_path / f"a{ending}"
     adata.write_h5ad(file) if ending == ".h5ad" else file.write_bytes(gzip.compress(frame.to_csv().encode()))
-    file.write_bytes(file.read_bytes()[:int(0.7 * file.stat().st_size)])
+    file.write_bytes(file.read_bytes()[: int(0.7 * file.stat().st_size)])
     with pytest.raises(ValueError, match="damaged"):
         read_cells(file)
 
@@ -267,15 +282,18 @@ def test_another_kind_of_hdf5(adata, tmp_path):
         (tmp_path / f"a{ending}").rename(tmp_path / "a.h5ad")
 
 
-@pytest.mark.parametrize("text, message", [
-    ("cell,A,B\n", "no cells"),
-    ("just one column\nc1\n", "not a table"),
-    ("cell,A,B\nc1,1\n", "not a table"),
-    ("cell,A,B\nc1,1,2\nc2,1,2,3\n", "damaged or not a table"),
-    ("cell,type\nc1,T\nc2,B\n", "no column of numbers"),
-    ("cell,A,B\nc1,1,2\nc2,1,2\nc3,missing,1\n", "'A' holds numbers and text.*'missing'"),
-    ("gene,c1,c2\nACTB,1,2\nGAPDH,1,2\nCD3E,0,1\n", "genes as rows"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("cell,A,B\n", "no cells"),
+        ("just one column\nc1\n", "not a table"),
+        ("cell,A,B\nc1,1\n", "not a table"),
+        ("cell,A,B\nc1,1,2\nc2,1,2,3\n", "damaged or not a table"),
+        ("cell,type\nc1,T\nc2,B\n", "no column of numbers"),
+        ("cell,A,B\nc1,1,2\nc2,1,2\nc3,missing,1\n", "'A' holds numbers and text.*'missing'"),
+        ("gene,c1,c2\nACTB,1,2\nGAPDH,1,2\nCD3E,0,1\n", "genes as rows"),
+    ],
+)
 def test_tables_that_are_none(tmp_path, text, message):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
@@ -290,6 +308,7 @@ def test_text_far_down_in_a_gene(tmp_path):
 
 
 # ---- results ----
+
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     target = tmp_path / "new" / "a.csv"

@@ -11,13 +11,18 @@ from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.nn import GeneGCN, GlobalGraph, find_equal_genes
 from gene_gcn.training import CellDataset
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
 
 
 @pytest.fixture
 def network():
     rng = np.random.default_rng(0)
-    return GeneNetwork([f"g{i}" for i in range(300)], rng.integers(0, 300, (2, 2000)), rng.uniform(1, 9, 2000))
+    return GeneNetwork(
+        [f"g{i}" for i in range(300)], rng.integers(0, 300, (2, 2000)), rng.uniform(1, 9, 2000)
+    )
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -64,6 +69,8 @@ def test_an_exact_head_is_that_of_the_cpu(network):
     rng = np.random.default_rng(0)
     y = np.arange(200) % 4
     X = rng.poisson(np.where(np.arange(300) // 75 == y[:, None], 3.0, 0.3)).astype(np.float32)
-    here, there = (GeneGCNClassifier(network, device=device, random_state=0).fit(X[:60], y[:60], unlabelled=X[60:])
-                   for device in ("cpu", "cuda"))
+    here, there = (
+        GeneGCNClassifier(network, device=device, random_state=0).fit(X[:60], y[:60], unlabelled=X[60:])
+        for device in ("cpu", "cuda")
+    )
     np.testing.assert_allclose(there.predict_proba(X), here.predict_proba(X), atol=1e-2)

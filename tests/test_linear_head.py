@@ -68,7 +68,9 @@ def test_the_regression_is_that_of_scikit_learn(cells):
     weight = torch.rand(90, generator=torch.Generator().manual_seed(0)) + 0.5
     ours, bias, _ = linear_head._regression(features, one_hot(y), weight, penalty=3.0, iterations=500)
     dense = X.toarray() - X.toarray().mean(0)
-    theirs = LogisticRegression(C=1 / 3.0, tol=1e-8, max_iter=5000).fit(dense, y, sample_weight=weight.numpy())
+    theirs = LogisticRegression(C=1 / 3.0, tol=1e-8, max_iter=5000).fit(
+        dense, y, sample_weight=weight.numpy()
+    )
     probability = (torch.from_numpy(dense) @ ours + bias).softmax(1)
     np.testing.assert_allclose(probability, theirs.predict_proba(dense), atol=2e-3)
 
@@ -101,15 +103,22 @@ def test_the_head_gives_the_mean_of_all_paths_at_the_chosen_scale(cells, monkeyp
     monkeypatch.setattr(linear_head, "SCALES", (2.0,))
     net = model()
     losses = fit_linear_head(net, X, y)
-    assert [row["path"] for row in losses] == ["sure genes", "components of sure genes",
-                                               "faint genes", "components of faint genes", "held out"]
+    assert [row["path"] for row in losses] == [
+        "sure genes",
+        "components of sure genes",
+        "faint genes",
+        "components of faint genes",
+        "held out",
+    ]
     every = torch.ones(90)
     expected = torch.zeros(90, K)
     views = SmoothedCells(X, CPU).views(one_hot(y))
     for part, view in zip(linear_head.VIEWS.values(), views, strict=True):
         by_gene, gene_bias, _ = linear_head._regression(view, one_hot(y), every, linear_head.GENE_PENALTY)
         codes = view @ linear_head._components(view, linear_head.COMPONENTS, np.random.default_rng(0))
-        by_code, bias, _ = linear_head._regression(Dense(codes), one_hot(y), every, linear_head.COMPONENT_PENALTY)
+        by_code, bias, _ = linear_head._regression(
+            Dense(codes), one_hot(y), every, linear_head.COMPONENT_PENALTY
+        )
         expected += part * (view @ by_gene + gene_bias + codes @ by_code + bias)
     torch.testing.assert_close(net(torch.from_numpy(X.toarray())).detach(), expected, atol=2e-2, rtol=1e-2)
 
@@ -123,8 +132,9 @@ def test_the_network_is_taken_where_it_helps_and_left_where_it_does_not():
     active = rng.random((K, modules)) < 0.5
     rate = np.where(np.repeat(active, size, 1), 0.02, 0.01)
     X = sparse.csr_matrix(np.sqrt(rng.poisson(rate[y])).astype(np.float32))
-    inside = np.array([(start + i, start + j) for start in range(0, genes, size) for i in range(size)
-                       for j in range(i)])
+    inside = np.array(
+        [(start + i, start + j) for start in range(0, genes, size) for i in range(size) for j in range(i)]
+    )
     names = tuple(map(str, range(genes)))
     losses, shares = {}, {}
     for name, edges in {"real": inside.T, "strangers": rng.permutation(genes)[inside.T]}.items():

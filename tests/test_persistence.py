@@ -38,6 +38,7 @@ def same_bits(a, b) -> bool:
 
 # ---- round trip ----
 
+
 def test_what_is_written_is_read_and_nothing_else_is_left(model, tmp_path):
     config, tensors = read_model(model)
     assert config == CONFIG
@@ -45,17 +46,21 @@ def test_what_is_written_is_read_and_nothing_else_is_left(model, tmp_path):
     assert files_in(model) == ["config.json", "model.safetensors"] and files_in(tmp_path) == ["model"]
 
 
-@pytest.mark.parametrize("value", [
-    np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32).T,
-    np.arange(24).reshape(2, 3, 4)[:, ::-1, ::2],
-    np.arange(4, dtype=">i4"),
-    torch.arange(12, dtype=torch.float64).reshape(3, 4).t(),
-    torch.tensor(3),
-    torch.zeros(0, 4),
-    torch.randn(3, requires_grad=True),
-    torch.tensor([1.5, 2.5], dtype=torch.bfloat16),
-    np.array([True, False]),
-], ids=["transposed", "strided", "big endian", "tensor", "scalar", "empty", "parameter", "bfloat16", "bool"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32).T,
+        np.arange(24).reshape(2, 3, 4)[:, ::-1, ::2],
+        np.arange(4, dtype=">i4"),
+        torch.arange(12, dtype=torch.float64).reshape(3, 4).t(),
+        torch.tensor(3),
+        torch.zeros(0, 4),
+        torch.randn(3, requires_grad=True),
+        torch.tensor([1.5, 2.5], dtype=torch.bfloat16),
+        np.array([True, False]),
+    ],
+    ids=["transposed", "strided", "big endian", "tensor", "scalar", "empty", "parameter", "bfloat16", "bool"],
+)
 def test_any_layout_and_dtype_comes_back(tmp_path, value):
     write_model(tmp_path / "m", {}, {"a": value})
     back = read_model(tmp_path / "m")[1]["a"]
@@ -88,6 +93,7 @@ def test_no_code_is_stored():
 
 # ---- writing ----
 
+
 def test_a_model_is_replaced(model, tmp_path):
     write_model(model, {"new": 1}, {})
     assert read_model(model) == ({"new": 1}, {})
@@ -116,20 +122,27 @@ def test_what_is_not_a_model_is_never_replaced(model, tmp_path):
     (tmp_path / "data" / "results.csv").write_text("precious")
     (tmp_path / "file").write_text("precious")
     (model / "notes.txt").write_text("precious")
-    for path, message in [("data", "results.csv"), ("file", "is a file"), ("model", "notes.txt"),
-                          ("file/model", "is a file")]:
+    for path, message in [
+        ("data", "results.csv"),
+        ("file", "is a file"),
+        ("model", "notes.txt"),
+        ("file/model", "is a file"),
+    ]:
         with pytest.raises(ValueError, match=message):
             write_model(tmp_path / path, CONFIG, TENSORS)
     assert (tmp_path / "data" / "results.csv").read_text() == (model / "notes.txt").read_text() == "precious"
     assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["data", "file", "model"]
 
 
-@pytest.mark.parametrize("config, tensors, message", [
-    ({"a": {1, 2}}, {}, "JSON.*set"),
-    ({}, {"a": np.array(["x"])}, "dtype"),
-    ({}, {"a": np.array([None])}, "dtype"),
-    ({}, {"a": torch.eye(3).to_sparse()}, "sparse"),
-])
+@pytest.mark.parametrize(
+    "config, tensors, message",
+    [
+        ({"a": {1, 2}}, {}, "JSON.*set"),
+        ({}, {"a": np.array(["x"])}, "dtype"),
+        ({}, {"a": np.array([None])}, "dtype"),
+        ({}, {"a": torch.eye(3).to_sparse()}, "sparse"),
+    ],
+)
 def test_what_cannot_be_written_is_refused(model, tmp_path, config, tensors, message):
     with pytest.raises(ValueError, match=message):
         write_model(model, config, tensors)
@@ -173,14 +186,17 @@ write_model(sys.argv[1], {{"new": 1}}, {{"big": torch.zeros(3_000_000)}})
 
 def run_writer(setup: str, folder: Path, **options) -> subprocess.Popen:
     code = WRITER.format(setup=setup)
-    return subprocess.Popen([sys.executable, "-c", code, str(folder)], text=True, stderr=subprocess.PIPE,
-                            **options)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], text=True, stderr=subprocess.PIPE, **options
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on file sizes")
 def test_a_disk_that_is_really_full(model, tmp_path):
-    setup = ("import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-             "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))")
+    setup = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))"
+    )
     process = run_writer(setup, model)
     stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 1 and "OSError: [Errno 27] File too large" in stderr
@@ -191,8 +207,10 @@ def test_a_disk_that_is_really_full(model, tmp_path):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL] if os.name == "posix" else [])
 def test_a_process_stopped_in_the_middle_of_writing(model, tmp_path, sent):
     """The process waits when its tensors are on disk and nothing is renamed yet."""
-    setup = ("import os, time; from gene_gcn import persistence; "
-             "persistence._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))")
+    setup = (
+        "import os, time; from gene_gcn import persistence; "
+        "persistence._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))"
+    )
     process = run_writer(setup, model, stdout=subprocess.PIPE)
     assert process.stdout.readline().strip() == "ready"
     process.send_signal(sent)
@@ -201,7 +219,7 @@ def test_a_process_stopped_in_the_middle_of_writing(model, tmp_path, sent):
     assert read_model(model)[0] == CONFIG
     if sent == signal.SIGINT:
         assert files_in(tmp_path) == ["model"]
-    write_model(model, {"new": 1}, {})                          # what a kill leaves is in no one's way
+    write_model(model, {"new": 1}, {})  # what a kill leaves is in no one's way
     assert read_model(model)[0] == {"new": 1}
 
 
@@ -224,13 +242,14 @@ def test_a_folder_without_permission(tmp_path):
 
 # ---- reading what is damaged ----
 
+
 def edit(model: Path, **changes) -> None:
     file = model / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
 def cut(file: Path, keep: float) -> None:
-    file.write_bytes(file.read_bytes()[:int(keep * file.stat().st_size)])
+    file.write_bytes(file.read_bytes()[: int(keep * file.stat().st_size)])
 
 
 def flip(file: Path) -> None:
@@ -239,21 +258,25 @@ def flip(file: Path) -> None:
     file.write_bytes(data)
 
 
-@pytest.mark.parametrize("damage, message", [
-    (lambda m: cut(m / "model.safetensors", 0.5), "damaged.*bytes"),
-    (lambda m: cut(m / "model.safetensors", 0), "damaged.*0 bytes"),
-    (lambda m: flip(m / "model.safetensors"), "SHA-256"),
-    (lambda m: cut(m / "config.json", 0.5), "not JSON"),
-    (lambda m: cut(m / "config.json", 0), "not JSON"),
-    (lambda m: (m / "config.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
-    (lambda m: (m / "config.json").write_text("[" * 100_000), "not JSON"),
-    (lambda m: (m / "config.json").write_text("[1]"), "no model of gene_gcn"),
-    (lambda m: (m / "config.json").write_text('{"model_type": "bert"}'), "no model of gene_gcn"),
-    (lambda m: edit(m, format_version=2, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
-    (lambda m: edit(m, format_version="1"), "format_version"),
-    (lambda m: edit(m, tensors={}), "incomplete"),
-    (lambda m: edit(m, config=None), "incomplete"),
-], ids=range(13))
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda m: cut(m / "model.safetensors", 0.5), "damaged.*bytes"),
+        (lambda m: cut(m / "model.safetensors", 0), "damaged.*0 bytes"),
+        (lambda m: flip(m / "model.safetensors"), "SHA-256"),
+        (lambda m: cut(m / "config.json", 0.5), "not JSON"),
+        (lambda m: cut(m / "config.json", 0), "not JSON"),
+        (lambda m: (m / "config.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
+        (lambda m: (m / "config.json").write_text("[" * 100_000), "not JSON"),
+        (lambda m: (m / "config.json").write_text("[1]"), "no model of gene_gcn"),
+        (lambda m: (m / "config.json").write_text('{"model_type": "bert"}'), "no model of gene_gcn"),
+        (lambda m: edit(m, format_version=2, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
+        (lambda m: edit(m, format_version="1"), "format_version"),
+        (lambda m: edit(m, tensors={}), "incomplete"),
+        (lambda m: edit(m, config=None), "incomplete"),
+    ],
+    ids=range(13),
+)
 def test_damage_is_told_with_the_path(model, damage, message):
     damage(model)
     with pytest.raises(ValueError, match=message) as caught:

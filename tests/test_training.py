@@ -38,7 +38,7 @@ def make_cells(n=90, genes=N, seed=0):
     y = np.arange(n) % K
     X = rng.poisson(0.4, (n, genes))
     for k in range(K):
-        X[y == k, 5 * k:5 * k + 5] += rng.poisson(1.5, ((y == k).sum(), 5))
+        X[y == k, 5 * k : 5 * k + 5] += rng.poisson(1.5, ((y == k).sum(), 5))
     return sparse.csr_matrix(np.sqrt(X).astype(np.float32)), y.astype(np.int64)
 
 
@@ -56,7 +56,7 @@ def network(genes=N):
     """A ring: every gene interacts with the next one."""
     adj = torch.eye(genes).roll(1, 0) * 0.5
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")                                 # that CSR is new
+        warnings.simplefilter("ignore")  # that CSR is new
         return GlobalGraph((adj + adj.T).to_sparse_csr()).prepare()
 
 
@@ -80,8 +80,8 @@ def matrices(draw):
     n, genes = draw(st.integers(1, 6)), draw(st.integers(1, 9))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     X = rng.integers(0, draw(st.sampled_from([1, 2, 4, 10])), (n, genes)).astype(np.float32)
-    X[rng.random(n) < 0.2] = 0                                          # cells without any expression
-    X[rng.random(n) < 0.2] += 1                                         # cells without an unexpressed gene
+    X[rng.random(n) < 0.2] = 0  # cells without any expression
+    X[rng.random(n) < 0.2] += 1  # cells without an unexpressed gene
     return X
 
 
@@ -101,7 +101,9 @@ def test_the_groups_of_a_batch_are_those_of_its_features(X, channels, seed):
         assert torch.equal((equal.size > 0).sum(1), (found.size > 0).sum(1))
     attention = EmbeddedDotAttention(channels, key_channels=4).double()
     torch.testing.assert_close(attention(features, equal=equal), attention(features, equal=found))
-    torch.testing.assert_close(attention(features, equal=equal), attention.graph(features).squeeze(1) @ features)
+    torch.testing.assert_close(
+        attention(features, equal=equal), attention.graph(features).squeeze(1) @ features
+    )
 
 
 def test_grouping_can_be_left_out_and_labels_follow_their_cells():
@@ -123,8 +125,16 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_global_state(head_init):
         np.random.seed(disturbance)
         random.seed(disturbance)
         models.append(model_of(dropout=0.2))
-        histories.append(train(models[-1], dataset(), dataset(30, 1), graph=network(), seed=5,
-                               options=short(head_init=head_init)))
+        histories.append(
+            train(
+                models[-1],
+                dataset(),
+                dataset(30, 1),
+                graph=network(),
+                seed=5,
+                options=short(head_init=head_init),
+            )
+        )
     assert same_weights(*models) and histories[0] == histories[1]
     other = model_of(dropout=0.2)
     train(other, dataset(), graph=network(), seed=6, options=short(head_init=head_init))
@@ -183,9 +193,12 @@ def test_a_progress_bar_is_shown_on_request(capfd):
 @pytest.mark.parametrize("optimizer, learning_rate", [("sgd", 0.02), ("adam", 0.01)])
 def test_training_reduces_the_loss(optimizer, learning_rate, head_init):
     model = model_of()
-    history = train(model, dataset(), graph=network(),
-                    options=short(optimizer=optimizer, learning_rate=learning_rate, head_init=head_init,
-                                  max_epochs=15))
+    history = train(
+        model,
+        dataset(),
+        graph=network(),
+        options=short(optimizer=optimizer, learning_rate=learning_rate, head_init=head_init, max_epochs=15),
+    )
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert loss_of(model, dataset(), network()) < 0.8 * history[0]["loss"]
     assert not model.training and all(p.device.type == "cpu" for p in model.parameters())
@@ -211,7 +224,7 @@ def test_the_weights_of_the_best_epoch_are_restored():
     best = int(np.argmin(losses))
     assert best < len(losses) - 1 and losses[-1] > losses[best] + 0.05
     assert loss_of(model, validation) == pytest.approx(losses[best], rel=1e-4)
-    assert len(history) == best + 1 + 6 < 40                            # stopped after six epochs in vain
+    assert len(history) == best + 1 + 6 < 40  # stopped after six epochs in vain
 
 
 def test_a_validation_set_does_not_change_what_is_learned():
@@ -233,8 +246,13 @@ def test_without_validation_it_runs_all_epochs():
 def test_the_history_tells_means_over_cells():
     """With steps of almost no length, the model after an epoch is the one that was measured in it."""
     model, weight, validation = model_of(), torch.tensor([1.0, 2, 3]), dataset(50, 1)
-    history = train(model, dataset(), validation, class_weight=weight,
-                    options=short(max_epochs=1, learning_rate=1e-9, batch_size=90))
+    history = train(
+        model,
+        dataset(),
+        validation,
+        class_weight=weight,
+        options=short(max_epochs=1, learning_rate=1e-9, batch_size=90),
+    )
     assert history[0]["loss"] == pytest.approx(loss_of(model, dataset(), weight=weight), rel=1e-4)
     assert history[0]["validation_loss"] == pytest.approx(loss_of(model, validation, weight=weight), rel=1e-4)
     accuracy = (predict_logits(model, validation).argmax(1) == validation.y).double().mean()
@@ -290,8 +308,13 @@ def learning_rate_used(options, monkeypatch, X=None):
     rates = []
     for name in ("SGD", "Adam"):
         optimizer = getattr(torch.optim, name)
-        monkeypatch.setattr(torch.optim, name, lambda parameters, lr, make=optimizer, **kwargs:
-                            rates.append(lr) or make(parameters, lr=lr, **kwargs))
+        monkeypatch.setattr(
+            torch.optim,
+            name,
+            lambda parameters, lr, make=optimizer, **kwargs: (
+                rates.append(lr) or make(parameters, lr=lr, **kwargs)
+            ),
+        )
     X = make_cells()[0] if X is None else X
     train(model_of(num_layers=0), CellDataset(X, np.arange(X.shape[0]) % K), options=options)
     return rates[0]
@@ -306,10 +329,14 @@ def test_the_rate_of_sgd_follows_the_length_of_a_cell(monkeypatch, scale, expect
     assert learning_rate_used(options, monkeypatch, X) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("options, expected", [
-    (TrainingOptions(max_epochs=1, optimizer="adam"), 1e-3),
-    (TrainingOptions(max_epochs=1, optimizer="adam", learning_rate=0.3), 0.3),
-    (TrainingOptions(max_epochs=1, learning_rate=0.3), 0.3)])
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (TrainingOptions(max_epochs=1, optimizer="adam"), 1e-3),
+        (TrainingOptions(max_epochs=1, optimizer="adam", learning_rate=0.3), 0.3),
+        (TrainingOptions(max_epochs=1, learning_rate=0.3), 0.3),
+    ],
+)
 def test_the_rate_of_adam_and_a_given_one(monkeypatch, options, expected):
     assert learning_rate_used(options, monkeypatch) == expected
 
@@ -334,7 +361,7 @@ def test_pca_starts_with_pairs_of_principal_components():
     assert torch.equal(plus, -minus)
     torch.testing.assert_close(plus @ plus.T, torch.eye(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(first(X), centred @ first.weight.T, atol=1e-4, rtol=0)
-    best = torch.linalg.svdvals(centred)[:4].square().sum()             # the most that four can explain
+    best = torch.linalg.svdvals(centred)[:4].square().sum()  # the most that four can explain
     assert 0.95 * best < (centred @ plus.T).square().sum() <= best * 1.0001
 
 
@@ -371,14 +398,26 @@ def test_the_autoencoder_learns_expression_or_fused_features(fused):
     with torch.no_grad():
         features = model.fuse(X, graph) if fused else X
     learned = autoencoder_of()
-    history = train_autoencoder(learned, cells, model=model if fused else None, graph=graph if fused else None,
-                                options=short(max_epochs=40), seed=3)
-    assert error_of(learned, features) < 0.9 * features.var(0, correction=0).mean()     # better than the means
+    history = train_autoencoder(
+        learned,
+        cells,
+        model=model if fused else None,
+        graph=graph if fused else None,
+        options=short(max_epochs=40),
+        seed=3,
+    )
+    assert error_of(learned, features) < 0.9 * features.var(0, correction=0).mean()  # better than the means
     assert same_weights(model, before) and not learned.training
     assert len(history) == 40 and history[-1]["loss"] == pytest.approx(error_of(learned, features), rel=0.05)
     again = autoencoder_of()
-    train_autoencoder(again, CellDataset(make_cells(300)[0]), model=model if fused else None,   # without labels
-                      graph=graph if fused else None, options=short(max_epochs=40), seed=3)
+    train_autoencoder(
+        again,
+        CellDataset(make_cells(300)[0]),
+        model=model if fused else None,  # without labels
+        graph=graph if fused else None,
+        options=short(max_epochs=40),
+        seed=3,
+    )
     assert same_weights(again, learned)
 
 
@@ -451,8 +490,9 @@ def test_predictions_do_not_depend_on_the_batch(channels):
     together = predict_logits(model, CellDataset(X, channels=channels), network())
     assert together.shape == (PREDICT_BATCH + 40, K)
     order = np.random.default_rng(0).permutation(X.shape[0])
-    torch.testing.assert_close(predict_logits(model, CellDataset(X[order], channels=channels), network()),
-                               together[order])
+    torch.testing.assert_close(
+        predict_logits(model, CellDataset(X[order], channels=channels), network()), together[order]
+    )
     for cell in (0, 17, PREDICT_BATCH + 39):
         alone = CellDataset(X[cell], channels=channels)
         torch.testing.assert_close(predict_logits(model, alone, network()), together[[cell]])
@@ -470,8 +510,8 @@ def test_predicting_leaves_the_model_as_it_was_and_out_of_training():
 
 def test_cells_are_never_dense_as_a_whole(monkeypatch):
     """A table of 2,000 cells × 20,000 genes would be 160 MB; a batch of predictions is 20 MB."""
-    monkeypatch.setattr("gene_gcn.training.SAMPLE_VALUES", 2**20)       # else all of these are the sample
-    monkeypatch.setattr("gene_gcn.training.LARGEST_KEPT_BLOCK", 0)      # which holds no cells
+    monkeypatch.setattr("gene_gcn.training.SAMPLE_VALUES", 2**20)  # else all of these are the sample
+    monkeypatch.setattr("gene_gcn.training.LARGEST_KEPT_BLOCK", 0)  # which holds no cells
     X = sparse.random(2000, 20_000, density=0.002, format="csr", dtype=np.float32, random_state=0)
     model = model_of(genes=20_000, num_layers=0)
     with LargestTensor() as seen:

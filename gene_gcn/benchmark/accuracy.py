@@ -26,11 +26,20 @@ from gene_gcn.networks import GeneNetwork
 if TYPE_CHECKING:
     from anndata import AnnData
 
-RARE = 20                       # training cells, under which a type is rare
-SMALLEST_SHARE = 0.01           # of the genes, that a network must join
+RARE = 20  # training cells, under which a type is rare
+SMALLEST_SHARE = 0.01  # of the genes, that a network must join
 CONTROLS = ("no graph", "network rewired", "network permuted")
-FIGURES = ("accuracy", "macro_f1", "weighted_f1", "balanced_accuracy", "rare_recall", "calibration_error",
-           "fit_seconds", "predict_seconds", "peak_memory_gb")
+FIGURES = (
+    "accuracy",
+    "macro_f1",
+    "weighted_f1",
+    "balanced_accuracy",
+    "rare_recall",
+    "calibration_error",
+    "fit_seconds",
+    "predict_seconds",
+    "peak_memory_gb",
+)
 
 
 # ---- running ----
@@ -78,13 +87,21 @@ def choose_network(networks: Sequence[GeneNetwork], genes: Sequence[str]) -> Gen
     aligned = [network.align(genes) for network in networks]
     joined = [int((network.degree > 0).sum()) for network in aligned]
     if max(joined) < SMALLEST_SHARE * len(genes):
-        raise ValueError(f"network joins {max(joined):,} of the {len(genes):,} genes of the cells: its genes are "
-                         f"like {networks[int(np.argmax(joined))].genes[:3]}, theirs like {tuple(genes[:3])}.")
+        raise ValueError(
+            f"network joins {max(joined):,} of the {len(genes):,} genes of the cells: its genes are "
+            f"like {networks[int(np.argmax(joined))].genes[:3]}, theirs like {tuple(genes[:3])}."
+        )
     return aligned[int(np.argmax(joined))]
 
 
-def run(cells: CellSet, splits: Iterable[Split], methods: Sequence[Method], folder: str | Path, *,
-        on_result: Callable[[dict[str, Any], bool], None] | None = None) -> pd.DataFrame:
+def run(
+    cells: CellSet,
+    splits: Iterable[Split],
+    methods: Sequence[Method],
+    folder: str | Path,
+    *,
+    on_result: Callable[[dict[str, Any], bool], None] | None = None,
+) -> pd.DataFrame:
     """Fit and test every method on every split of a set, unless the folder has the result already.
 
     A peer that fails on a split gets a row that says so; it is tried again next time. Where our own classifier
@@ -120,8 +137,18 @@ def run(cells: CellSet, splits: Iterable[Split], methods: Sequence[Method], fold
             if method.kinds and split.kind not in method.kinds:
                 continue
             prepared = method.prepare(train)
-            key = digest([__version__, of_cells, split.train.tolist(), split.test.tolist(), split.number,
-                          split.depth, split.panel, prepared.settings])
+            key = digest(
+                [
+                    __version__,
+                    of_cells,
+                    split.train.tolist(),
+                    split.test.tolist(),
+                    split.number,
+                    split.depth,
+                    split.panel,
+                    prepared.settings,
+                ]
+            )
             result, known = {}, key in kept
             if not known:
                 try:
@@ -131,14 +158,25 @@ def run(cells: CellSet, splits: Iterable[Split], methods: Sequence[Method], fold
                         raise
                     result = {**dict.fromkeys(FIGURES, float("nan")), "error": str(error)}
             result = result or {**kept[key], "error": ""}
-            rows.append({"set": cells.name, "kind": split.kind, "splits": split.name, "split": split.number,
-                         "method": method.name, "role": method.role, **result})
+            rows.append(
+                {
+                    "set": cells.name,
+                    "kind": split.kind,
+                    "splits": split.name,
+                    "split": split.number,
+                    "method": method.name,
+                    "role": method.role,
+                    **result,
+                }
+            )
             if on_result is not None:
                 on_result(rows[-1], known)
     return pd.DataFrame(rows)
 
 
-def _measure(prepared, train: AnnData, y_train: np.ndarray, test: AnnData, y_test: np.ndarray) -> dict[str, float]:
+def _measure(
+    prepared, train: AnnData, y_train: np.ndarray, test: AnnData, y_test: np.ndarray
+) -> dict[str, float]:
     with warnings.catch_warnings():
         # Here they are meant to be missing, and counts are taken away until cells have none.
         warnings.filterwarnings("ignore", message=".*are missing from X and count as zero")
@@ -150,9 +188,14 @@ def _measure(prepared, train: AnnData, y_train: np.ndarray, test: AnnData, y_tes
     if outcome.probabilities is not None:
         confidence = outcome.probabilities.max(axis=1)
         calibration_error = expected_calibration_error(y_test, outcome.predicted, confidence)
-    return {**evaluate(y_test, outcome.predicted), "rare_recall": float(recall[size < RARE].mean()),
-            "calibration_error": calibration_error, "fit_seconds": outcome.fit_seconds,
-            "predict_seconds": outcome.predict_seconds, "peak_memory_gb": outcome.peak_memory_gb}
+    return {
+        **evaluate(y_test, outcome.predicted),
+        "rare_recall": float(recall[size < RARE].mean()),
+        "calibration_error": calibration_error,
+        "fit_seconds": outcome.fit_seconds,
+        "predict_seconds": outcome.predict_seconds,
+        "peak_memory_gb": outcome.peak_memory_gb,
+    }
 
 
 # ---- telling ----
@@ -169,8 +212,11 @@ def summarize(results: pd.DataFrame) -> pd.DataFrame:
     """
     groups = results.groupby(["splits", "set", "method"], sort=False)
     table = groups[list(FIGURES)].mean()
-    return table.assign(macro_f1_sd=groups["macro_f1"].std(), runs=groups.size(),
-                        failed=groups["error"].agg(lambda errors: int((errors != "").sum())))
+    return table.assign(
+        macro_f1_sd=groups["macro_f1"].std(),
+        runs=groups.size(),
+        failed=groups["error"].agg(lambda errors: int((errors != "").sum())),
+    )
 
 
 def over_sets(summary: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +234,7 @@ def over_sets(summary: pd.DataFrame) -> pd.DataFrame:
     table = groups[[*FIGURES, "rank"]].mean()
     table["peak_memory_gb"] = groups["peak_memory_gb"].max()
     incomplete = groups["macro_f1"].agg(lambda values: values.isna().any())
-    table.loc[incomplete, [*FIGURES[:FIGURES.index("fit_seconds")], "rank"]] = np.nan
+    table.loc[incomplete, [*FIGURES[: FIGURES.index("fit_seconds")], "rank"]] = np.nan
     return table
 
 
@@ -213,18 +259,39 @@ def differences(results: pd.DataFrame) -> pd.DataFrame:
             scores = part.pivot(index="split", columns="method", values="macro_f1")
             if not len(default) or default[0] not in scores:
                 continue
-            peers = [method for method in part.loc[part["role"] == "peer", "method"].unique()
-                     if scores[method].notna().all()]
+            peers = [
+                method
+                for method in part.loc[part["role"] == "peer", "method"].unique()
+                if scores[method].notna().all()
+            ]
             others = {method: method for method in CONTROLS if method in scores and method != default[0]}
             if peers:
                 others["best peer"] = scores[peers].mean().idxmax()
             for than, method in others.items():
                 gain = (scores[default[0]] - scores[method]).dropna().to_numpy()
                 means.setdefault(than, []).append(float(gain.mean()))
-                rows.append({"splits": name, "set": set_name, "default": default[0], "than": than,
-                             "method": method, **paired(gain)})
-        rows += [{"splits": name, "set": "all sets", "default": default[0], "than": than, "method": than,
-                  **paired(np.array(gains))} for than, gains in means.items() if len(gains) > 1]
+                rows.append(
+                    {
+                        "splits": name,
+                        "set": set_name,
+                        "default": default[0],
+                        "than": than,
+                        "method": method,
+                        **paired(gain),
+                    }
+                )
+        rows += [
+            {
+                "splits": name,
+                "set": "all sets",
+                "default": default[0],
+                "than": than,
+                "method": than,
+                **paired(np.array(gains)),
+            }
+            for than, gains in means.items()
+            if len(gains) > 1
+        ]
     return pd.DataFrame(rows)
 
 
@@ -235,25 +302,59 @@ def markdown(results: pd.DataFrame) -> Iterator[str]:
     for name in results["splits"].unique():
         part = summary.loc[name]
         sets = part.index.get_level_values("set").unique()
-        header = ["method", *sets, "mean over sets", "mean rank", "accuracy", "calibration error", "rare recall",
-                  "fit, s", "predict, s", "peak memory, GB"]
-        yield from ("", f"### {name}: macro-F1, mean ± sd", "", f"| {' | '.join(header)} |",
-                    "|---" * len(header) + "|")
+        header = [
+            "method",
+            *sets,
+            "mean over sets",
+            "mean rank",
+            "accuracy",
+            "calibration error",
+            "rare recall",
+            "fit, s",
+            "predict, s",
+            "peak memory, GB",
+        ]
+        yield from (
+            "",
+            f"### {name}: macro-F1, mean ± sd",
+            "",
+            f"| {' | '.join(header)} |",
+            "|---" * len(header) + "|",
+        )
         for method, row in means.loc[name].iterrows():
-            scores = [_score(part.loc[set_name, method]) if (set_name, method) in part.index else "–"
-                      for set_name in sets]
-            figures = [_number(row[column], digits) for column, digits in (
-                ("macro_f1", 3), ("rank", 1), ("accuracy", 3), ("calibration_error", 3), ("rare_recall", 3),
-                ("fit_seconds", 1), ("predict_seconds", 2), ("peak_memory_gb", 2))]
+            scores = [
+                _score(part.loc[set_name, method]) if (set_name, method) in part.index else "–"
+                for set_name in sets
+            ]
+            figures = [
+                _number(row[column], digits)
+                for column, digits in (
+                    ("macro_f1", 3),
+                    ("rank", 1),
+                    ("accuracy", 3),
+                    ("calibration_error", 3),
+                    ("rare_recall", 3),
+                    ("fit_seconds", 1),
+                    ("predict_seconds", 2),
+                    ("peak_memory_gb", 2),
+                )
+            ]
             yield f"| {' | '.join([method, *scores, *figures])} |"
     if len(gains := differences(results)):
-        yield from ("", "### Differences in macro-F1, points (95 % interval over splits)", "",
-                    "| splits | set | difference | points | pairs |", "|---|---|---|---|---|")
+        yield from (
+            "",
+            "### Differences in macro-F1, points (95 % interval over splits)",
+            "",
+            "| splits | set | difference | points | pairs |",
+            "|---|---|---|---|---|",
+        )
         for row in gains.itertuples():
             than = row.than if row.method == row.than else f"{row.than} ({row.method})"
             interval = f" ({100 * row.low:+.2f} to {100 * row.high:+.2f})" if row.pairs > 1 else ""
-            yield (f"| {row.splits} | {row.set} | {row.default} − {than} "
-                   f"| {100 * row.difference:+.2f}{interval} | {row.pairs} |")
+            yield (
+                f"| {row.splits} | {row.set} | {row.default} − {than} "
+                f"| {100 * row.difference:+.2f}{interval} | {row.pairs} |"
+            )
 
 
 def _score(row: pd.Series) -> str:
@@ -271,8 +372,12 @@ def _number(value: float, digits: int) -> str:
 def write(folder: str | Path, results: pd.DataFrame, settings: dict[str, Any]) -> list[Path]:
     """Write every run (accuracy.csv), tables and settings (accuracy.json) and a picture (accuracy.png)."""
     summary = summarize(results)
-    tables = {**settings, "sets": records(summary.reset_index()),
-              "methods": records(over_sets(summary).reset_index()), "differences": records(differences(results))}
+    tables = {
+        **settings,
+        "sets": records(summary.reset_index()),
+        "methods": records(over_sets(summary).reset_index()),
+        "differences": records(differences(results)),
+    }
     return write_results(folder, "accuracy", results, tables, plot)
 
 
@@ -288,10 +393,11 @@ def plot(results: pd.DataFrame, path: str | Path) -> None:
     peers = set(results.loc[results["role"] == "peer", "method"])
     n_columns = min(4, len(kinds))
     n_rows = -(-len(kinds) // n_columns)
-    figure = Figure(figsize=(3.2 + 2.2 * n_columns, n_rows * (0.24 * len(names) + 0.8) + 0.3),
-                    layout="constrained")
+    figure = Figure(
+        figsize=(3.2 + 2.2 * n_columns, n_rows * (0.24 * len(names) + 0.8) + 0.3), layout="constrained"
+    )
     axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
-    for axis in axes[len(kinds):]:
+    for axis in axes[len(kinds) :]:
         axis.remove()
     for axis, kind in zip(axes, kinds, strict=False):
         for place, name in enumerate(names):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GENES = (1_000, 5_000, 20_499)
 CHANNELS = (1, 16)
 BATCHES = (1, 64)
-LONG = 2.0                      # seconds after which a call is not repeated
+LONG = 2.0  # seconds after which a call is not repeated
 
 
 class Way(NamedTuple):
@@ -69,8 +69,10 @@ def sampled(cells: AnnData, seed: int = 0) -> Callable[[int, int], np.ndarray]:
 
     def draw(num_cells: int, num_genes: int) -> np.ndarray:
         if num_cells > X.shape[0] or num_genes > X.shape[1]:
-            raise ValueError(f"cells has {X.shape[0]:,} cells × {X.shape[1]:,} genes, but {num_cells:,} × "
-                             f"{num_genes:,} are to be timed; pass fewer genes, or no cells to draw some.")
+            raise ValueError(
+                f"cells has {X.shape[0]:,} cells × {X.shape[1]:,} genes, but {num_cells:,} × "
+                f"{num_genes:,} are to be timed; pass fewer genes, or no cells to draw some."
+            )
         rng = np.random.default_rng(seed)
         genes = rng.permutation(X.shape[1])[:num_genes]
         return X[rng.permutation(X.shape[0])[:num_cells]][:, np.sort(genes)].toarray()
@@ -78,8 +80,12 @@ def sampled(cells: AnnData, seed: int = 0) -> Callable[[int, int], np.ndarray]:
     return draw
 
 
-def measure(expression: Callable[[int, int], np.ndarray], genes: tuple[int, ...] = GENES,
-            device: str = "cpu", seed: int = 0) -> Iterator[dict]:
+def measure(
+    expression: Callable[[int, int], np.ndarray],
+    genes: tuple[int, ...] = GENES,
+    device: str = "cpu",
+    seed: int = 0,
+) -> Iterator[dict]:
     """Time every way on cells of every size.
 
     Parameters
@@ -101,7 +107,7 @@ def measure(expression: Callable[[int, int], np.ndarray], genes: tuple[int, ...]
         for channels in CHANNELS:
             torch.manual_seed(seed)
             attention = EmbeddedDotAttention(channels).to(device)
-            attention.theta.reset_parameters()                          # steeper than the layer's own start
+            attention.theta.reset_parameters()  # steeper than the layer's own start
             attention.phi.reset_parameters()
             vectors = (torch.randn(num_genes, channels) * channels**-0.5).to(device)
             for batch in BATCHES:
@@ -109,16 +115,21 @@ def measure(expression: Callable[[int, int], np.ndarray], genes: tuple[int, ...]
                 for name, way in WAYS.items():
                     if channels not in way.channels or batch > 1 and not way.batched:
                         continue
-                    with suppress(ValueError):                          # too few genes for the grid
-                        yield {"genes": num_genes, "channels": channels, "batch": batch, "way": name,
-                               **_measure(attention, values, vectors, way)}
+                    with suppress(ValueError):  # too few genes for the grid
+                        yield {
+                            "genes": num_genes,
+                            "channels": channels,
+                            "batch": batch,
+                            "way": name,
+                            **_measure(attention, values, vectors, way),
+                        }
 
 
 def _measure(attention: EmbeddedDotAttention, values: Tensor, vectors: Tensor, way: Way) -> dict:
     if way.distinct:
         values = values + 1e-3 * torch.rand_like(values)
     features = values if attention.in_channels == 1 else values * vectors
-    equal = find_equal_genes(features) if way.method == "merged" else None      # the loader prepares these
+    equal = find_equal_genes(features) if way.method == "merged" else None  # the loader prepares these
     # Gene vectors are learned through the features; of one channel, only later layers need that gradient.
     x = features.requires_grad_(attention.in_channels > 1 or way.distinct)
     error = _error(attention, x[:1], way.method)
@@ -139,7 +150,7 @@ def _measure(attention: EmbeddedDotAttention, values: Tensor, vectors: Tensor, w
 
 
 def _attend(attention, x, method, equal=None) -> Tensor:
-    if method == "dense":                                               # of any size
+    if method == "dense":  # of any size
         return (attention.scores(x, x).softmax(-1) @ x.unsqueeze(1)).squeeze(1)
     return attention(x, equal=equal, method=method)
 
@@ -152,13 +163,20 @@ def _error(attention: EmbeddedDotAttention, x: Tensor, method: str) -> float:
     exact, exact_cell = copy.deepcopy(attention).double(), x.detach().double().requires_grad_()
     exact.zero_grad()
     parts = []
-    for query in range(0, x.size(1), 1000):                             # the graph written out, in parts
-        scores = exact.scores(exact_cell[:, query:query + 1000], exact_cell)
+    for query in range(0, x.size(1), 1000):  # the graph written out, in parts
+        scores = exact.scores(exact_cell[:, query : query + 1000], exact_cell)
         parts.append((scores.softmax(-1) @ exact_cell.unsqueeze(1)).squeeze(1))
         parts[-1].sum().backward()
-    results = [torch.cat([output.detach().double().flatten(), tensor.grad.double().flatten(),
-                          *(parameter.grad.double().flatten() for parameter in module.parameters())])
-               for output, tensor, module in ((out, cell, attention), (torch.cat(parts, 1), exact_cell, exact))]
+    results = [
+        torch.cat(
+            [
+                output.detach().double().flatten(),
+                tensor.grad.double().flatten(),
+                *(parameter.grad.double().flatten() for parameter in module.parameters()),
+            ]
+        )
+        for output, tensor, module in ((out, cell, attention), (torch.cat(parts, 1), exact_cell, exact))
+    ]
     return ((results[0] - results[1]).norm() / results[1].norm()).item()
 
 
@@ -183,16 +201,24 @@ def _peak_bytes(run: Callable[[], None], cuda: bool) -> int:
         return torch.cuda.max_memory_allocated() - before
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         run()
-    events = sorted((e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"),
-                    key=lambda event: event.start_ns())
+    events = sorted(
+        (e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"),
+        key=lambda event: event.start_ns(),
+    )
     return int(np.cumsum([event.nbytes() for event in events]).max(initial=0))
 
 
 def exponents(results: pd.DataFrame) -> pd.DataFrame:
     """Growth of time with N, the slope of log seconds by log N, for each way, channels and batch."""
-    rows = [{"way": way, "channels": channels, "batch": batch,
-             "exponent": np.polyfit(np.log(part["genes"]), np.log(part["seconds"]), 1)[0]}
-            for (way, channels, batch), part in results.groupby(["way", "channels", "batch"], sort=False)]
+    rows = [
+        {
+            "way": way,
+            "channels": channels,
+            "batch": batch,
+            "exponent": np.polyfit(np.log(part["genes"]), np.log(part["seconds"]), 1)[0],
+        }
+        for (way, channels, batch), part in results.groupby(["way", "channels", "batch"], sort=False)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -215,9 +241,16 @@ def plot(results: pd.DataFrame, path) -> None:
     axes = figure.subplots(1, len(CHANNELS), sharey=True)
     colours = dict(zip(WAYS, ("#7b8794", "#d08a2e", "#1d6a8c", "#a33b5c"), strict=True))
     for axis, channels in zip(axes, CHANNELS, strict=True):
-        for (way, batch), part in results[results["channels"] == channels].groupby(["way", "batch"], sort=False):
-            axis.loglog(part["genes"], 1e3 * part["seconds"], "o-" if batch == 1 else "s--", color=colours[way],
-                        label=f"{way}, batch {batch}" if WAYS[way].batched else way)
+        for (way, batch), part in results[results["channels"] == channels].groupby(
+            ["way", "batch"], sort=False
+        ):
+            axis.loglog(
+                part["genes"],
+                1e3 * part["seconds"],
+                "o-" if batch == 1 else "s--",
+                color=colours[way],
+                label=f"{way}, batch {batch}" if WAYS[way].batched else way,
+            )
         axis.set(title=f"C = {channels}", xlabel="genes N")
     axes[0].set_ylabel("forward and backward, ms per cell")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)

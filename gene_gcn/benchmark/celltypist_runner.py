@@ -20,20 +20,26 @@ def main(train_path: str, test_path: str, result_path: str, feature_selection: s
     import scanpy
 
     train, test = anndata.read_h5ad(train_path), anndata.read_h5ad(test_path)
-    np.random.seed(0)                           # its selection of genes draws from the global state
+    np.random.seed(0)  # its selection of genes draws from the global state
     start = time.perf_counter()
     normalize(scanpy, train)
-    model = celltypist.train(train, labels=LABEL, check_expression=False,
-                             feature_selection=bool(int(feature_selection)))
+    model = celltypist.train(
+        train, labels=LABEL, check_expression=False, feature_selection=bool(int(feature_selection))
+    )
     fitted = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if sys.platform == "linux" else float("nan")
     start_of_test = time.perf_counter()
     normalize(scanpy, test)
     result = celltypist.annotate(test, model=model, majority_voting=False)
     done = time.perf_counter()
-    np.savez(result_path, predicted=result.predicted_labels["predicted_labels"].to_numpy().astype(str),
-             probabilities=result.probability_matrix.to_numpy(), fit_seconds=fitted - start,
-             predict_seconds=done - start_of_test, peak_memory_gb=peak / 2**20)
+    np.savez(
+        result_path,
+        predicted=result.predicted_labels["predicted_labels"].to_numpy().astype(str),
+        probabilities=result.probability_matrix.to_numpy(),
+        fit_seconds=fitted - start,
+        predict_seconds=done - start_of_test,
+        peak_memory_gb=peak / 2**20,
+    )
 
 
 def normalize(scanpy, cells) -> None:

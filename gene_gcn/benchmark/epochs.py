@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 EPOCHS = 4
 
 
-def epoch_seconds(cells: AnnData, label: str, network: GeneNetwork, batch_size: int = 64, repeats: int = 3,
-                  naive_cells: int = 0, device: str = "cpu") -> Iterator[dict[str, float]]:
+def epoch_seconds(
+    cells: AnnData,
+    label: str,
+    network: GeneNetwork,
+    batch_size: int = 64,
+    repeats: int = 3,
+    naive_cells: int = 0,
+    device: str = "cpu",
+) -> Iterator[dict[str, float]]:
     """Time epochs with no graph, each graph alone and both, in turns in one process.
 
     A run of four epochs less a run of one, so that what is done once is left out.
@@ -43,8 +50,12 @@ def epoch_seconds(cells: AnnData, label: str, network: GeneNetwork, batch_size: 
     X = Normalizer.fit(expression).transform(expression)
     types, y = np.unique(read_labels(cells, label), return_inverse=True)
     graph = GlobalGraph(network.align(expression.genes).normalized("sym").adj_t).prepare()
-    models = {"head alone": (0, None, None), "individual graph": (1, "embedded_dot", None),
-              "global graph": (1, None, graph), "both graphs": (1, "embedded_dot", graph)}
+    models = {
+        "head alone": (0, None, None),
+        "individual graph": (1, "embedded_dot", None),
+        "global graph": (1, None, graph),
+        "both graphs": (1, "embedded_dot", graph),
+    }
     for repeat in range(repeats):
         seconds = {}
         for name, (num_layers, attention, shared) in models.items():
@@ -53,22 +64,25 @@ def epoch_seconds(cells: AnnData, label: str, network: GeneNetwork, batch_size: 
             for epochs in (1, 1 + EPOCHS):
                 torch.manual_seed(0)
                 model = GeneGCN(X.shape[1], len(types), num_layers=num_layers, attention=attention)
-                options = TrainingOptions(max_epochs=epochs, batch_size=batch_size, head_init="random",
-                                          device=device)
+                options = TrainingOptions(
+                    max_epochs=epochs, batch_size=batch_size, head_init="random", device=device
+                )
                 start = time.perf_counter()
                 train(model, data, graph=shared, options=options)
                 taken.append(time.perf_counter() - start)
             seconds[name] = (taken[1] - taken[0]) / EPOCHS
         if naive_cells and not repeat:
             model = GeneGCN(X.shape[1], len(types)).to(device)
-            seconds["naive, one cell at a time"] = len(y) * _naive_seconds(model, data, graph, naive_cells, device)
+            seconds["naive, one cell at a time"] = len(y) * _naive_seconds(
+                model, data, graph, naive_cells, device
+            )
         yield seconds
 
 
 def naive_step(model: GeneGCN, optimizer: torch.optim.Optimizer, x: Tensor, adj_t: Tensor, y: Tensor) -> None:
     """A training step of the paper's equations as they stand, on one cell: G and A are full N × N matrices."""
     (conv,) = model.convs
-    graph = conv.attention.scores(x.unsqueeze(-1), x.unsqueeze(-1)).softmax(-1).squeeze(1)       # (1, N, N)
+    graph = conv.attention.scores(x.unsqueeze(-1), x.unsqueeze(-1)).softmax(-1).squeeze(1)  # (1, N, N)
     features = x.unsqueeze(-1)
     features = features + conv.lin((graph + adj_t) @ features).relu()
     loss = F.cross_entropy(model.head(features.flatten(1)), y)
@@ -77,7 +91,9 @@ def naive_step(model: GeneGCN, optimizer: torch.optim.Optimizer, x: Tensor, adj_
     optimizer.step()
 
 
-def _naive_seconds(model: GeneGCN, cells: CellDataset, graph: GlobalGraph, num_cells: int, device: str) -> float:
+def _naive_seconds(
+    model: GeneGCN, cells: CellDataset, graph: GlobalGraph, num_cells: int, device: str
+) -> float:
     """Seconds of a naive step, without the first."""
     optimizer = torch.optim.Adam(model.parameters())
     adj_t = graph.adj_t.to_dense().to(device)

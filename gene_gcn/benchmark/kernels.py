@@ -17,7 +17,9 @@ from gene_gcn.nn.kernels import available_kernels, transpose
 REPEATS = 15
 
 
-def measure(network: GeneNetwork, batch_size: int = 64, channels: int = 1, device: str = "cpu") -> Iterator[dict]:
+def measure(
+    network: GeneNetwork, batch_size: int = 64, channels: int = 1, device: str = "cpu"
+) -> Iterator[dict]:
     """Time each kernel, and what the gradient costs when the transpose is made at every step.
 
     Yields
@@ -38,8 +40,12 @@ def measure(network: GeneNetwork, batch_size: int = 64, channels: int = 1, devic
         backward = _median(lambda kernel=kernel: kernel(graph.adj, x))
         yield {"kernel": name, "forward": forward, "backward": backward, "error": error}
     kernel = next(iter(available_kernels(x.device.type).values()))
-    yield {"kernel": "the first, transposing at each step", "forward": np.nan,
-           "backward": _median(lambda: kernel(transpose(graph.adj_t), x)), "error": 0.0}
+    yield {
+        "kernel": "the first, transposing at each step",
+        "forward": np.nan,
+        "backward": _median(lambda: kernel(transpose(graph.adj_t), x)),
+        "error": 0.0,
+    }
     yield {"kernel": "autograd of torch's CSR product", **_autograd(graph.adj_t, x), "error": 0.0}
 
 

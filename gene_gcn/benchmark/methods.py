@@ -30,7 +30,7 @@ from gene_gcn.networks import GeneNetwork
 if TYPE_CHECKING:
     from anndata import AnnData
 
-BINS = 50                                   # of genes alike in expression, in which genes change places
+BINS = 50  # of genes alike in expression, in which genes change places
 UNLABELLED = "default, unlabelled query"
 
 
@@ -63,11 +63,15 @@ def peers() -> dict[str, Callable[[AnnData], ClassifierMixin]]:
         "logistic regression, log1p CP10k": lambda cells: Normalized(logistic(), "log1p"),
         "linear SVM, log1p CP10k": lambda cells: Normalized(LinearSVC(random_state=0), "log1p"),
         "logistic regression, sqrt": lambda cells: Normalized(logistic(), "sqrt"),
-        "SVD (rank 100) + logistic regression, sqrt": lambda cells: Normalized(make_pipeline(
-            TruncatedSVD(min(100, *cells.shape), random_state=0), logistic()), "sqrt"),
+        "SVD (rank 100) + logistic regression, sqrt": lambda cells: Normalized(
+            make_pipeline(TruncatedSVD(min(100, *cells.shape), random_state=0), logistic()), "sqrt"
+        ),
         "MLP (scikit-learn, Adam), log1p CP10k": lambda cells: Normalized(
-            MLPClassifier((128, 64), batch_size=min(64, cells.n_obs // 2), early_stopping=True, random_state=0),
-            "log1p"),
+            MLPClassifier(
+                (128, 64), batch_size=min(64, cells.n_obs // 2), early_stopping=True, random_state=0
+            ),
+            "log1p",
+        ),
     }
 
 
@@ -126,10 +130,17 @@ class InProcess:
     @property
     def settings(self) -> list[Any]:
         """All that decides what it says, as JSON can hold it; a device is not meant to."""
-        parameters = {name: value for name, value in self.classifier.get_params().items()
-                      if name not in ("device", "verbose")}
-        text = json.dumps(parameters, default=lambda value: value.content_hash if isinstance(value, GeneNetwork)
-                          else type(value).__name__)
+        parameters = {
+            name: value
+            for name, value in self.classifier.get_params().items()
+            if name not in ("device", "verbose")
+        }
+        text = json.dumps(
+            parameters,
+            default=lambda value: (
+                value.content_hash if isinstance(value, GeneNetwork) else type(value).__name__
+            ),
+        )
         return [type(self.classifier).__name__, json.loads(text), self.shows_query]
 
     def run(self, train: AnnData, labels: np.ndarray, test: AnnData) -> Outcome:
@@ -204,18 +215,25 @@ class CellTypist:
                 plain.write_h5ad(path)
             _ask(self.python, celltypist_runner.__file__, *map(str, paths), str(int(self.feature_selection)))
             with np.load(paths[2]) as result:
-                return Outcome(result["predicted"].astype(object), result["probabilities"],
-                               *(float(result[name]) for name in Outcome._fields[2:]))
+                return Outcome(
+                    result["predicted"].astype(object),
+                    result["probabilities"],
+                    *(float(result[name]) for name in Outcome._fields[2:]),
+                )
 
 
 def celltypist(python: str | Path) -> dict[str, CellTypist]:
     """CellTypist with and without its selection of genes, by name; ValueError if there is none."""
     try:
-        version = _ask(str(python), "-c", "from importlib.metadata import version; print(version('celltypist'))")
+        version = _ask(
+            str(python), "-c", "from importlib.metadata import version; print(version('celltypist'))"
+        )
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{str(python)!r} is not a Python that has celltypist: {error}.") from error
-    return {"CellTypist": CellTypist(str(python), False, version.strip()),
-            "CellTypist, its genes selected": CellTypist(str(python), True, version.strip())}
+    return {
+        "CellTypist": CellTypist(str(python), False, version.strip()),
+        "CellTypist, its genes selected": CellTypist(str(python), True, version.strip()),
+    }
 
 
 def _ask(*command: str) -> str:
@@ -248,8 +266,14 @@ class Method:
     kinds: tuple[str, ...] = ()
 
 
-def methods(network: GeneNetwork | None, *, with_peers: bool = True, unlabelled: bool = False,
-            celltypist_python: str | Path | None = None, only: Sequence[str] = ()) -> list[Method]:
+def methods(
+    network: GeneNetwork | None,
+    *,
+    with_peers: bool = True,
+    unlabelled: bool = False,
+    celltypist_python: str | Path | None = None,
+    only: Sequence[str] = (),
+) -> list[Method]:
     """The rows of the benchmark.
 
     Parameters
@@ -271,21 +295,31 @@ def methods(network: GeneNetwork | None, *, with_peers: bool = True, unlabelled:
     """
     rows = ours(network)
     default = next(iter(rows))
-    found = [Method(name, "default" if name == default else "control", partial(_classifier, parameters))
-             for name, parameters in rows.items()]
+    found = [
+        Method(name, "default" if name == default else "control", partial(_classifier, parameters))
+        for name, parameters in rows.items()
+    ]
     if unlabelled:
-        found.append(Method(UNLABELLED, "control", partial(_classifier, rows[default], shows_query=True),
-                            ("folds", "few")))
+        found.append(
+            Method(
+                UNLABELLED, "control", partial(_classifier, rows[default], shows_query=True), ("folds", "few")
+            )
+        )
     if with_peers:
         found += [Method(name, "peer", partial(_peer, make)) for name, make in peers().items()]
     if celltypist_python is not None:
-        found += [Method(name, "peer", partial(_same, runner))
-                  for name, runner in celltypist(celltypist_python).items()]
-    kept = [method for method in found
-            if not only or any(part.lower() in method.name.lower() for part in only)]
+        found += [
+            Method(name, "peer", partial(_same, runner))
+            for name, runner in celltypist(celltypist_python).items()
+        ]
+    kept = [
+        method for method in found if not only or any(part.lower() in method.name.lower() for part in only)
+    ]
     if not kept:
-        raise ValueError(f"No method has {' or '.join(map(repr, only))} in its name; they are: "
-                         f"{'; '.join(method.name for method in found)}.")
+        raise ValueError(
+            f"No method has {' or '.join(map(repr, only))} in its name; they are: "
+            f"{'; '.join(method.name for method in found)}."
+        )
     return kept
 
 

@@ -70,8 +70,9 @@ def recall_per_type(y_true: Sequence[Any], y_pred: Sequence[Any]) -> pd.DataFram
     return table.sort_values("cells", ascending=False, kind="stable")
 
 
-def expected_calibration_error(y_true: Sequence[Any], y_pred: Sequence[Any], confidence: Sequence[float],
-                               n_bins: int = 15) -> float:
+def expected_calibration_error(
+    y_true: Sequence[Any], y_pred: Sequence[Any], confidence: Sequence[float], n_bins: int = 15
+) -> float:
     r"""How far confidence is from the share of right predictions, over bins of equal width.
 
     .. math:: \sum_k \frac{n_k}{B} \, |\mathrm{accuracy}_k - \mathrm{confidence}_k|
@@ -98,8 +99,10 @@ def expected_calibration_error(y_true: Sequence[Any], y_pred: Sequence[Any], con
     y_true, y_pred = _as_labels(y_true, y_pred)
     confidence = np.asarray(confidence, dtype=np.float64)
     if confidence.shape != y_true.shape:
-        raise ValueError(f"confidence has shape {confidence.shape}, but there is one label per cell for "
-                         f"{len(y_true):,} cells.")
+        raise ValueError(
+            f"confidence has shape {confidence.shape}, but there is one label per cell for "
+            f"{len(y_true):,} cells."
+        )
     place = np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
     gap = np.bincount(place, (y_true == y_pred) - confidence, minlength=n_bins)
     return float(np.abs(gap).sum() / len(y_true))
@@ -108,9 +111,11 @@ def expected_calibration_error(y_true: Sequence[Any], y_pred: Sequence[Any], con
 def _as_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.ndim != 1 or y_true.shape != y_pred.shape or not len(y_true):
-        raise ValueError(f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}; both need one label "
-                         "per cell, for the same cells.")
+        raise ValueError(
+            f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}; both need one label "
+            "per cell, for the same cells."
+        )
     kinds = {"number" if y.dtype.kind in "biuf" else "text" for y in (y_true, y_pred)}
-    if len(kinds) == 2:                                         # the classes 0, 1 and the labels "0", "1"
+    if len(kinds) == 2:  # the classes 0, 1 and the labels "0", "1"
         return y_true.astype(str), y_pred.astype(str)
     return y_true, y_pred

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 TEST_SHARE = 0.2
-BATCH_SIZE = 64                 # of all rows: the mean gradient of 64 cells is that of 64 cells one by one
+BATCH_SIZE = 64  # of all rows: the mean gradient of 64 cells is that of 64 cells one by one
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,11 @@ def paper_rows() -> list[Row]:
         "global graph, diagonal 1": ("given", {"attention": None, "diagonal": 1}, "51.73", "47.43"),
         "both graphs": ("given", {}, "", ""),
     }
-    rows = [Row(name, genes, network, parameters, figures[genes == "interacting"])
-            for genes in ("all", "interacting") for name, (network, parameters, *figures) in systems.items()]
+    rows = [
+        Row(name, genes, network, parameters, figures[genes == "interacting"])
+        for genes in ("all", "interacting")
+        for name, (network, parameters, *figures) in systems.items()
+    ]
     return [*rows, Row("global graph, diagonal 0, rewired", "all", "rewired", {"attention": None})]
 
 
@@ -78,10 +81,15 @@ def future_rows() -> list[Row]:
     Graphs of "dot" share the features of a gene, so that H of them need as many.
     """
     return [Row("FC", parameters={"attention": None})] + [
-        Row(f"{attention}, H = {heads}, layers = {layers}",
+        Row(
+            f"{attention}, H = {heads}, layers = {layers}",
             parameters={"attention": attention, "heads": heads, "num_layers": layers}
-            | ({"channels": heads} if attention == "dot" else {}))
-        for attention in ("embedded_dot", "dot", "additive") for heads in (1, 2, 4) for layers in (1, 2, 3)]
+            | ({"channels": heads} if attention == "dot" else {}),
+        )
+        for attention in ("embedded_dot", "dot", "additive")
+        for heads in (1, 2, 4)
+        for layers in (1, 2, 3)
+    ]
 
 
 # The paper's conclusions: the first system of each pair did better there.
@@ -89,13 +97,22 @@ CONCLUSIONS = (
     ("an autoencoder does not help", ("FC", "all"), ("FC from autoencoder", "all")),
     ("diagonal 0 beats 1", ("global graph, diagonal 0", "all"), ("global graph, diagonal 1", "all")),
     ("all genes beat the interacting ones", ("FC", "all"), ("FC", "interacting")),
-    ("all genes beat the interacting ones", ("global graph, diagonal 0", "all"),
-     ("global graph, diagonal 0", "interacting")),
-    ("all genes beat the interacting ones", ("global graph, diagonal 1", "all"),
-     ("global graph, diagonal 1", "interacting")),
+    (
+        "all genes beat the interacting ones",
+        ("global graph, diagonal 0", "all"),
+        ("global graph, diagonal 0", "interacting"),
+    ),
+    (
+        "all genes beat the interacting ones",
+        ("global graph, diagonal 1", "all"),
+        ("global graph, diagonal 1", "interacting"),
+    ),
     ("the global graph helps", ("global graph, diagonal 0", "all"), ("FC", "all")),
-    ("control: its edges matter", ("global graph, diagonal 0", "all"),
-     ("global graph, diagonal 0, rewired", "all")),
+    (
+        "control: its edges matter",
+        ("global graph, diagonal 0", "all"),
+        ("global graph, diagonal 0, rewired", "all"),
+    ),
 )
 
 
@@ -129,9 +146,18 @@ class Experiment:
     organism: str | None = None
 
 
-def prepare(cells: AnnData, label: str, network: GeneNetwork | str, *, test: AnnData | None = None,
-            split_column: str | None = None, groups: str | None = None, seeds: Iterable[int] = range(5),
-            organism: str | None = None, use_raw: bool = False) -> Experiment:
+def prepare(
+    cells: AnnData,
+    label: str,
+    network: GeneNetwork | str,
+    *,
+    test: AnnData | None = None,
+    split_column: str | None = None,
+    groups: str | None = None,
+    seeds: Iterable[int] = range(5),
+    organism: str | None = None,
+    use_raw: bool = False,
+) -> Experiment:
     """Split cells for the experiment.
 
     One of three arguments says how; without any, each seed holds out a fifth of the cells of every type.
@@ -170,12 +196,25 @@ def prepare(cells: AnnData, label: str, network: GeneNetwork | str, *, test: Ann
     if len(np.unique(labels)) < 2:
         raise ValueError(f"label={label!r} has fewer than two types of at least five cells.")
     test = cells if test is None else labelled_cells(test, label, use_raw)
-    return Experiment(cells, test, labels, test.obs[label].to_numpy(),
-                      _parts(cells, labels, test, split_column, groups, list(seeds)), network, organism)
+    return Experiment(
+        cells,
+        test,
+        labels,
+        test.obs[label].to_numpy(),
+        _parts(cells, labels, test, split_column, groups, list(seeds)),
+        network,
+        organism,
+    )
 
 
-def _parts(cells: AnnData, labels: np.ndarray, test: AnnData, split_column: str | None, groups: str | None,
-           seeds: list[int]) -> list[Part]:
+def _parts(
+    cells: AnnData,
+    labels: np.ndarray,
+    test: AnnData,
+    split_column: str | None,
+    groups: str | None,
+    seeds: list[int],
+) -> list[Part]:
     everything = np.arange(cells.n_obs)
     if test is not cells:
         pairs = {"test file": (everything, np.arange(test.n_obs))}
@@ -183,12 +222,18 @@ def _parts(cells: AnnData, labels: np.ndarray, test: AnnData, split_column: str 
         pairs = {split_column: _named_parts(cells, split_column)}
     elif groups is not None:
         of_cell = group_column(cells, groups)
-        pairs = {f"without {', '.join(pd.unique(of_cell[held_out])[:5])}": (train, held_out)
-                 for train, held_out in whole_groups(of_cell)}
+        pairs = {
+            f"without {', '.join(pd.unique(of_cell[held_out])[:5])}": (train, held_out)
+            for train, held_out in whole_groups(of_cell)
+        }
     else:
-        split = {seed: train_test_split(everything, test_size=TEST_SHARE, stratify=labels, random_state=seed)
-                 for seed in seeds}
-        return [Part("stratified", np.sort(train), np.sort(test), seed) for seed, (train, test) in split.items()]
+        split = {
+            seed: train_test_split(everything, test_size=TEST_SHARE, stratify=labels, random_state=seed)
+            for seed in seeds
+        }
+        return [
+            Part("stratified", np.sort(train), np.sort(test), seed) for seed, (train, test) in split.items()
+        ]
     return [Part(name, train, held_out, seed) for name, (train, held_out) in pairs.items() for seed in seeds]
 
 
@@ -196,16 +241,24 @@ def _named_parts(cells: AnnData, column: str) -> tuple[np.ndarray, np.ndarray]:
     values = group_column(cells, column)
     for part in ("train", "test"):
         if not (values == part).any():
-            raise ValueError(f"split_column={column!r} must say 'train' or 'test'; no cell says {part!r}, its "
-                             f"values are {list(pd.unique(values)[:5])}.")
+            raise ValueError(
+                f"split_column={column!r} must say 'train' or 'test'; no cell says {part!r}, its "
+                f"values are {list(pd.unique(values)[:5])}."
+            )
     return np.flatnonzero(values == "train"), np.flatnonzero(values == "test")
 
 
 # ---- running ----
 
 
-def run(experiment: Experiment, rows: list[Row], folder: str | Path, *,
-        on_result: Callable[[dict[str, Any], bool], None] | None = None, **changes: Any) -> pd.DataFrame:
+def run(
+    experiment: Experiment,
+    rows: list[Row],
+    folder: str | Path,
+    *,
+    on_result: Callable[[dict[str, Any], bool], None] | None = None,
+    **changes: Any,
+) -> pd.DataFrame:
     """Run every row on every part, unless the folder has the result already.
 
     Parameters
@@ -224,8 +277,9 @@ def run(experiment: Experiment, rows: list[Row], folder: str | Path, *,
         `metrics.evaluate`, "epochs", "seconds" to fit and "peak_memory_gb" of the process while fitting.
     """
     kept = KeptRuns(folder)
-    cells = digest_of_cells([(experiment.train, experiment.train_labels),
-                             (experiment.test, experiment.test_labels)])
+    cells = digest_of_cells(
+        [(experiment.train, experiment.train_labels), (experiment.test, experiment.test_labels)]
+    )
     results = []
     for part in experiment.parts:
         train = experiment.train[part.train]
@@ -236,15 +290,24 @@ def run(experiment: Experiment, rows: list[Row], folder: str | Path, *,
             known = key in kept
             if not known:
                 kept[key] = _run(experiment, row, part, network, parameters)
-            results.append({"system": row.system, "genes": row.genes, "paper": row.paper, "part": part.name,
-                            "seed": part.seed, **kept[key]})
+            results.append(
+                {
+                    "system": row.system,
+                    "genes": row.genes,
+                    "paper": row.paper,
+                    "part": part.name,
+                    "seed": part.seed,
+                    **kept[key],
+                }
+            )
             if on_result is not None:
                 on_result(results[-1], known)
     return pd.DataFrame(results)
 
 
-def _run(experiment: Experiment, row: Row, part: Part, network: GeneNetwork,
-         parameters: dict[str, Any]) -> dict[str, float]:
+def _run(
+    experiment: Experiment, row: Row, part: Part, network: GeneNetwork, parameters: dict[str, Any]
+) -> dict[str, float]:
     train = experiment.train[part.train]
     if row.genes == "interacting":
         train = train[:, network.degree > 0]
@@ -257,8 +320,13 @@ def _run(experiment: Experiment, row: Row, part: Part, network: GeneNetwork,
         clf.fit(train.copy(), experiment.train_labels[part.train])
     seconds = time.perf_counter() - start
     named = clf.predict(experiment.test[part.test].copy())
-    return {"n_genes": train.n_vars, **evaluate(experiment.test_labels[part.test], named),
-            "epochs": len(clf.history_), "seconds": seconds, "peak_memory_gb": peak()}
+    return {
+        "n_genes": train.n_vars,
+        **evaluate(experiment.test_labels[part.test], named),
+        "epochs": len(clf.history_),
+        "seconds": seconds,
+        "peak_memory_gb": peak(),
+    }
 
 
 def _network(experiment: Experiment, train: AnnData) -> GeneNetwork:
@@ -266,13 +334,17 @@ def _network(experiment: Experiment, train: AnnData) -> GeneNetwork:
     network, genes = experiment.network, tuple(experiment.train.var_names)
     if network == "coexpression":
         expression = read_expression(train.copy())
-        return networks.coexpression(Normalizer.fit(expression).transform(expression), genes=genes, counts=False)
+        return networks.coexpression(
+            Normalizer.fit(expression).transform(expression), genes=genes, counts=False
+        )
     if isinstance(network, str):
         return networks.for_genes(network, genes, experiment.organism)[0]
     aligned = network.align(genes)
     if not aligned.num_edges:
-        raise ValueError(f"network has no edge between the genes of the cells: its genes are like "
-                         f"{network.genes[:3]}, theirs like {genes[:3]}.")
+        raise ValueError(
+            f"network has no edge between the genes of the cells: its genes are like "
+            f"{network.genes[:3]}, theirs like {genes[:3]}."
+        )
     return aligned
 
 
@@ -280,8 +352,19 @@ def _digest(cells: str, part: Part, network: GeneNetwork, row: Row, parameters: 
     """Of everything that decides a result; a device is not meant to."""
     decides = {name: value for name, value in parameters.items() if name not in ("device", "verbose")}
     uses_network = row.network != "none" or row.genes == "interacting"
-    return digest([__version__, cells, part.train.tolist(), part.test.tolist(), part.seed,
-                   network.content_hash if uses_network else None, row.genes, row.network, decides])
+    return digest(
+        [
+            __version__,
+            cells,
+            part.train.tolist(),
+            part.test.tolist(),
+            part.seed,
+            network.content_hash if uses_network else None,
+            row.genes,
+            row.network,
+            decides,
+        ]
+    )
 
 
 # ---- telling ----
@@ -290,9 +373,16 @@ def _digest(cells: str, part: Part, network: GeneNetwork, row: Row, parameters: 
 def summarize(results: pd.DataFrame) -> pd.DataFrame:
     """A line per row: mean and standard deviation over parts and seeds, mean seconds, largest memory."""
     table = results.groupby(["system", "genes"], sort=False).agg(
-        n_genes=("n_genes", "mean"), runs=("seed", "size"), accuracy=("accuracy", "mean"),
-        accuracy_sd=("accuracy", "std"), macro_f1=("macro_f1", "mean"), macro_f1_sd=("macro_f1", "std"),
-        seconds=("seconds", "mean"), peak_memory_gb=("peak_memory_gb", "max"), paper=("paper", "first"))
+        n_genes=("n_genes", "mean"),
+        runs=("seed", "size"),
+        accuracy=("accuracy", "mean"),
+        accuracy_sd=("accuracy", "std"),
+        macro_f1=("macro_f1", "mean"),
+        macro_f1_sd=("macro_f1", "std"),
+        seconds=("seconds", "mean"),
+        peak_memory_gb=("peak_memory_gb", "max"),
+        paper=("paper", "first"),
+    )
     return table.reset_index()
 
 
@@ -317,11 +407,15 @@ def conclusions(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write(folder: str | Path, name: str, results: pd.DataFrame, tests: pd.DataFrame | None,
-          settings: dict[str, Any]) -> list[Path]:
+def write(
+    folder: str | Path, name: str, results: pd.DataFrame, tests: pd.DataFrame | None, settings: dict[str, Any]
+) -> list[Path]:
     """Write every run (.csv), table, tests and settings (.json) and a picture (.png) under a name."""
-    tables = {**settings, "rows": records(summarize(results)),
-              "conclusions": [] if tests is None else records(tests)}
+    tables = {
+        **settings,
+        "rows": records(summarize(results)),
+        "conclusions": [] if tests is None else records(tests),
+    }
     return write_results(folder, name, results, tables, plot)
 
 
@@ -339,8 +433,12 @@ def plot(results: pd.DataFrame, path: str | Path) -> None:
         values = 100 * part["accuracy"].to_numpy()
         axis.plot(values, np.full(len(values), place), "o", color=colours[genes], alpha=0.4, markersize=4)
         axis.plot(values.mean(), place, "|", color=INK, markersize=14, markeredgewidth=2)
-    axis.set_yticks(range(len(groups)), [f"{system}; {genes} genes" for (system, genes), _ in groups],
-                    fontsize=8, color=INK)
+    axis.set_yticks(
+        range(len(groups)),
+        [f"{system}; {genes} genes" for (system, genes), _ in groups],
+        fontsize=8,
+        color=INK,
+    )
     axis.set_xlabel("test accuracy, %: every run, and the mean of each row", fontsize=9, color=FAINT)
     axis.grid(axis="x", color="#e4e7eb")
     axis.spines[["top", "right", "left"]].set_visible(False)

@@ -74,7 +74,7 @@ def peak_memory() -> Iterator[Callable[[], float]]:
     reset, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     peak = float("nan")
     try:
-        reset.write_text("5")               # Linux: forget the largest value so far
+        reset.write_text("5")  # Linux: forget the largest value so far
     except OSError:
         yield lambda: peak
         return
@@ -83,8 +83,13 @@ def peak_memory() -> Iterator[Callable[[], float]]:
     peak = int(line.split()[1]) / 2**20
 
 
-def write_results(folder: str | Path, name: str, results: pd.DataFrame, tables: dict[str, Any],
-                  plot: Callable[[pd.DataFrame, Path], None]) -> list[Path]:
+def write_results(
+    folder: str | Path,
+    name: str,
+    results: pd.DataFrame,
+    tables: dict[str, Any],
+    plot: Callable[[pd.DataFrame, Path], None],
+) -> list[Path]:
     """Write every run (.csv), tables and settings with the version (.json) and a picture (.png) under a name."""
     paths = [Path(folder) / f"{name}{ending}" for ending in (".csv", ".json", ".png")]
     with replacing(paths[0]) as file:

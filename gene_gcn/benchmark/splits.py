@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 KINDS = ("folds", "few", "groups", "shallow", "missing")
 SMALLEST_TYPE = 5
-MOST_LEFT_OUT = 10              # groups up to which each is held out alone
-DEPTHS = (0.3, 0.1)             # shares of the counts that stay in "shallow"
-PANELS = (0.5, 0.1, 500)        # shares or numbers of the genes that test cells keep in "missing"
-PER_TYPE = (10, 50)             # training cells of each type in both
+MOST_LEFT_OUT = 10  # groups up to which each is held out alone
+DEPTHS = (0.3, 0.1)  # shares of the counts that stay in "shallow"
+PANELS = (0.5, 0.1, 500)  # shares or numbers of the genes that test cells keep in "missing"
+PER_TYPE = (10, 50)  # training cells of each type in both
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -67,14 +67,21 @@ class Split:
         if isinstance(self.panel, float):
             # A stream of its own: few_labels draws cells from the one of the seed alone.
             order = np.random.default_rng((self.number, 2)).permutation(cells.n_vars)
-            kept = order[:round(self.panel * cells.n_vars)]
+            kept = order[: round(self.panel * cells.n_vars)]
         else:
             kept = most_variable(train, self.panel)
         return train, test[:, np.sort(kept)].copy()
 
 
-def splits(cells: AnnData, label: str, kinds: Iterable[str], *, few: Sequence[int] = (10,),
-           groups: Sequence[str] = (), seeds: int = 5) -> tuple[list[Split], list[str]]:
+def splits(
+    cells: AnnData,
+    label: str,
+    kinds: Iterable[str],
+    *,
+    few: Sequence[int] = (10,),
+    groups: Sequence[str] = (),
+    seeds: int = 5,
+) -> tuple[list[Split], list[str]]:
     """Split cells in all ways asked for.
 
     Parameters
@@ -129,8 +136,10 @@ def _folds(labels: np.ndarray) -> list[Split]:
 def _few(labels: np.ndarray, kind: str, per_type: int, seeds: int, prefix: str = "", **taken) -> list[Split]:
     if pd.Series(labels).value_counts().max() <= per_type:
         raise ValueError(f"no type has more than {per_type} cells, of which so many could be trained on.")
-    return [Split(kind, f"{prefix}{per_type} per type", seed, *pair, **taken)
-            for seed, pair in enumerate(few_labels(labels, per_type, range(seeds)))]
+    return [
+        Split(kind, f"{prefix}{per_type} per type", seed, *pair, **taken)
+        for seed, pair in enumerate(few_labels(labels, per_type, range(seeds)))
+    ]
 
 
 def _groups(cells: AnnData, column: str) -> list[Split]:
@@ -144,7 +153,9 @@ def _shallow(cells: AnnData, labels: np.ndarray, depth: float, per_type: int, se
     return _few(labels, "shallow", per_type, seeds, f"{100 * depth:g} % depth, ", depth=depth)
 
 
-def _missing(cells: AnnData, labels: np.ndarray, panel: float | int, per_type: int, seeds: int) -> list[Split]:
+def _missing(
+    cells: AnnData, labels: np.ndarray, panel: float | int, per_type: int, seeds: int
+) -> list[Split]:
     if panel >= cells.n_vars:
         raise ValueError(f"missing would leave test cells {panel} genes of {cells.n_vars}, which are all.")
     words = f"{panel} genes, " if isinstance(panel, int) else f"{100 * panel:g} % of genes, "
@@ -207,8 +218,10 @@ def whole_groups(groups: np.ndarray, n_folds: int = 5) -> list[Pair]:
     """
     count = len(pd.unique(groups))
     if count < 2:
-        raise ValueError(f"groups has one value, {str(groups[0])!r}, for all {len(groups):,} cells; two or "
-                         "more are needed to hold one out.")
+        raise ValueError(
+            f"groups has one value, {str(groups[0])!r}, for all {len(groups):,} cells; two or "
+            "more are needed to hold one out."
+        )
     splitter = LeaveOneGroupOut() if count <= MOST_LEFT_OUT else GroupKFold(n_folds)
     return list(splitter.split(groups, groups=groups))
 
@@ -219,7 +232,9 @@ def group_column(cells: AnnData, column: str) -> np.ndarray:
         raise ValueError(f"groups={column!r} is not a column of obs; these are: {list(cells.obs)}.")
     missing = cells.obs[column].isna()
     if missing.any():
-        raise ValueError(f"groups={column!r} is empty for {missing.sum():,} of {cells.n_obs:,} cells; drop them.")
+        raise ValueError(
+            f"groups={column!r} is empty for {missing.sum():,} of {cells.n_obs:,} cells; drop them."
+        )
     return cells.obs[column].astype(str).to_numpy()
 
 

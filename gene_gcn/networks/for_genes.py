@@ -30,7 +30,9 @@ _ORGANISM_OF_KIND = {
 
 
 def for_genes(
-    database: Literal["string", "biogrid"], genes: Sequence[str], organism: str | int | None = None,
+    database: Literal["string", "biogrid"],
+    genes: Sequence[str],
+    organism: str | int | None = None,
     **options: Any,
 ) -> tuple[GeneNetwork, GeneMatch]:
     """Return the network of a database on the user's genes, whatever kind of names they have.

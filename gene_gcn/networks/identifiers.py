@@ -129,9 +129,7 @@ class GeneMatch:
 
         Genes without a match have no edge; genes of the network that none of the user's matched are dropped.
         """
-        names = {
-            name: gene for gene, name in zip(self.genes, self.matched, strict=True) if name is not None
-        }
+        names = {name: gene for gene, name in zip(self.genes, self.matched, strict=True) if name is not None}
         here = network.align([gene for gene in network.genes if gene in names])
         return (here.rename(names) if here.num_genes else here).align(self.genes)
 
@@ -153,9 +151,7 @@ class GeneMatch:
         return self.summary()
 
 
-def match_genes(
-    genes: Sequence[str], network: GeneNetwork, aliases: pd.DataFrame | None = None
-) -> GeneMatch:
+def match_genes(genes: Sequence[str], network: GeneNetwork, aliases: pd.DataFrame | None = None) -> GeneMatch:
     """Find the gene of a network that each of a user's names means.
 
     Versions of Ensembl and RefSeq ids are ignored on both sides. Then the first rule that fits decides:

@@ -26,11 +26,11 @@ from gene_gcn.nn.scalar_attention import grid_intervals, scalar_attention
 METHODS = ("auto", "merged", "scalar", "flash", "dense")
 # exp(-1e4) is zero in every floating-point type; -inf would turn the gradient of padding into NaN.
 LOG_OF_NOTHING = -1e4
-LARGEST_DENSE_GRAPH = 2**28     # entries of G (1 GB in float32)
-FEW_KEYS = 128                  # up to which the scores are written out: that is faster than the fused kernel
+LARGEST_DENSE_GRAPH = 2**28  # entries of G (1 GB in float32)
+FEW_KEYS = 128  # up to which the scores are written out: that is faster than the fused kernel
 SIMILAR_CELLS = 4
-START = 0.1                     # largest first weight with one channel
-MOST_ROWS = 512                 # distinct values of a cell up to which merging is faster than the grid
+START = 0.1  # largest first weight with one channel
+MOST_ROWS = 512  # distinct values of a cell up to which merging is faster than the grid
 
 
 class GeneAttention(nn.Module):
@@ -61,8 +61,14 @@ class GeneAttention(nn.Module):
             if lin.bias is not None:
                 nn.init.zeros_(lin.bias)
 
-    def forward(self, x: Tensor, weight: Tensor | None = None, equal: EqualGenes | None = None,
-                method: str = "auto", return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        x: Tensor,
+        weight: Tensor | None = None,
+        equal: EqualGenes | None = None,
+        method: str = "auto",
+        return_attention: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Average over all genes.
 
         Args:
@@ -88,8 +94,9 @@ class GeneAttention(nn.Module):
         if equal is None and (method == "merged" or method == "auto" and search):
             equal = find_equal_genes(x)
         rows = x.size(1) if equal is None else equal.size.size(1)
-        scalar = method == "scalar" or (method == "auto" and x.size(-1) == 1 and rows > MOST_ROWS
-                                        and not torch.compiler.is_compiling())
+        scalar = method == "scalar" or (
+            method == "auto" and x.size(-1) == 1 and rows > MOST_ROWS and not torch.compiler.is_compiling()
+        )
         intervals = self._grid_intervals(x, required=method == "scalar") if scalar else None
         if intervals is not None:
             return self._combine(self._scalar(x, intervals), weight)
@@ -105,9 +112,11 @@ class GeneAttention(nn.Module):
         """
         b, n, _ = x.shape
         if b * self.heads * n * n > LARGEST_DENSE_GRAPH:
-            raise ValueError(f"The attention graphs of x with shape {tuple(x.shape)} would have "
-                             f"{b * self.heads * n * n:,} entries, more than {LARGEST_DENSE_GRAPH:,}; pass fewer "
-                             "cells or genes, or use another method than 'dense', without return_attention.")
+            raise ValueError(
+                f"The attention graphs of x with shape {tuple(x.shape)} would have "
+                f"{b * self.heads * n * n:,} entries, more than {LARGEST_DENSE_GRAPH:,}; pass fewer "
+                "cells or genes, or use another method than 'dense', without return_attention."
+            )
         return self.scores(x, x).softmax(dim=-1)
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
@@ -123,13 +132,13 @@ class GeneAttention(nn.Module):
         raise NotImplementedError
 
     def _merged(self, x: Tensor, equal: EqualGenes, weight: Tensor | None) -> Tensor:
-        rows = equal.distinct(x)                                        # (B, N, C) -> (B, M, C)
+        rows = equal.distinct(x)  # (B, N, C) -> (B, M, C)
         out = self._combine(self._attend_to_groups(rows, equal.size), weight)
         if not x.requires_grad:
             return equal.spread(out, x.size(1))
         with torch.no_grad():
             repeated = rows if equal.is_repeated() else rows[:, :1]
-            slope = self.jacobian(repeated, rows, equal.size).transpose(-1, -2)     # (B, H, M, C by, C of)
+            slope = self.jacobian(repeated, rows, equal.size).transpose(-1, -2)  # (B, H, M, C by, C of)
             slope = self._combine(slope.flatten(2, 3), weight).unflatten(1, (-1, x.size(-1)))
         return equal.spread_function(out, x, slope.transpose(-1, -2))
 
@@ -154,8 +163,10 @@ class GeneAttention(nn.Module):
 
     def _grid_intervals(self, x: Tensor, required: bool) -> int | None:
         if required:
-            raise ValueError(f"method='scalar' is for dot products of genes with one channel; this is "
-                             f"{type(self).__name__} with x of shape {tuple(x.shape)}. Use 'auto'.")
+            raise ValueError(
+                f"method='scalar' is for dot products of genes with one channel; this is "
+                f"{type(self).__name__} with x of shape {tuple(x.shape)}. Use 'auto'."
+            )
         return None
 
     def _scalar(self, x: Tensor, intervals: int) -> Tensor:
@@ -182,8 +193,8 @@ class BilinearAttention(GeneAttention):
         return self._mean_of(key, query, key, multiplicity)
 
     def jacobian(self, query: Tensor, key: Tensor, multiplicity: Tensor) -> Tensor:
-        mean = self.attend(query, key, multiplicity)                                # (B, H, Q, C)
-        products = (key.unsqueeze(-1) * key.unsqueeze(-2)).flatten(-2)              # (B, M, C·C)
+        mean = self.attend(query, key, multiplicity)  # (B, H, Q, C)
+        products = (key.unsqueeze(-1) * key.unsqueeze(-2)).flatten(-2)  # (B, M, C·C)
         second = self._mean_of(products, query, key, multiplicity).unflatten(-1, (key.size(-1), -1))
         covariance = second - mean.unsqueeze(-1) * mean.unsqueeze(-2)
         matrix, _ = self._bilinear(query)
@@ -194,7 +205,7 @@ class BilinearAttention(GeneAttention):
 
     def _query(self, x: Tensor) -> Tensor:
         matrix, offset = self._bilinear(x)
-        x = x.unsqueeze(1)                                              # (B, 1, Q, C) -> (B, H, Q, C)
+        x = x.unsqueeze(1)  # (B, 1, Q, C) -> (B, H, Q, C)
         return (x * matrix if x.size(-1) == 1 else x @ matrix) + offset.unsqueeze(1)
 
     def _mean_of(self, value: Tensor, query: Tensor, key: Tensor, multiplicity: Tensor | None) -> Tensor:
@@ -208,8 +219,10 @@ class BilinearAttention(GeneAttention):
         matrix, offset = self._bilinear(x)
         intervals = grid_intervals(x.squeeze(-1), matrix.flatten(), offset.flatten())
         if intervals is None and required:
-            raise ValueError(f"method='scalar' would need too fine a grid for x of shape {tuple(x.shape)}, "
-                             f"between {x.min().item():.3g} and {x.max().item():.3g}, to be exact. Use 'auto'.")
+            raise ValueError(
+                f"method='scalar' would need too fine a grid for x of shape {tuple(x.shape)}, "
+                f"between {x.min().item():.3g} and {x.max().item():.3g}, to be exact. Use 'auto'."
+            )
         return intervals
 
     def _scalar(self, x: Tensor, intervals: int) -> Tensor:
@@ -233,8 +246,10 @@ class DotAttention(BilinearAttention):
     def __init__(self, in_channels: int, heads: int = 1):
         super().__init__(in_channels, heads)
         if in_channels % heads:
-            raise ValueError(f"heads={heads} does not divide in_channels={in_channels}: the graphs of the dot "
-                             "product share the channels. 'embedded_dot' takes any number of graphs.")
+            raise ValueError(
+                f"heads={heads} does not divide in_channels={in_channels}: the graphs of the dot "
+                "product share the channels. 'embedded_dot' takes any number of graphs."
+            )
 
     def bilinear(self) -> tuple[Tensor, Tensor]:
         width = self.in_channels // self.heads
@@ -266,7 +281,9 @@ class EmbeddedDotAttention(BilinearAttention):
         self.reset_parameters()
 
     def bilinear(self) -> tuple[Tensor, Tensor]:
-        theta, phi = (lin.weight.unflatten(0, (self.heads, -1)) for lin in (self.theta, self.phi))  # (H, d, C)
+        theta, phi = (
+            lin.weight.unflatten(0, (self.heads, -1)) for lin in (self.theta, self.phi)
+        )  # (H, d, C)
         scale = 1 / math.sqrt(theta.size(1))
         bias = self.theta.bias.unflatten(0, (self.heads, 1, -1))
         return theta.transpose(1, 2) @ phi * scale, (bias @ phi).squeeze(1) * scale
@@ -307,28 +324,34 @@ class AdditiveAttention(GeneAttention):
         flat, steep = self._sums(query, key, multiplicity)
         sums = flat + steep
         mean = sums[..., 1:] / sums[..., :1]
-        by_theta = (steep[..., 1:] - mean * steep[..., :1]) / sums[..., :1]         # (B, H, Q, C)
+        by_theta = (steep[..., 1:] - mean * steep[..., :1]) / sums[..., :1]  # (B, H, Q, C)
         return by_theta.unsqueeze(-1) * self.theta.weight[:, None, None, :].to(by_theta)
 
     def _roles(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        return (self.theta(query).transpose(1, 2).contiguous(),             # (B, H, Q)
-                self.phi(key).transpose(1, 2).contiguous())                 # (B, H, M)
+        return (
+            self.theta(query).transpose(1, 2).contiguous(),  # (B, H, Q)
+            self.phi(key).transpose(1, 2).contiguous(),
+        )  # (B, H, M)
 
     def _sums(self, query: Tensor, key: Tensor, multiplicity: Tensor | None) -> tuple[Tensor, Tensor]:
         """Sums of weights and of weighted features, (B, H, Q, 1 + C): where the score is 0 and where it is not."""
         theta, phi = self._roles(query, key)
         phi, order = phi.sort(dim=-1)
         last = phi[..., -1:]
-        ones = torch.ones_like(key[..., :1]) if multiplicity is None else multiplicity.to(key.dtype).unsqueeze(-1)
+        ones = (
+            torch.ones_like(key[..., :1])
+            if multiplicity is None
+            else multiplicity.to(key.dtype).unsqueeze(-1)
+        )
         terms = torch.cat([ones, ones * key], -1).unsqueeze(1).expand(-1, self.heads, -1, -1)
-        terms = terms.gather(2, order.unsqueeze(-1).expand(-1, -1, -1, terms.size(-1)))     # (B, H, M, 1 + C)
-        start = torch.searchsorted(phi.detach(), -theta.detach(), right=True)               # first with f > 0
+        terms = terms.gather(2, order.unsqueeze(-1).expand(-1, -1, -1, terms.size(-1)))  # (B, H, M, 1 + C)
+        start = torch.searchsorted(phi.detach(), -theta.detach(), right=True)  # first with f > 0
         start = start.unsqueeze(-1).expand(-1, -1, -1, terms.size(-1))
         nothing = torch.zeros_like(terms[:, :, :1])
         before = torch.cat([nothing, terms.cumsum(2)], 2).gather(2, start)
         grown = terms * (phi - last).exp().unsqueeze(-1)
         after = torch.cat([grown.flip(2).cumsum(2).flip(2), nothing], 2).gather(2, start)
-        largest = (theta + last).relu().unsqueeze(-1)                   # taken out of both, so nothing overflows
+        largest = (theta + last).relu().unsqueeze(-1)  # taken out of both, so nothing overflows
         return before * (-largest).exp(), after * ((theta + last).unsqueeze(-1) - largest).exp()
 
 

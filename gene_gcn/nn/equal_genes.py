@@ -102,8 +102,9 @@ class _Distinct(torch.autograd.Function):
 
 class _Spread(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, rows: Tensor, x: Tensor | None, slope: Tensor | None, equal: EqualGenes,
-                num_genes: int) -> Tensor:
+    def forward(
+        ctx, rows: Tensor, x: Tensor | None, slope: Tensor | None, equal: EqualGenes, num_genes: int
+    ) -> Tensor:
         ctx.save_for_backward(slope, *equal)
         return _spread(rows, equal, num_genes)
 
@@ -117,7 +118,7 @@ class _Spread(torch.autograd.Function):
             return sums, None, None, None, None
         # The rows take the group's sum through `distinct`, evenly; here is what each gene differs from that.
         mean = sums / equal.size.clamp(min=1).to(sums.dtype).unsqueeze(-1)
-        own = (grad - mean[:, :1]) @ slope[:, 0]                                    # (B, N, C)
+        own = (grad - mean[:, :1]) @ slope[:, 0]  # (B, N, C)
         if slope.size(1) == 1:
             own[equal.cell, equal.gene] = 0
         else:
@@ -143,7 +144,7 @@ def find_equal_genes(x: Tensor) -> EqualGenes:
     """
     x = x.detach()
     key = x.squeeze(-1) if x.size(-1) == 1 else _project(x)
-    value, order = key.contiguous().sort(dim=1)                         # (B, N)
+    value, order = key.contiguous().sort(dim=1)  # (B, N)
     new = torch.ones_like(value, dtype=torch.bool)
     new[:, 1:] = value[:, 1:] != value[:, :-1]
     group = torch.empty_like(order).scatter_(1, order, new.cumsum(1) - 1)
@@ -156,7 +157,7 @@ def find_equal_genes(x: Tensor) -> EqualGenes:
 def _project(x: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(x.size(-1), dtype=torch.float64, generator=generator)
-    return (x.double() * direction.to(x.device)).sum(-1)                # (B, N)
+    return (x.double() * direction.to(x.device)).sum(-1)  # (B, N)
 
 
 def _list_groups(group: Tensor) -> EqualGenes:
@@ -165,8 +166,9 @@ def _list_groups(group: Tensor) -> EqualGenes:
     m = int(group.max()) + 1
     size = torch.zeros(b, m, device=group.device).scatter_add_(1, group, torch.ones_like(group).float())
     first = torch.zeros(b, m, dtype=torch.int64, device=group.device).scatter_(
-        1, group, torch.arange(n, device=group.device).expand(b, n))
-    largest = size.argmax(1, keepdim=True)                              # (B, 1) changes places with group 0
+        1, group, torch.arange(n, device=group.device).expand(b, n)
+    )
+    largest = size.argmax(1, keepdim=True)  # (B, 1) changes places with group 0
     for table in (size, first):
         moved = table.gather(1, largest)
         table.scatter_(1, largest, table[:, :1].clone())

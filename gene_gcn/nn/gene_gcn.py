@@ -43,10 +43,20 @@ class GeneGCN(nn.Module):
         - **output:** logits :math:`(B, K)` or :math:`(K)`
     """
 
-    def __init__(self, num_genes: int, num_classes: int, channels: int = 1, num_layers: int = 1,
-                 hidden_channels: Sequence[int] = (128, 64), key_channels: int = 16,
-                 attention: str | None = "embedded_dot", heads: int = 1, learn_mixing: bool = False,
-                 residual: bool = True, dropout: float = 0.0):
+    def __init__(
+        self,
+        num_genes: int,
+        num_classes: int,
+        channels: int = 1,
+        num_layers: int = 1,
+        hidden_channels: Sequence[int] = (128, 64),
+        key_channels: int = 16,
+        attention: str | None = "embedded_dot",
+        heads: int = 1,
+        learn_mixing: bool = False,
+        residual: bool = True,
+        dropout: float = 0.0,
+    ):
         super().__init__()
         self.num_genes = num_genes
         self.channels = channels
@@ -54,7 +64,8 @@ class GeneGCN(nn.Module):
         self.gene_vectors = nn.Parameter(torch.empty(num_genes, channels)) if channels > 1 else None
         self.convs = nn.ModuleList(
             InteractionConv(channels, channels, key_channels, attention, heads, learn_mixing)
-            for _ in range(num_layers))
+            for _ in range(num_layers)
+        )
         self.head = MLP([num_genes * channels, *hidden_channels, num_classes], norm=None, dropout=dropout)
         self.reset_parameters()
 
@@ -66,8 +77,9 @@ class GeneGCN(nn.Module):
             conv.reset_parameters()
         uniform_(self.head)
 
-    def forward(self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None,
-                equal: EqualGenes | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None, equal: EqualGenes | None = None
+    ) -> Tensor:
         """Logits of the types.
 
         Args:
@@ -78,29 +90,32 @@ class GeneGCN(nn.Module):
         features = self.fuse(x, edge_index, edge_weight, equal)
         if len(self.head.lins) > 1 or features.dim() == 1:
             return self.head(features)
-        layer = self.head.lins[0]                   # genes lie one after another in memory: 25 times faster so
+        layer = self.head.lins[0]  # genes lie one after another in memory: 25 times faster so
         return torch.addmm(layer.bias[:, None], layer.weight, features.t()).t()
 
-    def fuse(self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None,
-             equal: EqualGenes | None = None) -> Tensor:
+    def fuse(
+        self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None, equal: EqualGenes | None = None
+    ) -> Tensor:
         """What the head sees: features fused with those of interacting genes, (B, N·C) or (N·C)."""
-        x = self.embed(x)                                               # (B, N) -> (B, N, C)
+        x = self.embed(x)  # (B, N) -> (B, N, C)
         for conv in self.convs:
             z = conv(x, edge_index, edge_weight, equal).relu_()
             x = x + z if self.residual else z
             if edge_index is not None:
-                equal = None                                            # neighbours tell equal genes apart
+                equal = None  # neighbours tell equal genes apart
         return x.flatten(-2)
 
     def embed(self, x: Tensor) -> Tensor:
         """Expression (B, N) as features (B, N, C)."""
-        ambiguous = x.dim() == 2 and self.num_genes == self.channels    # then it is expression
+        ambiguous = x.dim() == 2 and self.num_genes == self.channels  # then it is expression
         if tuple(x.shape[-2:]) == (self.num_genes, self.channels) and not ambiguous:
             return x
         if x.dim() not in (1, 2) or x.size(-1) != self.num_genes:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, {self.num_genes}) or "
-                             f"(B, {self.num_genes}, {self.channels}).")
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}, expected (B, {self.num_genes}) or "
+                f"(B, {self.num_genes}, {self.channels})."
+            )
         if self.gene_vectors is None:
             return x.unsqueeze(-1)
         x = x.unsqueeze(-1).movedim(-2, 0) * self.gene_vectors.view(-1, *[1] * (x.dim() - 1), self.channels)
-        return x.movedim(0, -2)                                         # gene after gene in memory
+        return x.movedim(0, -2)  # gene after gene in memory

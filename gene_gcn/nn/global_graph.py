@@ -35,7 +35,7 @@ class GlobalGraph(NamedTuple):
         if edge_weight is None:
             edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*[Ss]parse")    # torch on CSR being new and unchecked
+            warnings.filterwarnings("ignore", message=".*[Ss]parse")  # torch on CSR being new and unchecked
             return cls(to_torch_csr_tensor(edge_index.flip(0), edge_weight, size=(num_genes, num_genes)))
 
     @classmethod

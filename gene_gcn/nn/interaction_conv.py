@@ -51,13 +51,24 @@ class InteractionConv(MessagePassing):
         - **output:** :math:`(N, C_{out})` or :math:`(B, N, C_{out})`
     """
 
-    def __init__(self, in_channels: int, out_channels: int, key_channels: int = 16,
-                 attention: str | None = "embedded_dot", heads: int = 1, learn_mixing: bool = False):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        key_channels: int = 16,
+        attention: str | None = "embedded_dot",
+        heads: int = 1,
+        learn_mixing: bool = False,
+    ):
         super().__init__(aggr="add")
         if attention is not None and attention not in ATTENTIONS:
-            raise ValueError(f"attention={attention!r} is unknown; choose one of {tuple(ATTENTIONS)} or None.")
+            raise ValueError(
+                f"attention={attention!r} is unknown; choose one of {tuple(ATTENTIONS)} or None."
+            )
         if heads < 1:
-            raise ValueError(f"heads={heads} must be 1 or more; attention=None leaves the attention graph out.")
+            raise ValueError(
+                f"heads={heads} must be 1 or more; attention=None leaves the attention graph out."
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.heads = heads if attention is not None else 1
@@ -88,8 +99,9 @@ class InteractionConv(MessagePassing):
         weights = self.mixing_weights()
         return weights * self.lin.weight.mean() if self.in_channels == self.out_channels == 1 else weights
 
-    def forward(self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None,
-                equal: EqualGenes | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None, equal: EqualGenes | None = None
+    ) -> Tensor:
         """Sum the genes that interact with each gene.
 
         Args:
@@ -105,17 +117,17 @@ class InteractionConv(MessagePassing):
         if isinstance(edge_index, EdgeIndex):
             edge_index = edge_index.as_tensor()
         self._check(x, edge_index, edge_weight)
-        cells = x if x.dim() == 3 else x.unsqueeze(0)                   # (B, N, C)
-        weight = self.lin.weight.unflatten(0, (self.heads, -1)).transpose(1, 2)     # (H, C, C_out)
+        cells = x if x.dim() == 3 else x.unsqueeze(0)  # (B, N, C)
+        weight = self.lin.weight.unflatten(0, (self.heads, -1)).transpose(1, 2)  # (H, C, C_out)
         individual, shared = (1, 1) if self.mixing is None else self.mixing_weights()
         out = None
         if self.attention is not None:
-            out = self.attention(cells, weight * individual, equal)     # G X W
+            out = self.attention(cells, weight * individual, equal)  # G X W
         if edge_index is not None:
-            columns = cells.transpose(0, 1).flatten(1).contiguous()     # one product for all cells: (N, B·C)
+            columns = cells.transpose(0, 1).flatten(1).contiguous()  # one product for all cells: (N, B·C)
             columns = self._propagate(columns, edge_index, edge_weight)
             neighbours = columns.unflatten(1, (len(cells), -1)).transpose(0, 1)
-            out = _add_product(out, neighbours, weight.mean(0) * shared)            # A X W
+            out = _add_product(out, neighbours, weight.mean(0) * shared)  # A X W
         return out if x.dim() == 3 else out.squeeze(0)
 
     def _propagate(self, x: Tensor, edge_index, edge_weight: Tensor | None) -> Tensor:
@@ -124,7 +136,9 @@ class InteractionConv(MessagePassing):
             learned = edge_weight is not None and edge_weight.requires_grad
             if learned or self.explain or torch.compiler.is_compiling():
                 weight = x.new_ones(edge_index.size(1)) if edge_weight is None else edge_weight.to(x.dtype)
-                return self.propagate(edge_index, x=x, edge_weight=weight, adj=None, size=(x.size(0), x.size(0)))
+                return self.propagate(
+                    edge_index, x=x, edge_weight=weight, adj=None, size=(x.size(0), x.size(0))
+                )
             edge_index = GlobalGraph.from_edges(edge_index, edge_weight, x.size(0))
         elif not isinstance(edge_index, GlobalGraph):
             edge_index = GlobalGraph.from_sparse(edge_index)
@@ -142,8 +156,10 @@ class InteractionConv(MessagePassing):
 
     def _check(self, x: Tensor, edge_index, edge_weight) -> None:
         if x.dim() not in (2, 3) or x.size(-1) != self.in_channels:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected (N, {self.in_channels}) or "
-                             f"(B, N, {self.in_channels}).")
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}, expected (N, {self.in_channels}) or "
+                f"(B, N, {self.in_channels})."
+            )
         if edge_index is None:
             if self.attention is None:
                 raise ValueError("edge_index=None with attention=None: there is no graph; pass one.")
@@ -152,18 +168,24 @@ class InteractionConv(MessagePassing):
         matrix = edge_index.adj_t if isinstance(edge_index, GlobalGraph) else edge_index
         if is_sparse(matrix):
             if isinstance(matrix, Tensor) and matrix.requires_grad:
-                raise ValueError("edge_index is a sparse matrix that requires a gradient; pass its edges as "
-                                 "(2, E) and the weights as edge_weight, which gets one.")
+                raise ValueError(
+                    "edge_index is a sparse matrix that requires a gradient; pass its edges as "
+                    "(2, E) and the weights as edge_weight, which gets one."
+                )
             if edge_weight is not None:
-                raise ValueError("edge_weight goes with an edge_index of shape (2, E); a sparse matrix has its "
-                                 "weights inside.")
+                raise ValueError(
+                    "edge_weight goes with an edge_index of shape (2, E); a sparse matrix has its "
+                    "weights inside."
+                )
             shape = matrix.sizes() if hasattr(matrix, "sizes") else matrix.shape
             if tuple(shape) != (n, n):
                 raise ValueError(f"edge_index is a matrix of shape {tuple(shape)}, but x has {n} genes.")
         elif edge_index.dim() != 2 or edge_index.size(0) != 2:
             raise ValueError(f"edge_index has shape {tuple(edge_index.shape)}, expected (2, E).")
         elif edge_weight is not None and edge_weight.shape != edge_index.shape[1:]:
-            raise ValueError(f"edge_weight has shape {tuple(edge_weight.shape)} for {edge_index.size(1)} edges.")
+            raise ValueError(
+                f"edge_weight has shape {tuple(edge_weight.shape)} for {edge_index.size(1)} edges."
+            )
         elif not torch.compiler.is_compiling() and edge_index.numel():
             low, high = map(int, edge_index.aminmax())
             if not 0 <= low <= high < n:
@@ -173,7 +195,7 @@ class InteractionConv(MessagePassing):
 def _add_product(out: Tensor | None, x: Tensor, weight: Tensor) -> Tensor:
     if weight.numel() == 1:
         return _AddScaled.apply(out, x, weight)
-    x = (x.transpose(0, 1) @ weight).transpose(0, 1)                    # (B, N, C), gene after gene in memory
+    x = (x.transpose(0, 1) @ weight).transpose(0, 1)  # (B, N, C), gene after gene in memory
     return x if out is None else out + x
 
 

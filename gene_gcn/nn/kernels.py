@@ -15,19 +15,25 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK = 2**24                   # gathered entries at a time (64 MB), where edges are gathered
+CHUNK = 2**24  # gathered entries at a time (64 MB), where edges are gathered
 
 
 def csr_product(matrix: Tensor, x: Tensor) -> Tensor:
     out = x.new_empty(matrix.size(0), x.size(1))
-    return torch.mm(matrix, x, out=out)                                 # `@` fills and copies a table of zeros
+    return torch.mm(matrix, x, out=out)  # `@` fills and copies a table of zeros
 
 
 def sparse_tensor_product(matrix: Tensor, x: Tensor) -> Tensor:
     from torch_sparse import SparseTensor, matmul
 
-    adj = SparseTensor(rowptr=matrix.crow_indices().long(), col=matrix.col_indices().long(), value=matrix.values(),
-                       sparse_sizes=tuple(matrix.shape), is_sorted=True, trust_data=True)
+    adj = SparseTensor(
+        rowptr=matrix.crow_indices().long(),
+        col=matrix.col_indices().long(),
+        value=matrix.values(),
+        sparse_sizes=tuple(matrix.shape),
+        is_sorted=True,
+        trust_data=True,
+    )
     return matmul(adj, x, reduce="sum")
 
 
@@ -43,8 +49,13 @@ def scatter_product(matrix: Tensor, x: Tensor) -> Tensor:
     source, weight = matrix.col_indices(), matrix.values().unsqueeze(1)
     target = torch.repeat_interleave(matrix.crow_indices().diff())
     columns = x.split(max(1, CHUNK // max(1, len(source))), dim=1)
-    return torch.cat([part.new_zeros(matrix.size(0), part.size(1)).index_add_(0, target, part[source] * weight)
-                      for part in columns], 1)
+    return torch.cat(
+        [
+            part.new_zeros(matrix.size(0), part.size(1)).index_add_(0, target, part[source] * weight)
+            for part in columns
+        ],
+        1,
+    )
 
 
 @cache
@@ -93,5 +104,5 @@ def _best_kernel(x: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
 def transpose(matrix: Tensor) -> Tensor:
     """The transposed CSR matrix, as CSR."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse")        # torch on CSR being new and unchecked
+        warnings.filterwarnings("ignore", message=".*[Ss]parse")  # torch on CSR being new and unchecked
         return matrix.t().to_sparse_csr()

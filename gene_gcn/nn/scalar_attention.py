@@ -20,14 +20,16 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
-STENCIL = 8                     # grid points that share a gene
-MOST_INTERVALS = 1024           # of a grid; more are slower than attention over all genes is at 20,000
-CHUNK = 2**20                   # entries of the tables of weights (4 MB), made and thrown away cell by cell
+STENCIL = 8  # grid points that share a gene
+MOST_INTERVALS = 1024  # of a grid; more are slower than attention over all genes is at 20,000
+CHUNK = 2**20  # entries of the tables of weights (4 MB), made and thrown away cell by cell
 
 # Error of interpolation in the middle interval: |f - p| <= _REMAINDER * width**8 * max|f^(8)|.
 _REMAINDER = math.prod((k - 0.5) ** 2 for k in range(1, STENCIL // 2 + 1)) / math.factorial(STENCIL)
 # Cauchy's estimate in a strip of β times the half width in which g is analytic, for the best β.
-_CAUCHY = min(1 / (beta**STENCIL * math.cos(beta * math.pi / 2)) for beta in (k / 100 for k in range(50, 100)))
+_CAUCHY = min(
+    1 / (beta**STENCIL * math.cos(beta * math.pi / 2)) for beta in (k / 100 for k in range(50, 100))
+)
 
 
 def grid_intervals(x: Tensor, scale: Tensor, offset: Tensor) -> int | None:
@@ -38,7 +40,7 @@ def grid_intervals(x: Tensor, scale: Tensor, offset: Tensor) -> int | None:
         scale, offset: a and c of each graph, (H,).
     """
     low, high = x.detach().aminmax(dim=1)
-    spread = (high - low).double()                                      # (B,)
+    spread = (high - low).double()  # (B,)
     scale, offset = scale.detach().double().unsqueeze(1), offset.detach().double().unsqueeze(1)
     steepest = torch.maximum((scale * low + offset).abs(), (scale * high + offset).abs()).amax(0)
     scale = scale.abs().amax()
@@ -60,13 +62,13 @@ def error_bound(spread: Tensor, steepest: Tensor, scale: Tensor, intervals: int)
         intervals: Of the grid.
     """
     width = spread / intervals
-    grid = spread + (STENCIL - 2) * width                               # the grid reaches beyond the values
+    grid = spread + (STENCIL - 2) * width  # the grid reaches beyond the values
     steepest = steepest + scale * (STENCIL // 2 - 1) * width
     step = steepest * width
-    relative = _REMAINDER * step**STENCIL * (step * STENCIL / 2).exp()          # of Σ e^{tx}
+    relative = _REMAINDER * step**STENCIL * (step * STENCIL / 2).exp()  # of Σ e^{tx}
     first = _REMAINDER * STENCIL * width * step ** (STENCIL - 1) * (step * STENCIL / 2).exp()
     shared_out = first + 2 * relative * grid
-    strip = scale * width * grid / math.pi                              # a step, in half widths of the strip
+    strip = scale * width * grid / math.pi  # a step, in half widths of the strip
     read_back = _REMAINDER * math.factorial(STENCIL) * _CAUCHY * strip**STENCIL * grid / 2
     return shared_out + read_back
 
@@ -85,27 +87,31 @@ def scalar_attention(x: Tensor, scale: Tensor, offset: Tensor, intervals: int) -
     cells = max(1, CHUNK // (STENCIL * x.size(1)))
     run = _attend_on_grid
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad or offset.requires_grad):
-        def run(*args):                                                 # tables of a chunk are made again
+
+        def run(*args):  # tables of a chunk are made again
             return checkpoint(_attend_on_grid, *args, use_reentrant=False, preserve_rng_state=False)
+
     return torch.cat([run(part, scale, offset, intervals) for part in x.split(cells)])
 
 
 def _attend_on_grid(x: Tensor, scale: Tensor, offset: Tensor, intervals: int) -> Tensor:
-    low, high = x.detach().aminmax(dim=1, keepdim=True)                 # (B, 1)
+    low, high = x.detach().aminmax(dim=1, keepdim=True)  # (B, 1)
     width = (high - low) / intervals
-    width = width.clamp(min=torch.finfo(x.dtype).tiny * intervals)      # of equal values any width will do
+    width = width.clamp(min=torch.finfo(x.dtype).tiny * intervals)  # of equal values any width will do
     point = torch.arange(1 - STENCIL // 2, intervals + STENCIL // 2, device=x.device)
-    grid = low + width * point                                          # (B, Q)
-    t = scale.view(-1, 1) * grid.unsqueeze(1) + offset.view(-1, 1)      # (B, H, Q)
-    centre = x.detach().mean(1, keepdim=True)                           # where most results lie
+    grid = low + width * point  # (B, Q)
+    t = scale.view(-1, 1) * grid.unsqueeze(1) + offset.view(-1, 1)  # (B, H, Q)
+    centre = x.detach().mean(1, keepdim=True)  # where most results lie
     grid = grid - centre
 
     stencil = _stencil(x.detach(), low, width, intervals)
-    mass, moved = _ShareOut.apply(x, *stencil, grid.size(1))            # (B, Q) each
+    mass, moved = _ShareOut.apply(x, *stencil, grid.size(1))  # (B, Q) each
     weight = t.detach().unsqueeze(-1) * grid[:, None, None, :]
     weight = t.unsqueeze(-1) * grid[:, None, None, :] - weight.amax(-1, keepdim=True)
-    sums = weight.exp() @ torch.stack([mass, mass * grid, moved, moved * grid, mass * grid**2], -1).unsqueeze(1)
-    total, first, moved, moved_first, second = sums.unbind(-1)          # (B, H, Q)
+    sums = weight.exp() @ torch.stack([mass, mass * grid, moved, moved * grid, mass * grid**2], -1).unsqueeze(
+        1
+    )
+    total, first, moved, moved_first, second = sums.unbind(-1)  # (B, H, Q)
     total = total + t * moved
     mean = (first + moved + t * moved_first) / total
     variance = (second / total - mean**2).detach()
@@ -171,6 +177,6 @@ def _from_grid(rows: Tensor, at: Tensor, weights: Tensor) -> Tensor:
 
 def _to_grid(x: Tensor, at: Tensor, weights: Tensor, points: int) -> Tensor:
     """(B, H, N) at the genes -> (B, H, Q) on the grid, the transpose of `_from_grid`."""
-    shares = (x.unsqueeze(-1) * weights.unsqueeze(1)).flatten(2).double()       # most genes meet in one interval
+    shares = (x.unsqueeze(-1) * weights.unsqueeze(1)).flatten(2).double()  # most genes meet in one interval
     sums = shares.new_zeros(*x.shape[:2], points)
     return sums.scatter_add_(2, at.unsqueeze(1).expand(-1, x.size(1), -1), shares).to(x.dtype)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHADES = ["#ffffff", "#d9ebf2", "#9ccadb", "#4a9bb8", "#1d6a8c", "#0b3c5d"]
-MOST_WITH_COUNTS = 30       # types; with more, counts no longer fit into the squares
+MOST_WITH_COUNTS = 30  # types; with more, counts no longer fit into the squares
 
 
 def confusion_matrix(
@@ -49,10 +49,12 @@ def confusion_matrix(
     """
     y_true, y_pred = _as_text(y_true), _as_text(y_pred)
     if y_true.shape != y_pred.shape or not len(y_true):
-        raise ValueError(f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}; both need one label "
-                         "per cell, for the same cells.")
+        raise ValueError(
+            f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}; both need one label "
+            "per cell, for the same cells."
+        )
     names = _side_by_side(y_true, y_pred) if types is None else _as_text(types)
-    counts = _count_pairs(y_true, y_pred, names)         # (K, K)
+    counts = _count_pairs(y_true, y_pred, names)  # (K, K)
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
     if ax is None:
@@ -96,7 +98,7 @@ def _side_by_side(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
 
     counts = _count_pairs(y_true, y_pred, names).astype(float)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    confused = share + share.T                                  # (K, K), at most 2
+    confused = share + share.T  # (K, K), at most 2
     if not (confused - np.diag(np.diag(confused))).any():
         return names
     distance = 2 - confused
@@ -109,7 +111,7 @@ def _new_axes(names: np.ndarray) -> Axes:
     from matplotlib.figure import Figure
 
     longest = max(map(len, names))
-    side = min(max(0.42 * len(names), 2.4), 16)                 # inches; the names come on top
+    side = min(max(0.42 * len(names), 2.4), 16)  # inches; the names come on top
     margin = 0.08 * longest + 1
     figure = Figure(figsize=(side + margin + 1.4, side + 0.8 * margin + 0.4), layout="constrained")
     return figure.add_subplot()

@@ -25,15 +25,19 @@ def make_cells(seed=0, prefix="G"):
     y = np.arange(93) % 3
     X = rng.poisson(np.where(np.arange(N) // 20 == y[:, None], 3.0, 0.3)).astype(np.float32)
     types = [f"t{k}" for k in y[:90]] + ["rare"] * 3
-    obs = pd.DataFrame({"cell_type": types, "donor": [f"d{i // 3 % 2}" for i in range(93)]},
-                       index=[f"c{i}" for i in range(93)])
+    obs = pd.DataFrame(
+        {"cell_type": types, "donor": [f"d{i // 3 % 2}" for i in range(93)]},
+        index=[f"c{i}" for i in range(93)],
+    )
     var = pd.DataFrame(index=[f"{prefix}{i}" for i in range(N)])
     return anndata.AnnData(sparse.csr_matrix(X), obs=obs, var=var)
 
 
 def make_network(prefix="G", seed=0):
     rng = np.random.default_rng(seed)
-    return GeneNetwork([f"{prefix}{i}" for i in range(N)], rng.integers(0, 30, (2, 90)), rng.uniform(0.1, 1, 90))
+    return GeneNetwork(
+        [f"{prefix}{i}" for i in range(N)], rng.integers(0, 30, (2, 90)), rng.uniform(0.1, 1, 90)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +48,13 @@ def cell_set():
 def run(cells, folder, only=("no graph", "SVM"), kinds=("few",), seeds=2, **options):
     made, _ = splits(cells.cells, "cell_type", kinds, seeds=seeds)
     known = []
-    results = accuracy.run(cells, made, methods(cells.network, only=only, **options), folder,
-                           on_result=lambda row, was_there: known.append(was_there))
+    results = accuracy.run(
+        cells,
+        made,
+        methods(cells.network, only=only, **options),
+        folder,
+        on_result=lambda row, was_there: known.append(was_there),
+    )
     return results, known
 
 
@@ -72,7 +81,7 @@ def test_the_network_that_joins_most_genes_is_taken():
 def test_finished_runs_are_kept(cell_set, tmp_path, monkeypatch):
     first, known = run(cell_set, tmp_path)
     assert known == [False] * 4 and (first["macro_f1"] > 0.8).all() and (first["error"] == "").all()
-    assert first["rare_recall"].tolist() == first["balanced_accuracy"].tolist()         # ten of each type
+    assert first["rare_recall"].tolist() == first["balanced_accuracy"].tolist()  # ten of each type
     has_probabilities = first["method"] == "no graph"
     assert (first["calibration_error"].notna() == has_probabilities).all()
     with monkeypatch.context() as patched:
@@ -84,7 +93,7 @@ def test_finished_runs_are_kept(cell_set, tmp_path, monkeypatch):
     assert run(cell_set, tmp_path, seeds=3)[1] == [True] * 4 + [False] * 2
     other = accuracy.CellSet.prepare("blood", make_cells(1), "cell_type", [make_network()])
     assert run(other, tmp_path, only=["SVM"])[1] == [False] * 2
-    assert not list(tmp_path.glob(".*"))                                        # nothing half written
+    assert not list(tmp_path.glob(".*"))  # nothing half written
 
 
 def test_another_network_is_run_again_and_no_graph_is_not(cell_set, tmp_path):
@@ -106,7 +115,9 @@ def test_no_test_cell_and_no_label_of_one_is_seen(cell_set, tmp_path, monkeypatc
     made, _ = splits(cell_set.cells, "cell_type", ["few", "shallow"], seeds=1)
     chosen = methods(cell_set.network, unlabelled=True, only=["no graph", "query"])
     results = accuracy.run(cell_set, made[:2], chosen, tmp_path)
-    assert results["splits"].tolist() == ["10 per type"] * 2 + ["30 % depth, 10 per type"]      # for folds and few
+    assert results["splits"].tolist() == ["10 per type"] * 2 + [
+        "30 % depth, 10 per type"
+    ]  # for folds and few
     names = set(cell_set.cells.obs_names)
     assert [others is None for _, others in seen] == [True, False, True]
     assert set(seen[1][1].obs_names) == names - seen[1][0] and len(seen[1][0]) == 30
@@ -141,11 +152,26 @@ def test_a_peer_that_fails_says_so_and_is_tried_again(cell_set, tmp_path):
 def results():
     """Two sets, four splits, the default, a control and two peers; one run failed."""
     rng = np.random.default_rng(0)
-    rows = [{"set": set_name, "splits": "5 folds", "split": split, "method": method, "role": role, "error": "",
-             **dict.fromkeys(accuracy.FIGURES, 0.5), "macro_f1": mean + rng.normal(0, 0.01)}
-            for set_name in ("a", "b") for split in range(4)
-            for method, role, mean in (("default: global graph", "default", 0.8), ("no graph", "control", 0.7),
-                                       ("SVM", "peer", 0.75), ("MLP", "peer", 0.6))]
+    rows = [
+        {
+            "set": set_name,
+            "splits": "5 folds",
+            "split": split,
+            "method": method,
+            "role": role,
+            "error": "",
+            **dict.fromkeys(accuracy.FIGURES, 0.5),
+            "macro_f1": mean + rng.normal(0, 0.01),
+        }
+        for set_name in ("a", "b")
+        for split in range(4)
+        for method, role, mean in (
+            ("default: global graph", "default", 0.8),
+            ("no graph", "control", 0.7),
+            ("SVM", "peer", 0.75),
+            ("MLP", "peer", 0.6),
+        )
+    ]
     rows[3].update(macro_f1=np.nan, error="too small")
     return pd.DataFrame(rows)
 
@@ -164,13 +190,16 @@ def test_tables_by_hand(results):
 
 def test_differences_against_scipy(results):
     table = accuracy.differences(results).set_index(["set", "than"])
-    assert list(table.index) == [(name, than) for name in ("a", "b", "all sets")
-                                 for than in ("no graph", "best peer")]
+    assert list(table.index) == [
+        (name, than) for name in ("a", "b", "all sets") for than in ("no graph", "best peer")
+    ]
     assert table.loc[("a", "best peer"), "method"] == "SVM"
     scores = results[results["set"] == "a"].pivot(index="split", columns="method", values="macro_f1")
     t = stats.ttest_rel(scores["default: global graph"], scores["no graph"])
     found = table.loc[("a", "no graph")]
-    assert found["pairs"] == 4 and [found["low"], found["high"]] == pytest.approx(list(t.confidence_interval()))
+    assert found["pairs"] == 4 and [found["low"], found["high"]] == pytest.approx(
+        list(t.confidence_interval())
+    )
     of_sets = [table.loc[(name, "best peer"), "difference"] for name in ("a", "b")]
     assert table.loc[("all sets", "best peer"), "difference"] == pytest.approx(np.mean(of_sets))
     assert accuracy.differences(results[results["role"] == "peer"]).empty
@@ -192,10 +221,30 @@ def files(tmp_path):
 
 
 def test_command(files, capsys):
-    command = ["benchmark", "accuracy", str(files / "human.h5ad"), str(files / "mouse.h5ad"), "--label",
-               "cell_type", "--network", str(files / "G.tsv"), "--network", str(files / "g.tsv"), "--splits",
-               "few,groups,shallow", "--groups", "donor", "--few", "3", "--seeds", "2",
-               "--methods", "default,SVM", "--out", str(files / "out")]
+    command = [
+        "benchmark",
+        "accuracy",
+        str(files / "human.h5ad"),
+        str(files / "mouse.h5ad"),
+        "--label",
+        "cell_type",
+        "--network",
+        str(files / "G.tsv"),
+        "--network",
+        str(files / "g.tsv"),
+        "--splits",
+        "few,groups,shallow",
+        "--groups",
+        "donor",
+        "--few",
+        "3",
+        "--seeds",
+        "2",
+        "--methods",
+        "default,SVM",
+        "--out",
+        str(files / "out"),
+    ]
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert "mouse: skipped: groups='donor' is not a column of obs" in printed
@@ -205,44 +254,79 @@ def test_command(files, capsys):
     assert table.groupby("set").size().to_dict() == {"human": 2 * (2 + 2 + 4), "mouse": 2 * 2}
     kinds = ["3 per type", "groups donor", "30 % depth, 10 per type", "10 % depth, 10 per type"]
     assert [line.split(": ")[0] for line in printed.splitlines() if line.startswith("### ")][:-1] == [
-        f"### {kind}" for kind in kinds]
+        f"### {kind}" for kind in kinds
+    ]
     assert "| 3 per type | all sets | default: global graph − best peer | " in printed
-    assert "| linear SVM, log1p CP10k | " in printed and "| method | human | mouse | mean over sets |" in printed
+    assert (
+        "| linear SVM, log1p CP10k | " in printed and "| method | human | mouse | mean over sets |" in printed
+    )
     document = json.loads((files / "out/accuracy.json").read_text())
     assert document["seeds"] == 2 and document["networks"]["mouse"].startswith("GeneNetwork")
     assert {row["splits"] for row in document["methods"]} == set(kinds)
     assert (files / "out/accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert main(command) == 0
     again = capsys.readouterr().out
-    assert again.count("kept") == 20 and again[again.index("\n### "):] == printed[printed.index("\n### "):]
+    assert again.count("kept") == 20 and again[again.index("\n### ") :] == printed[printed.index("\n### ") :]
 
 
 def test_without_a_network(files, capsys):
-    assert main(["benchmark", "accuracy", str(files / "human.h5ad"), "--label", "cell_type", "--splits", "few",
-                 "--seeds", "1", "--no-peers", "--out", str(files / "out")]) == 0
+    assert (
+        main(
+            [
+                "benchmark",
+                "accuracy",
+                str(files / "human.h5ad"),
+                "--label",
+                "cell_type",
+                "--splits",
+                "few",
+                "--seeds",
+                "1",
+                "--no-peers",
+                "--out",
+                str(files / "out"),
+            ]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "network: None; 1 splits × 1 methods" in printed and "| no graph | " in printed
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (["--splits", "fold"], "--splits 'fold' is unknown; choose from folds, few, groups, shallow, missing"),
-    (["--splits", "groups"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
-    (["--groups", "donor"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
-    (["--splits", "groups", "--groups", "lab"], "No set can be split by --splits groups"),
-    (["--few", "ten"], "--few 'ten' must be whole numbers"),
-    (["--methods", "forest"], "No method has 'forest' in its name"),
-    (["--celltypist-python", "no-such-python"], "'no-such-python' is not a Python that has celltypist"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--splits", "fold"],
+            "--splits 'fold' is unknown; choose from folds, few, groups, shallow, missing",
+        ),
+        (["--splits", "groups"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
+        (["--groups", "donor"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
+        (["--splits", "groups", "--groups", "lab"], "No set can be split by --splits groups"),
+        (["--few", "ten"], "--few 'ten' must be whole numbers"),
+        (["--methods", "forest"], "No method has 'forest' in its name"),
+        (["--celltypist-python", "no-such-python"], "'no-such-python' is not a Python that has celltypist"),
+    ],
+)
 def test_wrong_options(files, capsys, options, message):
-    command = ["benchmark", "accuracy", str(files / "human.h5ad"), "--label", "cell_type", "--out",
-               str(files / "out")]
+    command = [
+        "benchmark",
+        "accuracy",
+        str(files / "human.h5ad"),
+        "--label",
+        "cell_type",
+        "--out",
+        str(files / "out"),
+    ]
     assert main([*command, *options]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_two_files_of_one_name(files, capsys):
     path = str(files / "human.h5ad")
-    assert main(["benchmark", "accuracy", path, path, "--label", "cell_type", "--out", str(files / "out")]) == 2
+    assert (
+        main(["benchmark", "accuracy", path, path, "--label", "cell_type", "--out", str(files / "out")]) == 2
+    )
     assert "several files called 'human'" in capsys.readouterr().err
 
 

@@ -29,8 +29,13 @@ def folder(tmp_path_factory):
     cells = anndata.AnnData(sparse.csr_matrix(X), obs=obs, var=pd.DataFrame(index=genes))
     cells.write_h5ad(path / "cells.h5ad")
     pairs = rng.integers(0, N, (900, 2))
-    edges = pd.DataFrame({"source": [genes[i] for i in pairs[:, 0]], "target": [genes[i] for i in pairs[:, 1]],
-                          "weight": rng.uniform(0.1, 1, 900)})
+    edges = pd.DataFrame(
+        {
+            "source": [genes[i] for i in pairs[:, 0]],
+            "target": [genes[i] for i in pairs[:, 1]],
+            "weight": rng.uniform(0.1, 1, 900),
+        }
+    )
     edges[pairs[:, 0] != pairs[:, 1]].to_csv(path / "edges.tsv", sep="\t", index=False)
     return path
 
@@ -40,7 +45,7 @@ def table(text, header):
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(f"| {header} |"))
     rows = []
-    for line in lines[start + 2:]:
+    for line in lines[start + 2 :]:
         if not line.startswith("|"):
             break
         rows.append([cell.strip() for cell in line.strip("|").split("|")])
@@ -49,8 +54,22 @@ def table(text, header):
 
 def test_attention(folder, capsys):
     out, picture = folder / "attention.csv", folder / "attention.png"
-    assert main(["benchmark", "attention", str(folder / "cells.h5ad"), "--genes", "150,300", "--out", str(out),
-                 "--plot", str(picture)]) == 0
+    assert (
+        main(
+            [
+                "benchmark",
+                "attention",
+                str(folder / "cells.h5ad"),
+                "--genes",
+                "150,300",
+                "--out",
+                str(out),
+                "--plot",
+                str(picture),
+            ]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     results = pd.read_csv(out)
     assert len(table(printed, "N")) == len(results) and picture.read_bytes().startswith(b"\x89PNG")
@@ -58,7 +77,7 @@ def test_attention(folder, capsys):
     assert (results["error"] < 1e-4).all() and (results["seconds"] > 0).all()
     dense = results[results["way"] == "dense"]
     assert (dense["times_dense"] == 1).all()
-    assert (dense["memory"] > dense["genes"] / dense["channels"]).all()             # G is N × N, x is N × C
+    assert (dense["memory"] > dense["genes"] / dense["channels"]).all()  # G is N × N, x is N × C
     merged = results[(results["way"] == "merged") & (results["channels"] == 1)]
     assert (merged["rows"] < 20).all() and (merged["memory"] < 4).all()
     assert len(table(printed, "way")) == results.groupby(["way", "channels", "batch"]).ngroups
@@ -66,7 +85,11 @@ def test_attention(folder, capsys):
 
 def test_attention_on_simulated_counts(capsys):
     assert main(["benchmark", "attention", "--genes", "60"]) == 0
-    assert {row[3] for row in table(capsys.readouterr().out, "N")} == {"dense", "flash over all genes", "merged"}
+    assert {row[3] for row in table(capsys.readouterr().out, "N")} == {
+        "dense",
+        "flash over all genes",
+        "merged",
+    }
     counts = attention.simulate_counts(50, 2000, seed=1)
     assert 0.75 < (counts == 0).mean() < 0.99 and np.isfinite(counts).all()
     assert np.array_equal(counts, attention.simulate_counts(50, 2000, seed=1))
@@ -78,19 +101,42 @@ def test_more_genes_than_there_are_are_refused(folder, capsys):
 
 
 def test_kernels(folder, capsys):
-    assert main(["benchmark", "kernels", str(folder / "edges.tsv"), "--batch-size", "4", "--channels", "2"]) == 0
+    assert (
+        main(["benchmark", "kernels", str(folder / "edges.tsv"), "--batch-size", "4", "--channels", "2"]) == 0
+    )
     rows = table(capsys.readouterr().out, "kernel")
     assert [row[0] for row in rows[:-2]] == list(available_kernels())
     assert all(float(row[4]) < 1e-5 for row in rows) and float(rows[0][3]) == 1
 
 
 def test_epochs_and_the_naive_implementation(folder, capsys):
-    assert main(["benchmark", "epochs", str(folder / "cells.h5ad"), "--label", "type", "--network",
-                 str(folder / "edges.tsv"), "--repeats", "1", "--naive", "2"]) == 0
+    assert (
+        main(
+            [
+                "benchmark",
+                "epochs",
+                str(folder / "cells.h5ad"),
+                "--label",
+                "type",
+                "--network",
+                str(folder / "edges.tsv"),
+                "--repeats",
+                "1",
+                "--naive",
+                "2",
+            ]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     rows = table(printed, "model")
-    assert [row[0] for row in rows] == ["head alone", "individual graph", "global graph", "both graphs",
-                                        "naive, one cell at a time"]
+    assert [row[0] for row in rows] == [
+        "head alone",
+        "individual graph",
+        "global graph",
+        "both graphs",
+        "naive, one cell at a time",
+    ]
     assert re.search(r"Both graphs are [\d,]+ times faster", printed)
 
 

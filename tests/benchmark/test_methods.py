@@ -43,15 +43,28 @@ def test_permuted_network_keeps_degrees_in_bins_of_expression(cells, network):
     assert sorted(permuted.edge_weight.tolist()) == sorted(network.edge_weight.tolist())
     assert permuted == rows.permuted_within_expression(network, cells)
     assert permuted != rows.permuted_within_expression(network, cells, seed=1)
-    assert permuted != rows.permuted_within_expression(network, cells[:20].copy())      # other training cells
+    assert permuted != rows.permuted_within_expression(network, cells[:20].copy())  # other training cells
 
 
 def test_rows(network):
     names = [method.name for method in rows.methods(network)]
-    assert names[:6] == ["default: global graph", "no graph", "network rewired", "network permuted",
-                         "individual graph, hidden layers", "both graphs, hidden layers"] and len(names) == 6 + 5
+    assert (
+        names[:6]
+        == [
+            "default: global graph",
+            "no graph",
+            "network rewired",
+            "network permuted",
+            "individual graph, hidden layers",
+            "both graphs, hidden layers",
+        ]
+        and len(names) == 6 + 5
+    )
     roles = {method.name: method.role for method in rows.methods(network, unlabelled=True)}
-    assert roles["default: global graph"] == "default" and roles["no graph"] == roles[rows.UNLABELLED] == "control"
+    assert (
+        roles["default: global graph"] == "default"
+        and roles["no graph"] == roles[rows.UNLABELLED] == "control"
+    )
     assert [method.name for method in rows.methods(None, with_peers=False)] == ["no graph"]
     chosen = rows.methods(network, only=["REWIRED", "svm"])
     assert [method.name for method in chosen] == ["network rewired", "linear SVM, log1p CP10k"]
@@ -60,8 +73,9 @@ def test_rows(network):
 
 
 def test_settings_tell_all_that_decides(cells, network):
-    settings = {method.name: method.prepare(cells).settings
-                for method in rows.methods(network, unlabelled=True)}
+    settings = {
+        method.name: method.prepare(cells).settings for method in rows.methods(network, unlabelled=True)
+    }
     assert len(set(map(str, settings.values()))) == len(settings)
     kind, parameters, shown = settings["default: global graph"]
     assert (kind, parameters["network"], shown) == ("GeneGCNClassifier", network.content_hash, False)
@@ -116,7 +130,7 @@ class pp:
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
     (tmp_path / "celltypist.py").write_text(CELLTYPIST)
-    (tmp_path / "scanpy.py").write_text(SCANPY)                 # the real one takes seconds to import
+    (tmp_path / "scanpy.py").write_text(SCANPY)  # the real one takes seconds to import
     info = tmp_path / "celltypist-9.9.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: celltypist\nVersion: 9.9\n")

@@ -17,12 +17,14 @@ PRED = np.array(["a", "a", "b", "b", "b", "a"])
 def test_figures_by_hand():
     f1 = {"a": 2 * 2 / (3 + 3), "b": 2 * 2 / (2 + 3), "c": 0.0}
     figures = evaluate(TRUE, PRED)
-    assert figures == pytest.approx({
-        "accuracy": 4 / 6,
-        "macro_f1": np.mean(list(f1.values())),
-        "weighted_f1": (3 * f1["a"] + 2 * f1["b"]) / 6,
-        "balanced_accuracy": np.mean([2 / 3, 1, 0]),
-    })
+    assert figures == pytest.approx(
+        {
+            "accuracy": 4 / 6,
+            "macro_f1": np.mean(list(f1.values())),
+            "weighted_f1": (3 * f1["a"] + 2 * f1["b"]) / 6,
+            "balanced_accuracy": np.mean([2 / 3, 1, 0]),
+        }
+    )
     assert all(type(value) is float for value in figures.values())
 
 
@@ -34,7 +36,7 @@ def test_recall_by_hand():
 
 
 def test_calibration_error_by_hand():
-    confidence = [0.95, 0.97, 0.4, 0.62, 0.65, 1 / 15]         # the last one on the edge of the first bin
+    confidence = [0.95, 0.97, 0.4, 0.62, 0.65, 1 / 15]  # the last one on the edge of the first bin
     # Bins of 1/15: (14/15, 1] right, right; (5/15, 6/15] wrong; (9/15, 10/15] right, right; (0, 1/15] wrong.
     by_hand = (2 * abs(1 - 0.96) + abs(0 - 0.4) + 2 * abs(1 - 0.635) + abs(0 - 1 / 15)) / 6
     assert expected_calibration_error(TRUE, PRED, confidence) == pytest.approx(by_hand)

@@ -23,8 +23,14 @@ def make_cells(n=90, seed=0):
     rng = np.random.default_rng(seed)
     y = np.arange(n) % 3
     X = rng.poisson(np.where(np.arange(N) // 10 == y[:, None], 4.0, 0.5)).astype(np.float32)
-    obs = pd.DataFrame({"cell_type": [f"t{k}" for k in y], "donor": [f"d{i // 3 % 3}" for i in range(n)],
-                        "part": np.where(np.arange(n) < 60, "train", "test")}, index=[f"c{i}" for i in range(n)])
+    obs = pd.DataFrame(
+        {
+            "cell_type": [f"t{k}" for k in y],
+            "donor": [f"d{i // 3 % 3}" for i in range(n)],
+            "part": np.where(np.arange(n) < 60, "train", "test"),
+        },
+        index=[f"c{i}" for i in range(n)],
+    )
     return anndata.AnnData(sparse.csr_matrix(X), obs=obs, var=pd.DataFrame(index=[f"G{i}" for i in range(N)]))
 
 
@@ -46,8 +52,9 @@ def experiment(cells, network, **options):
 # ---- the rows ----
 
 
-@pytest.mark.parametrize("row", [*reproduce.paper_rows(), *reproduce.future_rows()],
-                         ids=lambda row: f"{row.system}, {row.genes}")
+@pytest.mark.parametrize(
+    "row", [*reproduce.paper_rows(), *reproduce.future_rows()], ids=lambda row: f"{row.system}, {row.genes}"
+)
 def test_a_row_is_a_classifier_of_the_paper_with_options(row):
     clf = GeneGCNClassifier.paper(None, **row.parameters)
     assert (clf.optimizer, clf.normalization, clf.network_normalization) == ("adam", "log1p", "max")
@@ -58,10 +65,14 @@ def test_a_row_is_a_classifier_of_the_paper_with_options(row):
 def test_the_figures_of_the_paper_are_beside_their_rows():
     figures = {(row.system, row.genes): row.paper for row in reproduce.paper_rows() if row.paper}
     assert figures == {
-        ("FC", "all"): "51.48, 52.36", ("FC from autoencoder", "all"): "48.68", ("FC", "interacting"): "49.98",
-        ("global graph, diagonal 0", "all"): "53.1", ("global graph, diagonal 1", "all"): "51.73",
+        ("FC", "all"): "51.48, 52.36",
+        ("FC from autoencoder", "all"): "48.68",
+        ("FC", "interacting"): "49.98",
+        ("global graph, diagonal 0", "all"): "53.1",
+        ("global graph, diagonal 1", "all"): "51.73",
         ("global graph, diagonal 0", "interacting"): "47.46",
-        ("global graph, diagonal 1", "interacting"): "47.43"}
+        ("global graph, diagonal 1", "interacting"): "47.43",
+    }
     rows = {(row.system, row.genes) for row in reproduce.paper_rows()}
     assert {pair for _, *pairs in reproduce.CONCLUSIONS for pair in pairs} <= rows
     assert len(reproduce.future_rows()) == 1 + 3 * 3 * 3
@@ -98,7 +109,8 @@ def test_parts_of_the_cells(cells, network):
         assert set(pd.Series(part.test % 3).value_counts()) == {6}
     donors = experiment(cells, network, groups="donor")
     assert [(part.name, part.seed) for part in donors.parts] == [
-        (f"without d{i}", seed) for i in range(3) for seed in range(2)]
+        (f"without d{i}", seed) for i in range(3) for seed in range(2)
+    ]
     for part in donors.parts:
         assert set(cells.obs["donor"].iloc[part.test]) == {part.name.split()[1]}
     named = experiment(cells, network, split_column="part").parts
@@ -114,11 +126,14 @@ def test_rare_types_and_cells_without_a_label_are_left_out(cells, network):
     assert prepared.train.n_obs == 87 and set(prepared.train_labels) == {"t0", "t1", "t2"}
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"groups": "donor", "split_column": "part"}, "split_column and groups are 2 ways to split"),
-    ({"groups": "lab"}, "groups='lab' is not a column of obs"),
-    ({"split_column": "donor"}, "split_column='donor' must say 'train' or 'test'; no cell says 'train'"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"groups": "donor", "split_column": "part"}, "split_column and groups are 2 ways to split"),
+        ({"groups": "lab"}, "groups='lab' is not a column of obs"),
+        ({"split_column": "donor"}, "split_column='donor' must say 'train' or 'test'; no cell says 'train'"),
+    ],
+)
 def test_splits_that_cannot_be_made_are_refused(cells, network, options, message):
     with pytest.raises(ValueError, match=message):
         experiment(cells, network, **options)
@@ -134,8 +149,13 @@ def test_finished_rows_are_kept_and_a_changed_configuration_is_run_again(cells, 
         calls = []
         options = {name: changes.pop(name) for name in ("cells", "network", "seeds") if name in changes}
         setting = experiment(options.pop("cells", cells), options.pop("network", network), **options)
-        results = reproduce.run(setting, ROWS, tmp_path, on_result=lambda row, known: calls.append(known),
-                                **{"max_epochs": 2, **changes})
+        results = reproduce.run(
+            setting,
+            ROWS,
+            tmp_path,
+            on_result=lambda row, known: calls.append(known),
+            **{"max_epochs": 2, **changes},
+        )
         return results, calls
 
     first, calls = run()
@@ -143,12 +163,12 @@ def test_finished_rows_are_kept_and_a_changed_configuration_is_run_again(cells, 
     again, calls = run()
     assert calls == [True] * 8
     pd.testing.assert_frame_equal(first, again)
-    assert run(seeds=range(3))[1] == [True] * 8 + [False] * 4       # more of the same
+    assert run(seeds=range(3))[1] == [True] * 8 + [False] * 4  # more of the same
     assert run(max_epochs=1)[1] == [False] * 8
     assert run(cells=make_cells(seed=1))[1] == [False] * 8
     # FC on all genes does not know the network; which genes interact follows from it.
     assert run(network=network.rewired(7))[1] == [True, False, False, False] * 2
-    assert not list(tmp_path.glob(".*"))                                        # nothing half written
+    assert not list(tmp_path.glob(".*"))  # nothing half written
 
 
 def test_an_interrupted_run_goes_on(cells, network, tmp_path, monkeypatch):
@@ -192,10 +212,20 @@ def test_paired_tests_against_scipy():
 
 def test_conclusions_pair_parts_and_seeds():
     rng = np.random.default_rng(0)
-    results = pd.DataFrame([
-        {"system": row.system, "genes": row.genes, "part": part, "seed": seed,
-         "accuracy": rng.normal(0.5, 0.1) if row.system == "FC" else 0.1 * seed + (part == "a")}
-        for row in reproduce.paper_rows() for part in "ab" for seed in range(3)])
+    results = pd.DataFrame(
+        [
+            {
+                "system": row.system,
+                "genes": row.genes,
+                "part": part,
+                "seed": seed,
+                "accuracy": rng.normal(0.5, 0.1) if row.system == "FC" else 0.1 * seed + (part == "a"),
+            }
+            for row in reproduce.paper_rows()
+            for part in "ab"
+            for seed in range(3)
+        ]
+    )
     tests = reproduce.conclusions(results.sample(frac=1, random_state=0)).set_index(["better", "worse"])
     same = tests.loc[("global graph, diagonal 0, all", "global graph, diagonal 1, all")]
     assert same["pairs"] == 6 and same["difference"] == 0 and same["verdict"] == "not shown"
@@ -205,8 +235,20 @@ def test_conclusions_pair_parts_and_seeds():
 def test_command(cells, network, tmp_path, capsys):
     cells.write_h5ad(tmp_path / "cells.h5ad")
     network.to_frame().to_csv(tmp_path / "edges.tsv", sep="\t", index=False)
-    command = ["reproduce", str(tmp_path / "cells.h5ad"), "--network", str(tmp_path / "edges.tsv"), "--seeds", "2",
-               "--max-epochs", "2", "--out", str(tmp_path / "out"), "--split-column", "part"]
+    command = [
+        "reproduce",
+        str(tmp_path / "cells.h5ad"),
+        "--network",
+        str(tmp_path / "edges.tsv"),
+        "--seeds",
+        "2",
+        "--max-epochs",
+        "2",
+        "--out",
+        str(tmp_path / "out"),
+        "--split-column",
+        "part",
+    ]
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert printed.count("\n| ") == 13 + 7 + 2 and "kept" not in printed
@@ -217,7 +259,10 @@ def test_command(cells, network, tmp_path, capsys):
     assert (tmp_path / "out/paper.png").read_bytes().startswith(b"\x89PNG")
     assert main(command) == 0
     again = capsys.readouterr().out
-    assert again.count("kept") == 26 and again[again.index("\n| system"):] == printed[printed.index("\n| system"):]
+    assert (
+        again.count("kept") == 26
+        and again[again.index("\n| system") :] == printed[printed.index("\n| system") :]
+    )
     assert main([*command, "--groups", "donor"]) == 2
     assert "two ways" in capsys.readouterr().err.replace("2 ways", "two ways")
 
@@ -225,7 +270,10 @@ def test_command(cells, network, tmp_path, capsys):
 def test_without_a_file_the_cells_of_scanpy_are_used(tmp_path, capsys):
     assert main(["reproduce", "--quick", "--seeds", "1", "--max-epochs", "1", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "700 cells × 765 genes, 10 types; 13 rows × 1 seeds" in printed and "network: 'coexpression'" in printed
+    assert (
+        "700 cells × 765 genes, 10 types; 13 rows × 1 seeds" in printed
+        and "network: 'coexpression'" in printed
+    )
     assert "too few pairs" in printed
     assert main(["reproduce", "--label", "cell_type", "--out", str(tmp_path)]) == 2
     assert "Columns with few values" in capsys.readouterr().err
@@ -234,8 +282,24 @@ def test_without_a_file_the_cells_of_scanpy_are_used(tmp_path, capsys):
 def test_future_work(cells, network, tmp_path, capsys):
     cells.write_h5ad(tmp_path / "cells.h5ad")
     network.to_frame().to_csv(tmp_path / "edges.tsv", sep="\t", index=False)
-    assert main(["reproduce", str(tmp_path / "cells.h5ad"), "--network", str(tmp_path / "edges.tsv"), "--future",
-                 "--seeds", "1", "--max-epochs", "1", "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "reproduce",
+                str(tmp_path / "cells.h5ad"),
+                "--network",
+                str(tmp_path / "edges.tsv"),
+                "--future",
+                "--seeds",
+                "1",
+                "--max-epochs",
+                "1",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     assert "| additive, H = 4, layers = 3 | all (40) |" in capsys.readouterr().out
     assert len(pd.read_csv(tmp_path / "out/future.csv")) == 28
 
@@ -252,7 +316,25 @@ def test_a_pair_of_hdfstores(cells, network, tmp_path, capsys):
             labels.attrs["pandas_type"] = np.bytes_("series")
             labels["values"] = np.array(part.obs["cell_type"], "S")
     network.to_frame().to_csv(tmp_path / "edges.tsv", sep="\t", index=False)
-    assert main(["reproduce", str(tmp_path / "train_data.h5"), "--test", str(tmp_path / "test_data.h5"), "--label",
-                 "labels", "--network", str(tmp_path / "edges.tsv"), "--seeds", "1", "--max-epochs", "1",
-                 "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "reproduce",
+                str(tmp_path / "train_data.h5"),
+                "--test",
+                str(tmp_path / "test_data.h5"),
+                "--label",
+                "labels",
+                "--network",
+                str(tmp_path / "edges.tsv"),
+                "--seeds",
+                "1",
+                "--max-epochs",
+                "1",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     assert "60 cells × 40 genes, 3 types; 13 rows × 1 seeds × 1 splits (test file)" in capsys.readouterr().out

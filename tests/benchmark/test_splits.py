@@ -18,8 +18,10 @@ def cells():
     """Counts of 600 genes, of which the last hundred vary with the type."""
     rng = np.random.default_rng(0)
     mean = np.where(np.arange(600) < 500, 3.0, np.where(LABELS == "b", 9.0, 0.5)[:, None])
-    obs = pd.DataFrame({"type": LABELS.astype(object), "donor": [f"d{i % 3}" for i in range(240)], "one": "same"},
-                       index=[f"c{i}" for i in range(240)])
+    obs = pd.DataFrame(
+        {"type": LABELS.astype(object), "donor": [f"d{i % 3}" for i in range(240)], "one": "same"},
+        index=[f"c{i}" for i in range(240)],
+    )
     var = pd.DataFrame(index=[f"G{i}" for i in range(600)])
     return anndata.AnnData(sparse.csr_matrix(rng.poisson(mean).astype(np.float32)), obs=obs, var=var)
 
@@ -58,11 +60,21 @@ def test_every_kind_by_its_name(cells):
     made, left_out = splits(cells, "type", KINDS, few=(5, 20), groups=["donor"], seeds=2)
     names = pd.Series([split.name for split in made])
     assert left_out == [] and names.value_counts(sort=False).to_dict() == {
-        "5 folds": 5, "5 per type": 2, "20 per type": 2, "groups donor": 3,
-        "30 % depth, 10 per type": 2, "30 % depth, 50 per type": 2, "10 % depth, 10 per type": 2,
-        "10 % depth, 50 per type": 2, "50 % of genes, 10 per type": 2, "50 % of genes, 50 per type": 2,
-        "10 % of genes, 10 per type": 2, "10 % of genes, 50 per type": 2, "500 genes, 10 per type": 2,
-        "500 genes, 50 per type": 2}
+        "5 folds": 5,
+        "5 per type": 2,
+        "20 per type": 2,
+        "groups donor": 3,
+        "30 % depth, 10 per type": 2,
+        "30 % depth, 50 per type": 2,
+        "10 % depth, 10 per type": 2,
+        "10 % depth, 50 per type": 2,
+        "50 % of genes, 10 per type": 2,
+        "50 % of genes, 50 per type": 2,
+        "10 % of genes, 10 per type": 2,
+        "10 % of genes, 50 per type": 2,
+        "500 genes, 10 per type": 2,
+        "500 genes, 50 per type": 2,
+    }
     for split in made:
         train, test = split.cells(cells)
         assert not set(train.obs_names) & set(test.obs_names)
@@ -70,19 +82,35 @@ def test_every_kind_by_its_name(cells):
         assert test.n_vars == {0.5: 300, 0.1: 60, 500: 500}.get(split.panel, 600)
         assert list(test.var_names) == [gene for gene in cells.var_names if gene in set(test.var_names)]
         again = split.cells(cells)
-        assert (again[0].X != train.X).nnz == 0 and (again[1].X != test.X).nnz == 0     # the same every time
+        assert (again[0].X != train.X).nnz == 0 and (again[1].X != test.X).nnz == 0  # the same every time
 
 
 def test_what_cannot_be_had_is_left_out(cells):
     values = cells[:, :400].copy()
     values.X = values.X * 0.3
-    made, left_out = splits(values, "type", ("few", "groups", "shallow", "missing"), few=(500,),
-                            groups=["lab", "one", "donor"], seeds=1)
-    assert {split.name for split in made} == {"groups donor", *(f"{share} % of genes, {n} per type"
-                                                                for share in (50, 10) for n in (10, 50))}
-    for reason, words in zip(left_out, ("no type has more than 500 cells", "groups='lab' is not a column",
-                                        "groups has one value", "not whole numbers", "500 genes of 400"),
-                             strict=True):
+    made, left_out = splits(
+        values,
+        "type",
+        ("few", "groups", "shallow", "missing"),
+        few=(500,),
+        groups=["lab", "one", "donor"],
+        seeds=1,
+    )
+    assert {split.name for split in made} == {
+        "groups donor",
+        *(f"{share} % of genes, {n} per type" for share in (50, 10) for n in (10, 50)),
+    }
+    for reason, words in zip(
+        left_out,
+        (
+            "no type has more than 500 cells",
+            "groups='lab' is not a column",
+            "groups has one value",
+            "not whole numbers",
+            "500 genes of 400",
+        ),
+        strict=True,
+    ):
         assert words in reason
 
 

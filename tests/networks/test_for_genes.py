@@ -22,14 +22,20 @@ ALIASES = b"""\
 
 @pytest.fixture
 def host(string_host):
-    string_host.files["/download/protein.aliases.v12.0/9606.protein.aliases.v12.0.txt.gz"] = gzip.compress(ALIASES)
+    string_host.files["/download/protein.aliases.v12.0/9606.protein.aliases.v12.0.txt.gz"] = gzip.compress(
+        ALIASES
+    )
     return string_host
 
 
-@pytest.mark.parametrize("genes", [
-    ["TP53", "MDM2", "XIST"], ["P53", "MDM2", "XIST"],
-    ["ENSG00000141510.17", "ENSG00000135679", "ENSG00000229807"],
-])
+@pytest.mark.parametrize(
+    "genes",
+    [
+        ["TP53", "MDM2", "XIST"],
+        ["P53", "MDM2", "XIST"],
+        ["ENSG00000141510.17", "ENSG00000135679", "ENSG00000229807"],
+    ],
+)
 def test_any_kind_of_names(host, genes):
     network, match = networks.for_genes("string", genes)
     assert network.genes == tuple(genes)

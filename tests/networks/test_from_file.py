@@ -12,10 +12,13 @@ def test_real_networks_are_told_apart_by_their_content(shared_data):
     string = mirror / "string/download/protein.links.v11.5/10090.protein.links.v11.5.txt.gz"
     biogrid = mirror / "biogrid/Download/BioGRID/Release-Archive/BIOGRID-3.4.128"
     sample = folder / "9606.protein.links.detailed.v11.0.sample10k.txt"
-    for name, path, organism in [("STRING 11.5", string, None), ("STRING 11.0", sample, "human"),
-                                 ("BioGRID", biogrid / "BIOGRID-ORGANISM-3.4.128.tab2.zip", "mouse"),
-                                 ("BioGRID", folder / "biogrid_yeast_raw_sample.tab2.txt", None),
-                                 ("biogrid-4", folder / "biogrid-4.4.232-human-symbols.tsv.gz", None)]:
+    for name, path, organism in [
+        ("STRING 11.5", string, None),
+        ("STRING 11.0", sample, "human"),
+        ("BioGRID", biogrid / "BIOGRID-ORGANISM-3.4.128.tab2.zip", "mouse"),
+        ("BioGRID", folder / "biogrid_yeast_raw_sample.tab2.txt", None),
+        ("biogrid-4", folder / "biogrid-4.4.232-human-symbols.tsv.gz", None),
+    ]:
         network = networks.from_file(path, organism=organism)
         assert str(network.source).startswith(name) and network.num_edges
 

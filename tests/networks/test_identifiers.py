@@ -123,9 +123,13 @@ def test_counts_and_summary():
         "genes": 7, "matched": 3, "connected": 2, "name": 2, "alias": 0, "case": 1,
         "duplicate": 2, "ambiguous": 1, "unknown": 1,
     }  # fmt: skip
-    assert str(match) == match.summary() == (
-        "3 of 7 genes (human symbols) matched (43%: 2 by name, 1 by case), 2 connected.\n"
-        "4 dropped: 2 duplicate, 1 ambiguous, 1 unknown (P53, 7157, BOTH…)."
+    assert (
+        str(match)
+        == match.summary()
+        == (
+            "3 of 7 genes (human symbols) matched (43%: 2 by name, 1 by case), 2 connected.\n"
+            "4 dropped: 2 duplicate, 1 ambiguous, 1 unknown (P53, 7157, BOTH…)."
+        )
     )
     assert match.to_frame()["name"].tolist() == ["TP53", None, None, "LONE", None, None, "MDM2"]
     assert match_genes(["TP53"], NETWORK).summary().endswith("1 connected.")

@@ -26,20 +26,27 @@ def dense_attention(query, key, value, multiplicity):
     query, key, value, multiplicity = (t.double() for t in (query, key, value, multiplicity))
     score = query @ key.transpose(1, 2)
     score = score - score.amax(2, keepdim=True)
-    weight = multiplicity.unsqueeze(1) * score.exp()                    # (B, Q, M)
+    weight = multiplicity.unsqueeze(1) * score.exp()  # (B, Q, M)
     return (weight / weight.sum(2, keepdim=True)) @ value
 
 
 @settings(deadline=None, max_examples=60)
-@given(b=st.integers(1, 3), n=st.integers(1, 9), m=st.sampled_from([1, 2, 9, FEW_KEYS, FEW_KEYS + 1]),
-       d=st.integers(1, 9), c=st.integers(1, 9), seed=st.integers(0, 2**32),
-       dtype=st.sampled_from([torch.float32, torch.float64]))
+@given(
+    b=st.integers(1, 3),
+    n=st.integers(1, 9),
+    m=st.sampled_from([1, 2, 9, FEW_KEYS, FEW_KEYS + 1]),
+    d=st.integers(1, 9),
+    c=st.integers(1, 9),
+    seed=st.integers(0, 2**32),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
 def test_attend_equals_its_equation(b, n, m, d, c, seed, dtype):
     generator = rng(seed)
-    query, key, value = (torch.randn(shape, generator=generator, dtype=dtype)
-                         for shape in ((b, n, d), (b, m, d), (b, m, c)))
+    query, key, value = (
+        torch.randn(shape, generator=generator, dtype=dtype) for shape in ((b, n, d), (b, m, d), (b, m, c))
+    )
     multiplicity = torch.randint(0, 30_000, (b, m), generator=generator).to(dtype)
-    multiplicity[:, 0] += 1                                             # something to attend to
+    multiplicity[:, 0] += 1  # something to attend to
     out = attend(query, key, value, multiplicity)
     expected = dense_attention(query, key, value, multiplicity)
     assert out.shape == (b, n, c) and out.dtype == dtype
@@ -51,16 +58,21 @@ def test_attend_equals_its_equation(b, n, m, d, c, seed, dtype):
 
 @pytest.mark.parametrize("repeats", [1, 100])
 def test_a_multiplicity_is_a_repetition(repeats):
-    query, key, value = (torch.randn(2, 3 * repeats, 4, generator=rng(i), dtype=torch.float64) for i in range(3))
+    query, key, value = (
+        torch.randn(2, 3 * repeats, 4, generator=rng(i), dtype=torch.float64) for i in range(3)
+    )
     times = torch.tensor([2, 1, 5] * repeats)
     torch.testing.assert_close(
         attend(query, key, value, times.double().expand(2, -1)),
-        attend(query, key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)))
+        attend(query, key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)),
+    )
 
 
 @pytest.mark.parametrize("repeats", [1, 100])
 def test_keys_of_multiplicity_0_take_no_part_and_get_no_gradient(repeats):
-    query, key, value = (torch.randn(1, 4 * repeats, 3, generator=rng(i), requires_grad=True) for i in range(3))
+    query, key, value = (
+        torch.randn(1, 4 * repeats, 3, generator=rng(i), requires_grad=True) for i in range(3)
+    )
     out = attend(query, key, value, torch.tensor([[2.0, 0, 1, 0] * repeats]))
     kept = attend(query, key[:, ::2], value[:, ::2], torch.tensor([[2.0, 1] * repeats]))
     torch.testing.assert_close(out, kept)
@@ -87,7 +99,7 @@ def problems(draw):
         x = torch.randn(b, n, channels, generator=generator)
     else:
         x = torch.randint(0, largest + 1, (b, n, 1), generator=generator) * torch.ones(channels)
-        if draw(st.booleans()):                                         # learned vectors times expression
+        if draw(st.booleans()):  # learned vectors times expression
             x = x * torch.randn(n, channels, generator=generator)
     weight = torch.randn(heads, channels, c_out, generator=generator)
     send_back = torch.randn(b, n, c_out, generator=generator)
@@ -129,16 +141,19 @@ def test_values_and_gradients_of_double_precision_are_those_of_the_equation(way,
 @given(problems())
 def test_values_and_gradients_of_single_precision_are_exact_to_1e_5(way, problem):
     attention, *tensors = problem
-    tensors = [t.abs() for t in tensors]                                # sums of one sign do not cancel
+    tensors = [t.abs() for t in tensors]  # sums of one sign do not cancel
     out, gradients = with_gradients(WAYS[way], attention, *tensors)
     expected, expected_gradients = with_gradients(average, double(attention), *(t.double() for t in tensors))
-    assert relative_error(out, expected) <= 1e-5                        # which NaN is not
+    assert relative_error(out, expected) <= 1e-5  # which NaN is not
     assert relative_error(gradients, expected_gradients) <= 1e-5
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_without_weights_it_is_the_mean_of_the_graphs(function):
-    attention, x = attention_of(function, 4, heads=2), torch.randint(0, 3, (2, 9, 4), generator=rng()).double()
+    attention, x = (
+        attention_of(function, 4, heads=2),
+        torch.randint(0, 3, (2, 9, 4), generator=rng()).double(),
+    )
     torch.testing.assert_close(attention(x), average(attention, x))
 
 
@@ -170,7 +185,7 @@ def test_nan_comes_out_as_nan(function):
 
 
 def test_ragged_batch_equals_cells_one_by_one():
-    x = torch.zeros(4, 6, 1, dtype=torch.float64)                      # 1, 2, 6 and 1 distinct values
+    x = torch.zeros(4, 6, 1, dtype=torch.float64)  # 1, 2, 6 and 1 distinct values
     x[1, 2], x[2, :, 0], x[3] = 3, torch.arange(6), 5
     equal = find_equal_genes(x)
     assert (equal.size > 0).sum(1).tolist() == [1, 2, 6, 1]
@@ -208,7 +223,9 @@ def test_graph_of_too_many_genes_is_refused():
     assert ALL_GENES**2 > LARGEST_DENSE_GRAPH
     x = torch.zeros(1, ALL_GENES, 1)
     for arguments in ({"method": "dense"}, {"return_attention": True}):
-        with pytest.raises(ValueError, match=r"\(1, 20499, 1\) would have 420,209,001 entries.*another method"):
+        with pytest.raises(
+            ValueError, match=r"\(1, 20499, 1\) would have 420,209,001 entries.*another method"
+        ):
             attention_of("embedded_dot", 1, dtype=torch.float32)(x, **arguments)
 
 
@@ -250,11 +267,15 @@ def test_what_cannot_be_done_is_refused():
     x = torch.rand(1, 5, 2)
     with pytest.raises(ValueError, match="method='fast' is unknown; choose one of"):
         EmbeddedDotAttention(2)(x, method="fast")
-    with pytest.raises(ValueError, match=r"'scalar' is for dot products of genes with one channel.*\(1, 5, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"'scalar' is for dot products of genes with one channel.*\(1, 5, 2\)"
+    ):
         EmbeddedDotAttention(2)(x, method="scalar")
     with pytest.raises(ValueError, match="'scalar' is for dot products.*this is AdditiveAttention"):
         attention_of("additive", 1)(x[..., :1].double(), method="scalar")
-    with pytest.raises(ValueError, match=r"too fine a grid for x of shape \(1, 5, 1\), between .* Use 'auto'"):
+    with pytest.raises(
+        ValueError, match=r"too fine a grid for x of shape \(1, 5, 1\), between .* Use 'auto'"
+    ):
         EmbeddedDotAttention(1)(x[..., :1], method="scalar")
     with pytest.raises(ValueError, match="heads=3 does not divide in_channels=4"):
         DotAttention(4, heads=3)

@@ -37,13 +37,17 @@ def test_training_reduces_the_error(cells):
         losses[-1].backward()
         optimizer.step()
     assert losses[-1] < 0.2 * losses[0]
-    assert losses[-1] < cells.var(0, correction=0).mean()              # better than the mean of every gene
+    assert losses[-1] < cells.var(0, correction=0).mean()  # better than the mean of every gene
 
 
 def constant_start(autoencoder):
     generator = torch.Generator().manual_seed(1)
-    return {name: torch.randn(value.shape, generator=generator) * 0.3 if name.endswith("weight") else
-            torch.zeros(value.shape) for name, value in autoencoder.state_dict().items()}
+    return {
+        name: torch.randn(value.shape, generator=generator) * 0.3
+        if name.endswith("weight")
+        else torch.zeros(value.shape)
+        for name, value in autoencoder.state_dict().items()
+    }
 
 
 @pytest.mark.parametrize("channels, hidden", [(1, (8, 4)), (2, (8, 4)), (1, (6,))])

@@ -20,7 +20,7 @@ def cells(draw):
         x = torch.rand(b, n, c, generator=generator)
     else:
         x = torch.randint(0, largest + 1, (b, n, 1), generator=generator) * torch.ones(c)
-        if draw(st.booleans()):                                         # learned vectors times expression
+        if draw(st.booleans()):  # learned vectors times expression
             x = x * torch.randn(n, c, generator=generator)
     return x.double()
 
@@ -57,7 +57,9 @@ def test_the_largest_group_is_the_background_and_is_not_listed(x):
 def test_gradients_of_distinct_and_spread_are_the_sums_over_groups(x, seed):
     equal = find_equal_genes(x)
     group = group_table(equal, x).unsqueeze(-1).expand_as(x)
-    rows = torch.randn(*equal.size.shape, x.size(2), generator=rng(seed), dtype=torch.float64, requires_grad=True)
+    rows = torch.randn(
+        *equal.size.shape, x.size(2), generator=rng(seed), dtype=torch.float64, requires_grad=True
+    )
     weight = torch.randn(x.shape, generator=rng(seed + 1), dtype=torch.float64)
     spread = torch.autograd.grad((equal.spread(rows, x.size(1)) * weight).sum(), rows)[0]
     torch.testing.assert_close(spread, torch.zeros_like(rows).scatter_add(1, group, weight))
@@ -69,7 +71,7 @@ def test_gradients_of_distinct_and_spread_are_the_sums_over_groups(x, seed):
 
 
 def test_genes_of_the_same_projection_but_unequal_features_stay_apart():
-    x = torch.tensor([[[1e30, 0.0], [1e30, 1.0], [1e30, 0.0]]])        # 1 is lost in 1e30, even in double
+    x = torch.tensor([[[1e30, 0.0], [1e30, 1.0], [1e30, 0.0]]])  # 1 is lost in 1e30, even in double
     equal = find_equal_genes(x)
     assert torch.equal(equal.spread(equal.distinct(x), 3), x)
 

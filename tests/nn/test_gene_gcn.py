@@ -31,7 +31,7 @@ def expression(b=3):
 
 
 def network():
-    edges = torch.randint(0, N - 2, (2, 12), generator=rng(3))         # the last two genes have none
+    edges = torch.randint(0, N - 2, (2, 12), generator=rng(3))  # the last two genes have none
     return GeneNetwork([f"G{i}" for i in range(N)], edges, torch.rand(12, generator=rng(4)) + 0.1)
 
 
@@ -82,7 +82,8 @@ def test_gradients_equal_those_of_the_equation(channels):
     parameters = list(model.parameters())
     torch.testing.assert_close(
         torch.autograd.grad(model(x, adj_t.to_sparse_csr()).square().sum(), parameters),
-        torch.autograd.grad(equation(model, x, adj_t).square().sum(), parameters))
+        torch.autograd.grad(equation(model, x, adj_t).square().sum(), parameters),
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -90,11 +91,12 @@ def test_genes_stay_equal_through_layers_of_the_individual_graph_alone(channels,
     """The groups of the input serve every layer, with the gradients of the equation."""
     model, x = model_of(channels, 3), expression()
     equal = find_equal_genes(model.embed(x).detach())
-    monkeypatch.setattr("gene_gcn.nn.attention.find_equal_genes", None)             # nor are they looked for
+    monkeypatch.setattr("gene_gcn.nn.attention.find_equal_genes", None)  # nor are they looked for
     parameters = list(model.parameters())
     torch.testing.assert_close(
         torch.autograd.grad(model(x, equal=equal).square().sum(), parameters),
-        torch.autograd.grad(equation(model, x, 0).square().sum(), parameters))
+        torch.autograd.grad(equation(model, x, 0).square().sum(), parameters),
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -156,8 +158,10 @@ def test_given_and_found_groups_of_equal_genes_give_the_same(channels, num_layer
     if channels == 1:
         torch.testing.assert_close(model(x, equal=of_values), model(x))
     parameters = list(model.parameters())
-    torch.testing.assert_close(torch.autograd.grad(model(x, equal=equal).square().sum(), parameters),
-                               torch.autograd.grad(model(x).square().sum(), parameters))
+    torch.testing.assert_close(
+        torch.autograd.grad(model(x, equal=equal).square().sum(), parameters),
+        torch.autograd.grad(model(x).square().sum(), parameters),
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -170,8 +174,9 @@ def test_permuting_genes_with_network_and_weights_leaves_the_logits(channels):
         first.copy_(first.unflatten(1, (N, channels))[:, order].flatten(1))
         if channels > 1:
             permuted.gene_vectors.copy_(model.gene_vectors[order])
-    torch.testing.assert_close(permuted(x[:, order], adj_t[order][:, order].to_sparse_csr()),
-                               model(x, adj_t.to_sparse_csr()))
+    torch.testing.assert_close(
+        permuted(x[:, order], adj_t[order][:, order].to_sparse_csr()), model(x, adj_t.to_sparse_csr())
+    )
 
 
 def test_what_the_head_sees_is_the_fused_features():
@@ -196,7 +201,7 @@ def test_copies_and_restored_states_give_the_same():
 def test_first_weights_lie_in_the_range_of_their_inputs():
     model = GeneGCN(400, 3, channels=4, hidden_channels=(50, 20))
     for lin in model.head.lins:
-        bound = lin.in_channels ** -0.5
+        bound = lin.in_channels**-0.5
         for values in (lin.weight, lin.bias):
             assert values.abs().max() <= bound
         assert lin.weight.abs().max() > 0.9 * bound
@@ -229,8 +234,9 @@ def test_bfloat16_autocast_runs(channels):
 # ---- what does not fit ----
 
 
-@pytest.mark.parametrize("channels, shape", [(1, (3, N + 1)), (1, ()), (1, (N, 2)), (4, (3, N, 3)),
-                                             (4, (2, 3, N)), (4, (N, 1))])
+@pytest.mark.parametrize(
+    "channels, shape", [(1, (3, N + 1)), (1, ()), (1, (N, 2)), (4, (3, N, 3)), (4, (2, 3, N)), (4, (N, 1))]
+)
 def test_another_number_of_genes_or_channels_is_refused(channels, shape):
     shown = r"\(" + ", ".join(map(str, shape)) + r",?\)"
     expected = rf"\(B, {N}\) or \(B, {N}, {channels}\)"

@@ -14,7 +14,7 @@ from gene_gcn.nn.kernels import available_kernels, product
 def matrix(n=30, density=0.2, symmetric=False, dtype=torch.float64):
     dense = torch.rand(n, n, generator=rng(), dtype=dtype)
     dense = dense * (torch.rand(n, n, generator=rng(1)) < density)
-    dense[3] = dense[:, 5] = 0                                          # no sources, no targets
+    dense[3] = dense[:, 5] = 0  # no sources, no targets
     return dense + dense.T if symmetric else dense
 
 
@@ -22,7 +22,7 @@ def matrix(n=30, density=0.2, symmetric=False, dtype=torch.float64):
 @pytest.mark.parametrize("kernel", available_kernels())
 @pytest.mark.parametrize("columns", [1, 7])
 def test_every_kernel_is_the_dense_product(kernel, columns, monkeypatch):
-    monkeypatch.setattr("gene_gcn.nn.kernels.CHUNK", 400)               # in several chunks of columns
+    monkeypatch.setattr("gene_gcn.nn.kernels.CHUNK", 400)  # in several chunks of columns
     dense, x = matrix(), torch.randn(30, columns, generator=rng(2), dtype=torch.float64)
     out = available_kernels()[kernel](GlobalGraph(dense.to_sparse_csr()).prepare().adj_t, x)
     torch.testing.assert_close(out, dense @ x)
@@ -40,8 +40,10 @@ def test_the_gradient_is_the_product_with_the_transpose(symmetric, prepared, ker
     graph = GlobalGraph(csr).prepare() if prepared else GlobalGraph(csr)
     x = torch.randn(30, 4, generator=rng(2), dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: product(graph.adj_t, x, graph.adj), x)
-    torch.testing.assert_close(torch.autograd.grad(product(*graph[:1], x, graph.adj).sum(), x)[0],
-                               dense.sum(0).unsqueeze(1).expand(-1, 4))
+    torch.testing.assert_close(
+        torch.autograd.grad(product(*graph[:1], x, graph.adj).sum(), x)[0],
+        dense.sum(0).unsqueeze(1).expand(-1, 4),
+    )
 
 
 class Transposes(TorchDispatchMode):
@@ -81,5 +83,5 @@ def test_to_changes_both_matrices():
 def test_edges_lead_from_the_first_row_to_the_second():
     graph = GlobalGraph.from_edges(torch.tensor([[0, 0], [2, 2]]), torch.tensor([0.5, 2.0]), 3)
     expected = torch.zeros(3, 3)
-    expected[2, 0] = 2.5                                                # repeated edges add up
+    expected[2, 0] = 2.5  # repeated edges add up
     assert torch.equal(graph.adj_t.to_dense(), expected)

@@ -15,10 +15,14 @@ def layers(module):
     return [*module.encoder.lins, *module.decoder.lins]
 
 
-@pytest.mark.parametrize("make", [
-    lambda: GeneGCN(400, 30, hidden_channels=(100, 50)), lambda: GeneGCN(200, 40, 2, hidden_channels=(90,)),
-    lambda: GeneAutoEncoder(400, (100, 50)),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GeneGCN(400, 30, hidden_channels=(100, 50)),
+        lambda: GeneGCN(200, 40, 2, hidden_channels=(90,)),
+        lambda: GeneAutoEncoder(400, (100, 50)),
+    ],
+)
 def test_weights_are_drawn_from_the_uniform_distribution_of_the_paper(make):
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -32,7 +36,7 @@ def test_weights_are_drawn_from_the_uniform_distribution_of_the_paper(make):
         drawn = layer.weight.detach().flatten().double()
         assert drawn.abs().max() <= bound * (1 + 1e-6) and layer.bias.abs().max() <= bound * (1 + 1e-6)
         assert kstest(drawn / bound, "uniform", args=(-1, 2)).pvalue > 1e-3
-        assert kstest(drawn / bound * 0.9, "uniform", args=(-1, 2)).pvalue < 1e-3   # that would be seen
+        assert kstest(drawn / bound * 0.9, "uniform", args=(-1, 2)).pvalue < 1e-3  # that would be seen
 
 
 def test_each_start_is_another_one():

@@ -34,7 +34,7 @@ def graph_of(num_genes=7, num_edges=15, seed=0):
 
 def dense_adj_t(edge_index, edge_weight, num_genes):
     adj_t = torch.zeros(num_genes, num_genes, dtype=torch.float64)
-    adj_t[edge_index[1], edge_index[0]] = edge_weight                   # rows are targets
+    adj_t[edge_index[1], edge_index[0]] = edge_weight  # rows are targets
     return adj_t
 
 
@@ -46,11 +46,20 @@ def features(b=3, n=7, c=2, seed=0):
 
 
 @settings(deadline=None, max_examples=100)
-@given(b=st.integers(1, 3), n=st.integers(2, 9), c_in=st.integers(1, 3), c_out=st.integers(1, 3),
-       num_edges=st.integers(0, 20), seed=st.integers(0, 2**32), function=st.sampled_from(FUNCTIONS),
-       heads=st.integers(1, 3), learn_mixing=st.booleans())
-def test_every_form_of_the_graph_equals_the_equation(b, n, c_in, c_out, num_edges, seed, function, heads,
-                                                     learn_mixing):
+@given(
+    b=st.integers(1, 3),
+    n=st.integers(2, 9),
+    c_in=st.integers(1, 3),
+    c_out=st.integers(1, 3),
+    num_edges=st.integers(0, 20),
+    seed=st.integers(0, 2**32),
+    function=st.sampled_from(FUNCTIONS),
+    heads=st.integers(1, 3),
+    learn_mixing=st.booleans(),
+)
+def test_every_form_of_the_graph_equals_the_equation(
+    b, n, c_in, c_out, num_edges, seed, function, heads, learn_mixing
+):
     c_in = c_in * heads if function == "dot" else c_in
     edge_index, edge_weight = graph_of(n, num_edges, seed)
     adj_t, x = dense_adj_t(edge_index, edge_weight, n), features(b, n, c_in, seed)
@@ -88,8 +97,9 @@ def test_edge_index_of_pyg_equals_a_tensor(sort_order):
     conv, x = conv_of(), features()
     order = torch.arange(edge_index.size(1))
     if sort_order:
-        order = (edge_index[0] * 7 + edge_index[1] if sort_order == "row" else
-                 edge_index[1] * 7 + edge_index[0]).argsort()
+        order = (
+            edge_index[0] * 7 + edge_index[1] if sort_order == "row" else edge_index[1] * 7 + edge_index[0]
+        ).argsort()
     sorted_index = EdgeIndex(edge_index[:, order], sparse_size=(7, 7), sort_order=sort_order)
     torch.testing.assert_close(conv(x, sorted_index, edge_weight[order]), conv(x, edge_index, edge_weight))
 
@@ -97,8 +107,9 @@ def test_edge_index_of_pyg_equals_a_tensor(sort_order):
 def test_repeated_edges_add_up():
     conv, x = conv_of(attention=None), features()
     twice = torch.tensor([[1, 1], [2, 2]])
-    torch.testing.assert_close(conv(x, twice, torch.tensor([0.5, 2])),
-                               conv(x, twice[:, :1], torch.tensor([2.5])))
+    torch.testing.assert_close(
+        conv(x, twice, torch.tensor([0.5, 2])), conv(x, twice[:, :1], torch.tensor([2.5]))
+    )
 
 
 @pytest.mark.parametrize("individual", [True, False])
@@ -148,8 +159,9 @@ def test_permuting_the_genes_permutes_the_output():
     (edge_index, edge_weight), conv, x = graph_of(), conv_of(), features()
     order = torch.randperm(7, generator=rng())
     new_place = order.argsort()
-    torch.testing.assert_close(conv(x[:, order], new_place[edge_index], edge_weight),
-                               conv(x, edge_index, edge_weight)[:, order])
+    torch.testing.assert_close(
+        conv(x[:, order], new_place[edge_index], edge_weight), conv(x, edge_index, edge_weight)[:, order]
+    )
 
 
 def test_both_graphs_are_the_sum_of_each():
@@ -157,8 +169,9 @@ def test_both_graphs_are_the_sum_of_each():
     both, only_global = conv_of(), conv_of(attention=None)
     only_global.lin.load_state_dict(both.lin.state_dict())
     x = features()
-    torch.testing.assert_close(both(x, edge_index, edge_weight),
-                               both(x) + only_global(x, edge_index, edge_weight))
+    torch.testing.assert_close(
+        both(x, edge_index, edge_weight), both(x) + only_global(x, edge_index, edge_weight)
+    )
 
 
 def test_no_matrix_of_genes_by_genes_nor_cells_by_edges():
@@ -184,16 +197,19 @@ def test_gradients_of_x_edge_weights_and_parameters(function, channels, learn_mi
     x, edge_weight = x.double().requires_grad_(), edge_weight.requires_grad_()
     adj_t = dense_adj_t(edge_index, edge_weight, 7)
     wanted = [x, *conv.parameters()]
-    expected = torch.autograd.grad(convolution(conv, x, adj_t).square().sum(), [edge_weight, *wanted],
-                                   allow_unused=function is None)
+    expected = torch.autograd.grad(
+        convolution(conv, x, adj_t).square().sum(), [edge_weight, *wanted], allow_unused=function is None
+    )
     out = conv(x, edge_index, edge_weight).square().sum()
-    torch.testing.assert_close(torch.autograd.grad(out, [edge_weight, *wanted], allow_unused=function is None),
-                               expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(out, [edge_weight, *wanted], allow_unused=function is None), expected
+    )
     csr = adj_t.detach().to_sparse_csr()
     for graph in (csr, GlobalGraph(csr).prepare()):
         for equal in (None, find_equal_genes(x)):
-            gradients = torch.autograd.grad(conv(x, graph, equal=equal).square().sum(), wanted,
-                                            allow_unused=function is None)
+            gradients = torch.autograd.grad(
+                conv(x, graph, equal=equal).square().sum(), wanted, allow_unused=function is None
+            )
             torch.testing.assert_close(gradients, expected[1:])
 
 
@@ -217,10 +233,12 @@ def test_explanations_of_pyg_see_the_edges():
     """A mask on the edges, as the explainers of PyG set it, takes edges away."""
     conv, (edge_index, edge_weight), x = conv_of(1, 1, attention=None), graph_of(), features(c=1)
     mask = torch.full((edge_index.size(1),), 20.0, dtype=torch.float64)
-    mask[:5] = -20                                                      # before a sigmoid
+    mask[:5] = -20  # before a sigmoid
     set_masks(conv, torch.nn.Parameter(mask), edge_index)
-    torch.testing.assert_close(conv(x, edge_index, edge_weight),
-                               convolution(conv, x, dense_adj_t(edge_index[:, 5:], edge_weight[5:], 7)))
+    torch.testing.assert_close(
+        conv(x, edge_index, edge_weight),
+        convolution(conv, x, dense_adj_t(edge_index[:, 5:], edge_weight[5:], 7)),
+    )
 
 
 def test_mixing_weights_start_at_1_stay_positive_and_are_told():
@@ -242,8 +260,11 @@ def test_w_starts_as_the_identity_where_it_is_square_and_is_reset_to_it():
     conv.lin.weight.data.zero_()
     conv.reset_parameters()
     assert torch.equal(conv.lin.weight, torch.eye(4))
-    assert all((value != before[name]).any() for name, value in conv.attention.state_dict().items()
-               if name.endswith("weight"))
+    assert all(
+        (value != before[name]).any()
+        for name, value in conv.attention.state_dict().items()
+        if name.endswith("weight")
+    )
     assert InteractionConv(4, 2).lin.weight.count_nonzero() == 8
 
 
@@ -276,28 +297,34 @@ def test_copies_and_restored_states_give_the_same():
 # ---- what does not fit ----
 
 
-@pytest.mark.parametrize("x, message", [
-    (torch.zeros(7), r"x has shape \(7,\), expected \(N, 2\) or \(B, N, 2\)"),
-    (torch.zeros(3, 7, 5), r"x has shape \(3, 7, 5\), expected \(N, 2\) or \(B, N, 2\)"),
-    (torch.zeros(1, 3, 7, 2), r"x has shape \(1, 3, 7, 2\)"),
-])
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (torch.zeros(7), r"x has shape \(7,\), expected \(N, 2\) or \(B, N, 2\)"),
+        (torch.zeros(3, 7, 5), r"x has shape \(3, 7, 5\), expected \(N, 2\) or \(B, N, 2\)"),
+        (torch.zeros(1, 3, 7, 2), r"x has shape \(1, 3, 7, 2\)"),
+    ],
+)
 def test_features_of_another_shape_are_refused(x, message):
     with pytest.raises(ValueError, match=message):
         conv_of()(x)
 
 
-@pytest.mark.parametrize("edge_index, edge_weight, message", [
-    (torch.zeros(15, 2, dtype=torch.int64), None, r"edge_index has shape \(15, 2\), expected \(2, E\)"),
-    (torch.zeros(2, dtype=torch.int64), None, r"edge_index has shape \(2,\), expected \(2, E\)"),
-    (torch.tensor([[0], [7]]), None, "edge_index holds 0 to 7, but x has 7 genes, 0 to 6"),
-    (torch.tensor([[-1], [3]]), None, "edge_index holds -1 to 3, but x has 7 genes"),
-    (torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight has shape \(2,\) for 1 edges"),
-    (torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight has shape \(1, 1\) for 1 edges"),
-    (torch.eye(6).to_sparse_coo(), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
-    (torch.eye(7).to_sparse_coo(), torch.ones(7), "a sparse matrix has its weights inside"),
-    (torch.eye(7).to_sparse_csr().requires_grad_(), None, "requires a gradient; pass its edges as"),
-    (GlobalGraph(torch.eye(6).to_sparse_csr()), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
-])
+@pytest.mark.parametrize(
+    "edge_index, edge_weight, message",
+    [
+        (torch.zeros(15, 2, dtype=torch.int64), None, r"edge_index has shape \(15, 2\), expected \(2, E\)"),
+        (torch.zeros(2, dtype=torch.int64), None, r"edge_index has shape \(2,\), expected \(2, E\)"),
+        (torch.tensor([[0], [7]]), None, "edge_index holds 0 to 7, but x has 7 genes, 0 to 6"),
+        (torch.tensor([[-1], [3]]), None, "edge_index holds -1 to 3, but x has 7 genes"),
+        (torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight has shape \(2,\) for 1 edges"),
+        (torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight has shape \(1, 1\) for 1 edges"),
+        (torch.eye(6).to_sparse_coo(), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
+        (torch.eye(7).to_sparse_coo(), torch.ones(7), "a sparse matrix has its weights inside"),
+        (torch.eye(7).to_sparse_csr().requires_grad_(), None, "requires a gradient; pass its edges as"),
+        (GlobalGraph(torch.eye(6).to_sparse_csr()), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
+    ],
+)
 def test_a_graph_that_does_not_fit_is_refused(edge_index, edge_weight, message):
     with pytest.raises(ValueError, match=message):
         conv_of()(features(), edge_index, edge_weight)

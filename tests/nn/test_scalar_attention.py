@@ -20,25 +20,35 @@ def exact(x, scale, offset):
 CELLS = {
     "even": lambda b, n, generator: torch.rand(b, n, generator=generator),
     "mostly near zero": lambda b, n, generator: torch.rand(b, n, generator=generator) ** 8,
-    "two ends": lambda b, n, generator: (torch.rand(b, n, generator=generator) < 0.5)
-    + 1e-4 * torch.rand(b, n, generator=generator),
-    "counts with noise": lambda b, n, generator: torch.poisson(torch.full((b, n), 0.4), generator).sqrt() / 3
-    + 0.01 * torch.rand(b, n, generator=generator),
-    "one outlier": lambda b, n, generator: torch.cat([0.1 * torch.rand(b, n - 1, generator=generator),
-                                                      torch.ones(b, 1)], 1),
+    "two ends": lambda b, n, generator: (
+        (torch.rand(b, n, generator=generator) < 0.5) + 1e-4 * torch.rand(b, n, generator=generator)
+    ),
+    "counts with noise": lambda b, n, generator: (
+        torch.poisson(torch.full((b, n), 0.4), generator).sqrt() / 3
+        + 0.01 * torch.rand(b, n, generator=generator)
+    ),
+    "one outlier": lambda b, n, generator: torch.cat(
+        [0.1 * torch.rand(b, n - 1, generator=generator), torch.ones(b, 1)], 1
+    ),
 }
 
 
 @settings(deadline=None, max_examples=80)
-@given(kind=st.sampled_from(list(CELLS)), b=st.integers(1, 3), n=st.integers(140, 600), h=st.integers(1, 3),
-       largest=st.floats(0.1, 8), seed=st.integers(0, 2**32))
+@given(
+    kind=st.sampled_from(list(CELLS)),
+    b=st.integers(1, 3),
+    n=st.integers(140, 600),
+    h=st.integers(1, 3),
+    largest=st.floats(0.1, 8),
+    seed=st.integers(0, 2**32),
+)
 def test_values_and_gradients_are_exact_to_1e_5(kind, b, n, h, largest, seed):
     generator = rng(seed)
     x = largest * CELLS[kind](b, n, generator)
     scale, offset = torch.randn(h, generator=generator) / 2, torch.randn(h, generator=generator) / 2
     intervals = grid_intervals(x, scale, offset)
     assume(intervals is not None)
-    send_back = torch.rand(b, h, n, generator=generator)      # of one sign: sums do not cancel
+    send_back = torch.rand(b, h, n, generator=generator)  # of one sign: sums do not cancel
 
     def with_gradients(call, dtype):
         tensors = [t.to(dtype).requires_grad_() for t in (x, scale, offset)]
@@ -53,8 +63,14 @@ def test_values_and_gradients_are_exact_to_1e_5(kind, b, n, h, largest, seed):
 
 
 @settings(deadline=None, max_examples=60)
-@given(kind=st.sampled_from(list(CELLS)), intervals=st.sampled_from([8, 16, 32, 64]), scale=st.floats(-2, 2),
-       offset=st.floats(-2, 2), largest=st.floats(0.5, 6), seed=st.integers(0, 2**32))
+@given(
+    kind=st.sampled_from(list(CELLS)),
+    intervals=st.sampled_from([8, 16, 32, 64]),
+    scale=st.floats(-2, 2),
+    offset=st.floats(-2, 2),
+    largest=st.floats(0.5, 6),
+    seed=st.integers(0, 2**32),
+)
 def test_the_error_is_within_its_bound_also_on_coarse_grids(kind, intervals, scale, offset, largest, seed):
     x = largest * CELLS[kind](2, 200, rng(seed)).double()
     scale, offset = torch.tensor([scale]).double(), torch.tensor([offset]).double()
@@ -73,7 +89,7 @@ def test_the_bound_decides_the_grid_and_refuses_what_is_too_steep():
     assert grids[0] < grids[1] < grids[2] <= MOST_INTERVALS
     assert grid_intervals(x, torch.tensor([1e5]), offset) is None
     assert grid_intervals(x, torch.tensor([1.0]), torch.tensor([1e6])) is None
-    assert grid_intervals(x[:, :100], torch.tensor([0.5]), offset) is None          # few genes: not worth it
+    assert grid_intervals(x[:, :100], torch.tensor([0.5]), offset) is None  # few genes: not worth it
     x[0, 0] = torch.nan
     assert grid_intervals(x, torch.tensor([0.5]), offset) is None
 
@@ -84,16 +100,19 @@ def test_it_is_chosen_for_later_layers_and_falls_back_where_it_must(function, he
     if function == "dot" and heads == 2:
         pytest.skip("the dot product shares its channels between graphs; one channel is for one graph")
     used = []
-    monkeypatch.setattr("gene_gcn.nn.attention.scalar_attention",
-                        lambda *args: used.append(args[3]) or scalar_attention(*args))
+    monkeypatch.setattr(
+        "gene_gcn.nn.attention.scalar_attention",
+        lambda *args: used.append(args[3]) or scalar_attention(*args),
+    )
     attention = attention_of(function, 1, heads, dtype=torch.float32)
     x = torch.rand(2, 700, 1, generator=rng(), requires_grad=True)
     expected = average(double(attention), x.double())
     assert relative_error([attention(x)], [expected]) <= 1e-5 and len(used) == 1
     assert relative_error([attention(x.detach())], [expected]) <= 1e-5 and len(used) == 2
     steep = 1000 * x
-    torch.testing.assert_close(attention(steep).double(), average(double(attention), steep.double()),
-                               rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        attention(steep).double(), average(double(attention), steep.double()), rtol=1e-3, atol=1e-3
+    )
     assert len(used) == 2
 
 

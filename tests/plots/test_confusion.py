@@ -80,7 +80,7 @@ def test_long_names_neither_overlap_nor_are_cut_off(n_types):
     types = [f"CD{i}+/CD45RA+ naive cytotoxic T" for i in range(n_types)]
     true = rng.choice(types, 1000)
     ax = confusion_matrix(true, np.where(rng.random(1000) < 0.8, true, rng.choice(types, 1000)))
-    ax.figure.draw_without_rendering()                          # the layout needs two rounds
+    ax.figure.draw_without_rendering()  # the layout needs two rounds
     ax.figure.draw_without_rendering()
     rows = sorted((label.get_window_extent() for label in ax.get_yticklabels()), key=lambda box: box.y0)
     assert all(low.y1 <= high.y0 + 1 for low, high in zip(rows, rows[1:], strict=False))
@@ -88,7 +88,7 @@ def test_long_names_neither_overlap_nor_are_cut_off(n_types):
     for label in [*ax.get_yticklabels(), *ax.get_xticklabels()]:
         box = label.get_window_extent()
         assert box.x0 >= page.x0 and box.y0 >= page.y0 and box.y1 <= page.y1
-    assert ax.bbox.height / n_types > 12                        # pixels of a square at 100 dpi
+    assert ax.bbox.height / n_types > 12  # pixels of a square at 100 dpi
 
 
 @pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
@@ -100,7 +100,9 @@ def test_figures_and_axes_are_saved(tmp_path, ending):
 
 
 def test_pyplot_is_not_even_imported(tmp_path):
-    code = ("import sys; from gene_gcn.plots import confusion_matrix, save_figure; "
-            "save_figure(confusion_matrix(['a', 'b'], ['a', 'a']), sys.argv[1]); "
-            "assert 'matplotlib.pyplot' not in sys.modules")
+    code = (
+        "import sys; from gene_gcn.plots import confusion_matrix, save_figure; "
+        "save_figure(confusion_matrix(['a', 'b'], ['a', 'a']), sys.argv[1]); "
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.png")], check=True, timeout=60)
