@@ -10,8 +10,8 @@ __all__ = ["CellEmbedding", "GeneGCNClassifier", "GeneNetwork", "networks"]
 
 # Imported at first use: torch and scikit-learn take seconds that `gene-gcn --help` should not cost.
 _HOMES = {
-    "CellEmbedding": "gene_gcn.embedding",
-    "GeneGCNClassifier": "gene_gcn.classifier",
+    "CellEmbedding": "gene_gcn.estimators.embedding",
+    "GeneGCNClassifier": "gene_gcn.estimators.classifier",
     "GeneNetwork": "gene_gcn.networks",
 }
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from host import INFO, LINKS, Host
 from hypothesis import settings
+
+from gene_gcn.storage import download
 
 # The same examples in every run.
 settings.register_profile("deterministic", derandomize=True)
@@ -22,3 +28,54 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs real data in {folder}, which is absent")
     return folder
+
+
+@pytest.fixture
+def host():
+    host = Host()
+    yield host
+    host.close()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache; no host is reached unless a test names one, and nobody waits long."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("GENE_GCN_CACHE", str(folder))
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv("BIOGRID_ACCESS_KEY", raising=False)
+    for variable in download.HOSTS:
+        monkeypatch.setenv(variable, "http://127.0.0.1:9/closed")
+    patience = download.Patience(attempts=3, backoff=0.01, longest_wait=0.2, connect=1, read=0.3)
+    monkeypatch.setattr(download, "PATIENCE", patience)
+    return folder
+
+
+@pytest.fixture
+def string_host(host, monkeypatch) -> Host:
+    """A host with a small STRING 12.0 of three human proteins."""
+    for kind, content in {"links": LINKS, "info": INFO}.items():
+        path = f"/download/protein.{kind}.v12.0/9606.protein.{kind}.v12.0.txt.gz"
+        host.files[path] = gzip.compress(content)
+    monkeypatch.setenv("GENE_GCN_STRING_URL", f"{host.url}/download")
+    monkeypatch.setenv("GENE_GCN_STRING_API", f"{host.url}/api")
+    return host
+
+
+@pytest.fixture
+def python():
+    """Start a Python program, given as text, in a process of its own."""
+    started = []
+
+    def start(program: str) -> subprocess.Popen:
+        import gene_gcn
+
+        root = str(Path(gene_gcn.__file__).parents[1])
+        command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r})\n{program}"]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

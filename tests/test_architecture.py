@@ -53,7 +53,7 @@ def imports(module: str) -> Iterator[str]:
 
 
 def layer(name: str) -> str | None:
-    """The layer of `gene_gcn.networks.string`, `gene_gcn.GeneNetwork`…; None for what has none."""
+    """The layer of `gene_gcn.networks.string_db.network`, `gene_gcn.GeneNetwork`…; None for what has none."""
     _, first, *_ = *name.split("."), ""
     first = gene_gcn._HOMES.get(first, f"gene_gcn.{first}").split(".")[1]
     return first if first in LAYERS else None
@@ -85,7 +85,7 @@ def test_nothing_imports_backwards(module):
 
 
 def test_model_files_and_layers_know_nothing_of_the_rest():
-    assert imported_layers("gene_gcn.persistence") == set()
+    assert imported_layers("gene_gcn.storage.model_folder") == set()
     for module in MODULES:
         if layer(module) == "nn":
             assert imported_layers(module) <= {"nn"}
@@ -99,7 +99,7 @@ def test_model_files_and_layers_know_nothing_of_the_rest():
 def test_one_module_goes_online():
     online = {"requests", "pooch", "urllib3", "http", "urllib", "ftplib", "socket"}
     found = [name for name in MODULES if any(imported.split(".")[0] in online for imported in imports(name))]
-    assert set(found) <= {"gene_gcn.networks.download"}
+    assert set(found) <= {"gene_gcn.storage.download"}
 
 
 def test_the_checks_see_imports_in_functions_and_relative_ones(tmp_path, monkeypatch):

@@ -87,7 +87,7 @@ def test_commands_of_the_readme_run(tmp_path):
     commands = re.findall(r"^gene-gcn ([^#\n]+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
     assert len(commands) >= 4
     for command in commands:
-        run("-m", "gene_gcn.cli", *command.split(), folder=tmp_path, **environment)
+        run("-m", "gene_gcn", *command.split(), folder=tmp_path, **environment)
     host.shutdown()
     host.server_close()
     assert (

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from gene_gcn.expression import Normalizer, read_expression
+from gene_gcn.cells.expression import Normalizer, read_expression
 from gene_gcn.nn import EmbeddedDotAttention, find_equal_genes
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gene_gcn.expression import Normalizer, read_expression, read_labels
+from gene_gcn.cells.expression import Normalizer, read_expression, read_labels
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GeneGCN, GlobalGraph
-from gene_gcn.training import CellDataset, TrainingOptions, train
+from gene_gcn.training.gradient import CellDataset, TrainingOptions, train
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -23,8 +23,8 @@ from sklearn.utils.metaestimators import available_if
 
 from gene_gcn.benchmark import celltypist_runner
 from gene_gcn.benchmark.runs import peak_memory
-from gene_gcn.classifier import GeneGCNClassifier
-from gene_gcn.expression import Normalizer, read_expression
+from gene_gcn.cells.expression import Normalizer, read_expression
+from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.networks import GeneNetwork
 
 if TYPE_CHECKING:

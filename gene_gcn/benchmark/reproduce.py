@@ -22,8 +22,8 @@ from gene_gcn.benchmark.metrics import evaluate
 from gene_gcn.benchmark.paired import paired
 from gene_gcn.benchmark.runs import KeptRuns, digest, digest_of_cells, peak_memory, records, write_results
 from gene_gcn.benchmark.splits import frequent, group_column, labelled_cells, whole_groups
-from gene_gcn.classifier import GeneGCNClassifier
-from gene_gcn.expression import Normalizer, read_expression
+from gene_gcn.cells.expression import Normalizer, read_expression
+from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.networks import GeneNetwork
 
 if TYPE_CHECKING:

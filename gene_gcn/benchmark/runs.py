@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from gene_gcn import __version__
-from gene_gcn.atomic import replacing
+from gene_gcn.storage.atomic import replacing
 
 if TYPE_CHECKING:
     import pandas as pd

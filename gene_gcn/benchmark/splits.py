@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
 
-from gene_gcn.expression import Normalizer, is_missing, read_expression, read_labels
+from gene_gcn.cells.expression import Normalizer, is_missing, read_expression, read_labels
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -7,16 +7,16 @@ of the user's genes.
 
 from __future__ import annotations
 
-from gene_gcn.networks.biogrid import biogrid, biogrid_versions
-from gene_gcn.networks.cache import cached, remove
+from gene_gcn.networks.biogrid_db.network import biogrid, biogrid_versions
 from gene_gcn.networks.coexpression import coexpression
-from gene_gcn.networks.download import DownloadError
 from gene_gcn.networks.edges import read
 from gene_gcn.networks.for_genes import for_genes
 from gene_gcn.networks.from_file import from_file
-from gene_gcn.networks.identifiers import GeneMatch, match_genes
+from gene_gcn.networks.matching import GeneMatch, match_genes
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
-from gene_gcn.networks.string import string, string_versions
+from gene_gcn.networks.string_db.network import string, string_versions
+from gene_gcn.storage.cache import cached, remove
+from gene_gcn.storage.download import DownloadError
 
 __all__ = [
     "DownloadError",

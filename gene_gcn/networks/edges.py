@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
-from gene_gcn.networks.tables import AS_IS, errors_naming, existing_file, open_file, read_header, sha256_of
+from gene_gcn.storage.text_files import AS_IS, errors_naming, existing_file, open_file, read_header, sha256_of
 
 # Words that head a column of genes. None of them is also the symbol of a gene, apart from TF (transferrin),
 # which is why both columns must have one of these names before a first line counts as a header.

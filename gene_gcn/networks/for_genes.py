@@ -8,13 +8,20 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from gene_gcn.networks.biogrid import biogrid, fetch_archive
-from gene_gcn.networks.biogrid_tables import parse_biogrid_genes
-from gene_gcn.networks.download import DownloadError
-from gene_gcn.networks.identifiers import GeneMatch, biogrid_aliases, gene_kind, match_genes, string_aliases
+from gene_gcn.genes.organisms import find_organism
+from gene_gcn.networks.biogrid_db.network import biogrid, fetch_archive
+from gene_gcn.networks.biogrid_db.tables import parse_biogrid_genes
+from gene_gcn.networks.matching import GeneMatch, biogrid_aliases, gene_kind, match_genes, string_aliases
 from gene_gcn.networks.network import GeneNetwork
-from gene_gcn.networks.organisms import find_organism
-from gene_gcn.networks.string import VERSION, fetch_aliases, fetch_info, parse_aliases, parse_info, string
+from gene_gcn.networks.string_db.network import (
+    VERSION,
+    fetch_aliases,
+    fetch_info,
+    parse_aliases,
+    parse_info,
+    string,
+)
+from gene_gcn.storage.download import DownloadError
 
 # Symbols in capitals are taken for human ones: so are those of most mammals and birds.
 _ORGANISM_OF_KIND = {

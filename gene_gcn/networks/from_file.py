@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from gene_gcn.networks.biogrid import biogrid
+from gene_gcn.networks.biogrid_db.network import biogrid
 from gene_gcn.networks.edges import read
 from gene_gcn.networks.network import GeneNetwork
-from gene_gcn.networks.string import string
-from gene_gcn.networks.tables import existing_file, is_zip, read_header
+from gene_gcn.networks.string_db.network import string
+from gene_gcn.storage.text_files import existing_file, is_zip, read_header
 
 
 def from_file(

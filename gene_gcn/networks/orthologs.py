@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from gene_gcn.genes.organisms import find_organism
 from gene_gcn.networks.edge_arrays import check_genes, largest_of_each
-from gene_gcn.networks.organisms import find_organism
 from gene_gcn.networks.source import NetworkSource
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.benchmark import accuracy
 from gene_gcn.benchmark.methods import Method, Normalized, methods
 from gene_gcn.benchmark.splits import splits
-from gene_gcn.cli import main
+from gene_gcn.cli.main import main
 
 N = 60
 

@@ -13,7 +13,7 @@ from scipy import sparse, stats
 
 from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.benchmark import reproduce
-from gene_gcn.cli import main
+from gene_gcn.cli.main import main
 
 N = 40
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from gene_gcn import GeneGCNClassifier, networks
-from gene_gcn.cli import main
+from gene_gcn.cli.main import main
 
 ALIASES = b"""\
 #string_protein_id\talias\tsource

@@ -1,0 +1,7 @@
+"""`python -m gene_gcn` is the command `gene-gcn`."""
+
+import sys
+
+from gene_gcn.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""From files to expression: reading cells, telling their scale, normalizing them, their labels."""

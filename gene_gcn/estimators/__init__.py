@@ -1,0 +1,1 @@
+"""scikit-learn's contract around models and their training."""

@@ -1,0 +1,1 @@
+"""What genes and organisms are called."""

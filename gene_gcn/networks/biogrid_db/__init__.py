@@ -1,0 +1,1 @@
+"""BioGRID: its files and its service."""

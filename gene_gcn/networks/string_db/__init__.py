@@ -1,0 +1,1 @@
+"""STRING: its files and its service."""

@@ -1,0 +1,320 @@
+"""Every fault of a host, a line or a disk: a clear error, nothing left, and the next call works."""
+
+from __future__ import annotations
+
+import email.utils
+import gzip
+import hashlib
+import io
+import logging
+import random
+import signal
+import sys
+import time
+import zipfile
+
+import pytest
+
+from gene_gcn.networks import DownloadError
+from gene_gcn.storage import download
+from gene_gcn.storage.text_files import read_header
+
+BODY = gzip.compress(b"a header\n" + random.Random(0).randbytes(100_000), mtime=0)
+PATH = "/folder/file.txt.gz"
+NAME = "kept/file.txt.gz"
+
+
+def check_header(path):
+    if read_header(path) != "a header":
+        raise ValueError(f"{path} has another header.")
+
+
+def files_of(cache):
+    return sorted(path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def fetch(host, cache):
+    """Fetch the file; a function that first checks that an error of the right words leaves nothing behind."""
+    host.files[PATH] = BODY
+
+    def fetch(match=None, url=host.url + PATH, **options):
+        options = {"check": check_header, **options}
+        if match is not None:
+            with pytest.raises(DownloadError, match=match) as error:
+                download.fetch(url, NAME, **options)
+            assert url in str(error.value) and len(str(error.value)) < 500
+            assert files_of(cache) == []
+            return error.value
+        path = download.fetch(url, NAME, **options)
+        assert path == cache / NAME and path.read_bytes() == BODY
+        assert files_of(cache) == [NAME, f"{NAME}.record"]
+        return path
+
+    return fetch
+
+
+def test_fetched_once(host, fetch, cache):
+    path = fetch()
+    fetch()
+    assert host.paths() == [PATH]
+    host.close()
+    assert fetch() == path  # offline, with a warm cache
+
+
+BROKEN = bytearray(BODY)
+BROKEN[len(BODY) // 2] ^= 0xFF
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        ({"status": 404, "body": b"<html>"}, "HTTP 404: there is no such file"),
+        ({"status": 403, "body": b"x"}, "HTTP 403: access is refused"),
+        ({"status": 418, "body": b"I am a teapot"}, r"HTTP 418\."),
+        ({"body": b"\n <!DOCTYPE html><html>Sorry</html>"}, "is a web page"),
+        ({"body": b""}, "is empty"),
+        ({"body": bytes(BROKEN)}, "is damaged or incomplete"),
+        ({"body": BODY[:-20]}, "is damaged or incomplete"),  # cut off, and the length agrees
+        ({"announced": len(BODY) - 5}, "is damaged or incomplete"),
+        ({"body": gzip.compress(b"other\n")}, "has another header"),
+        ({"body": b"\0\1\2binary"}, "binary"),
+        (
+            {"status": 302, "headers": {"Location": "http://elsewhere.invalid/file"}},
+            "sends on to http://elsew",
+        ),
+        ({"status": 302, "headers": {"Location": "ftp://127.0.0.1/file"}}, "sends on to ftp://127"),
+    ],
+)
+def test_faults_that_stay(host, fetch, answer, match):
+    host.answers(PATH, host.Answer(**answer))
+    error = fetch(match)
+    assert error.missing == (answer.get("status") == 404 or b"html" in answer.get("body", b""))
+    assert host.paths() == [PATH]  # asked once
+    fetch()
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        ({"status": 500}, "HTTP 500: the host is in trouble"),
+        ({"status": 503}, "HTTP 503"),
+        ({"status": 429}, "HTTP 429: too many requests"),
+        ({"sent": 1000}, "accepts no connection|breaks off"),
+        ({"announced": len(BODY) + 5}, "breaks off"),
+        ({"sent": 1000, "silence": 5.0}, "does not answer in time"),
+        ({"sent": 0, "silence": 5.0}, "does not answer in time"),
+    ],
+)
+def test_faults_that_may_pass(host, fetch, answer, match):
+    host.answers(PATH, *[host.Answer(**answer)] * 3)
+    fetch(match)
+    assert len(host.seen) == 3
+    host.answers(PATH, *[host.Answer(**answer)] * 2)
+    fetch()  # the third attempt succeeds
+    assert len(host.seen) == 6
+
+
+def test_retry_after(host, fetch):
+    host.answers(PATH, host.Answer(503, headers={"Retry-After": "0"}))
+    host.answers(PATH, host.Answer(429, headers={"Retry-After": "3600"}))  # cut to longest_wait
+    fetch()
+    assert 0.15 < host.times[2] - host.times[1] < 2
+
+
+def test_retry_after_as_a_date(host, fetch, monkeypatch):
+    waits = []
+    monkeypatch.setattr(download, "PATIENCE", download.Patience(longest_wait=600))
+    monkeypatch.setattr(time, "sleep", waits.append)
+    host.answers(PATH, host.Answer(503, headers={"Retry-After": email.utils.formatdate(time.time() + 100)}))
+    host.answers(PATH, host.Answer(503, headers={"Retry-After": "soon"}), host.Answer(503))
+    fetch()
+    assert waits == [pytest.approx(100, abs=3), 2, 4]
+
+
+def test_connection_refused(host, fetch, cache):
+    closed = "http://127.0.0.1:9/file.txt.gz"
+    error = fetch("127.0.0.1:9 accepts no connection", url=closed)
+    assert "pass it as path=" in str(error) and str(cache / NAME) in str(error)
+    assert str(error).count(". ") == 0  # one sentence
+    fetch()
+
+
+def test_dns_failure(host, fetch, monkeypatch):
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    fetch("the name nowhere.invalid cannot be looked up: go online once", url="http://nowhere.invalid/f.gz")
+    assert not waits
+    monkeypatch.undo()
+
+
+def test_redirects_that_are_safe(host, fetch):
+    host.answers(PATH, host.Answer(301, headers={"Location": "/other"}))
+    host.files["/other"] = BODY
+    fetch()
+    assert host.paths() == [PATH, "/other"]
+
+
+def test_https_never_sends_on_to_http():
+    import requests
+
+    policy = download._redirect_policy("https://a.org/x", None)["response"]
+    answer = requests.Response()
+    answer.status_code, answer.url, answer.raw = 302, "https://a.org/x", io.BytesIO()
+    answer.headers["location"] = "http://a.org/x"
+    with pytest.raises(DownloadError, match="sends on to http://a.org"):
+        policy(answer)
+    answer.headers["location"] = "https://b.org/x"
+    policy(answer)
+    with pytest.raises(DownloadError, match="sends on to https://b.org"):
+        download._redirect_policy("https://a.org/x", "secret")["response"](answer)
+
+
+@pytest.mark.parametrize("member", ["../evil.txt", "a/../../evil", "/etc/evil", "..\\evil.txt", "C:evil"])
+def test_zip_with_members_outside(host, fetch, member):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("good.txt", "a header\n")
+        archive.writestr(member, "x")
+    host.answers(PATH, host.Answer(body=file.getvalue()))
+    fetch("has a member that would lie outside")
+    fetch()
+
+
+def test_damaged_zip(host, fetch):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("good.txt", "a header\n" * 100)
+    content = bytearray(file.getvalue())
+    content[100] ^= 0xFF
+    host.answers(PATH, host.Answer(body=bytes(content)), host.Answer(body=bytes(content[:500])))
+    fetch("is damaged at its member 'good.txt'")
+    fetch("is damaged or incomplete")
+    fetch()
+
+
+def test_known_hash(fetch):
+    fetch("has the SHA-256", known_hash="0" * 64)
+    fetch(known_hash=hashlib.sha256(BODY).hexdigest())
+
+
+def test_a_host_that_packs_files_again(host, fetch, cache):
+    """Some hosts send .gz files as a gzip-encoded text, which requests unpacks."""
+    host.answers(PATH, host.Answer(headers={"Content-Encoding": "gzip"}))
+    path = download.fetch(host.url + PATH, NAME, check=check_header)
+    assert path.read_bytes() == gzip.decompress(BODY)
+
+
+def test_progress(host, fetch):
+    class Bar:
+        total, done, closed = 0, 0, False
+
+        def update(self, n):
+            self.done += n
+
+        def reset(self):
+            self.done = 0
+
+        def close(self):
+            self.closed = True
+
+    bar = Bar()
+    fetch(progress=bar)
+    assert bar.closed and bar.done == bar.total == len(BODY)
+
+
+PROGRAM = """
+from pathlib import Path
+from gene_gcn.storage import download
+download.PATIENCE = download.Patience(attempts=1, read=20)
+{setup}
+try:
+    print(download.fetch({url!r}, {name!r}))
+except (OSError, KeyboardInterrupt) as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are those of POSIX")
+def test_disk_full(host, fetch, cache, python):
+    setup = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))"
+    host.files[PATH] = bytes(100_000)
+    process = python(PROGRAM.format(setup=setup, url=host.url + PATH, name=NAME))
+    said, _ = process.communicate(timeout=30)
+    assert said.startswith(f"OSError {cache / NAME} cannot be written (File too large); make room")
+    assert "GENE_GCN_CACHE" in said and files_of(cache) == []
+    host.files[PATH] = BODY
+    fetch()
+
+
+def test_cache_that_cannot_be_made(host, fetch, cache):
+    cache.write_text("a file")
+    with pytest.raises(OSError, match=r"cannot be written \(.*\); make room, or name another folder"):
+        download.fetch(host.url + PATH, NAME)
+    cache.unlink()
+    fetch()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent as POSIX does")
+def test_ctrl_c(host, fetch, cache, python):
+    host.answers(PATH, host.Answer(sent=50_000, silence=20.0))
+    process = python(PROGRAM.format(setup="", url=host.url + PATH, name=NAME))
+    end = time.monotonic() + 20
+    while not files_of(cache) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert files_of(cache)  # under another name, half of it
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert said.startswith("KeyboardInterrupt") and files_of(cache) == []
+    fetch()
+
+
+def test_two_processes_at_once(host, fetch, cache, python):
+    host.answers(PATH, *[host.Answer(sent=50_000, silence=0.2)] * 2)
+    both = [python(PROGRAM.format(setup="", url=host.url + PATH, name=NAME)) for _ in range(2)]
+    assert [process.communicate(timeout=30)[0].strip() for process in both] == [str(cache / NAME)] * 2
+    fetch()
+
+
+def test_ask(host):
+    host.forms["/api"] = lambda form: f"hello {form['name']}".encode()
+    host.answers("/api", host.Answer(503))
+    assert download.ask(host.url + "/api", {"name": "x"}) == "hello x"
+    host.files["/page"] = b"page"
+    assert download.ask(host.url + "/page") == "page"
+    assert [method for method, _, _ in host.seen] == ["POST", "POST", "GET"]
+    with pytest.raises(DownloadError, match="HTTP 404"):
+        download.ask(host.url + "/none")
+
+
+def test_a_secret_does_not_show(host, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    host.answers("/api", host.Answer(400, body=b"wrong key s3cret"), host.Answer(500, body=b"s3cret"))
+    with pytest.raises(DownloadError, match="HTTP 400: wrong key …") as error:
+        download.ask(host.url + "/api", {"accesskey": "s3cret"}, secret="s3cret")
+    assert error.value.__cause__ is None and error.value.__context__ is None
+    host.answers("/api", host.Answer(302, headers={"Location": "https://elsewhere.invalid/?s3cret"}))
+    host.next["/api"].pop(0)
+    with pytest.raises(DownloadError, match="which is refused") as moved:
+        download.ask(host.url + "/api", {"accesskey": "s3cret"}, secret="s3cret")
+    said = "".join([str(error.value), str(moved.value), caplog.text, *capfd.readouterr()])
+    assert "s3cret" not in said
+
+
+def test_base_url(monkeypatch):
+    variable = "GENE_GCN_STRING_URL"
+    assert download.base_url(variable, "http://mirror/x/") == "http://mirror/x"
+    monkeypatch.setenv(variable, "https://mirror")
+    assert download.base_url(variable) == "https://mirror"
+    monkeypatch.delenv(variable)
+    assert download.base_url(variable) == "https://stringdb-downloads.org/download"
+    assert all(url.startswith("https://") for url in download.HOSTS.values())
+    for url in ("ftp://mirror", "mirror", "file:///etc"):
+        with pytest.raises(ValueError, match="is no web address; the usual one is https://"):
+            download.base_url(variable, url)
+
+
+def test_import_is_light(python):
+    heavy = {"torch", "requests", "pooch", "safetensors"}
+    process = python(f"import sys; import gene_gcn.networks; print({heavy} & set(sys.modules))")
+    assert process.communicate(timeout=60)[0] == "set()\n"

@@ -1,0 +1,314 @@
+"""Model folders: the same bits back, whole or not at all, and damage told in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gene_gcn.storage import model_folder as persistence
+from gene_gcn.storage.model_folder import read_model, write_model
+
+CONFIG = {"classes": ["B", "T é"], "depth": 1234.5, "n": 3, "layer": None, "nested": {"on": True}}
+TENSORS = {"weight": np.array([[0.1, -2.0], [np.inf, np.nan]], np.float32), "mask": torch.tensor([True])}
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    write_model(tmp_path / "model", CONFIG, TENSORS)
+    return tmp_path / "model"
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def same_bits(a, b) -> bool:
+    a, b = (v.numpy() if isinstance(v, torch.Tensor) else v for v in (a, b))
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+# ---- round trip ----
+
+
+def test_what_is_written_is_read_and_nothing_else_is_left(model, tmp_path):
+    config, tensors = read_model(model)
+    assert config == CONFIG
+    assert tensors.keys() == TENSORS.keys() and all(same_bits(tensors[k], TENSORS[k]) for k in TENSORS)
+    assert files_in(model) == ["config.json", "model.safetensors"] and files_in(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32).T,
+        np.arange(24).reshape(2, 3, 4)[:, ::-1, ::2],
+        np.arange(4, dtype=">i4"),
+        torch.arange(12, dtype=torch.float64).reshape(3, 4).t(),
+        torch.tensor(3),
+        torch.zeros(0, 4),
+        torch.randn(3, requires_grad=True),
+        torch.tensor([1.5, 2.5], dtype=torch.bfloat16),
+        np.array([True, False]),
+    ],
+    ids=["transposed", "strided", "big endian", "tensor", "scalar", "empty", "parameter", "bfloat16", "bool"],
+)
+def test_any_layout_and_dtype_comes_back(tmp_path, value):
+    write_model(tmp_path / "m", {}, {"a": value})
+    back = read_model(tmp_path / "m")[1]["a"]
+    if isinstance(value, torch.Tensor):
+        assert back.dtype == value.dtype and torch.equal(back, value.detach())
+    else:
+        assert same_bits(back, value.astype(value.dtype.newbyteorder("=")))
+
+
+def test_tensors_that_share_memory_and_arrays_that_are_read_only(tmp_path):
+    shared = torch.arange(6.0)
+    fixed = np.arange(3.0)
+    fixed.setflags(write=False)
+    write_model(tmp_path / "m", {}, {"a": shared, "b": shared, "c": shared[2:], "d": fixed})
+    _, tensors = read_model(tmp_path / "m")
+    assert torch.equal(tensors["a"], tensors["b"]) and tensors["c"].tolist() == [2, 3, 4, 5]
+    assert same_bits(tensors["d"], fixed)
+
+
+def test_numpy_numbers_in_the_config_become_plain_ones(tmp_path):
+    write_model(tmp_path / "m", {"a": np.int64(3), "b": [np.float32(0.5)], "c": (1, np.bool_(True))}, {})
+    assert read_model(tmp_path / "m")[0] == {"a": 3, "b": [0.5], "c": [1, True]}
+
+
+def test_no_code_is_stored():
+    # Neither pickle nor torch.load, which uses it, may appear.
+    source = Path(persistence.__file__).read_text()
+    assert "pickle" not in source and "torch.load(" not in source.replace("safetensors_torch.load(", "")
+
+
+# ---- writing ----
+
+
+def test_a_model_is_replaced(model, tmp_path):
+    write_model(model, {"new": 1}, {})
+    assert read_model(model) == ({"new": 1}, {})
+    assert files_in(tmp_path) == ["model"]
+
+
+def test_parents_are_made_and_an_empty_folder_is_used(tmp_path, monkeypatch):
+    write_model(tmp_path / "a" / "b" / "m", CONFIG, {})
+    (tmp_path / "empty").mkdir()
+    write_model(tmp_path / "empty", CONFIG, {})
+    monkeypatch.chdir(tmp_path)
+    write_model("relative/", CONFIG, {})
+    for folder in ("a/b/m", "empty", "relative"):
+        assert read_model(tmp_path / folder)[0] == CONFIG
+
+
+def test_a_link_to_a_model_stays_a_link(model, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(model, target_is_directory=True)
+    write_model(link, {"new": 1}, {})
+    assert link.is_symlink() and read_model(model)[0] == {"new": 1}
+
+
+def test_what_is_not_a_model_is_never_replaced(model, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "results.csv").write_text("precious")
+    (tmp_path / "file").write_text("precious")
+    (model / "notes.txt").write_text("precious")
+    for path, message in [
+        ("data", "results.csv"),
+        ("file", "is a file"),
+        ("model", "notes.txt"),
+        ("file/model", "is a file"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            write_model(tmp_path / path, CONFIG, TENSORS)
+    assert (tmp_path / "data" / "results.csv").read_text() == (model / "notes.txt").read_text() == "precious"
+    assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["data", "file", "model"]
+
+
+@pytest.mark.parametrize(
+    "config, tensors, message",
+    [
+        ({"a": {1, 2}}, {}, "JSON.*set"),
+        ({}, {"a": np.array(["x"])}, "dtype"),
+        ({}, {"a": np.array([None])}, "dtype"),
+        ({}, {"a": torch.eye(3).to_sparse()}, "sparse"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(model, tmp_path, config, tensors, message):
+    with pytest.raises(ValueError, match=message):
+        write_model(model, config, tensors)
+    assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["_write_to_disk", "_sync_folder", "rename 1", "rename 2"])
+def test_the_old_model_survives_a_failure_at_any_step(model, tmp_path, monkeypatch, step, error):
+    """`rename 1` moves the old model aside, `rename 2` moves the new one into its place."""
+    calls = {"rename": 0}
+    rename = Path.rename
+
+    def fail(*args):
+        raise error
+
+    def fail_at_rename(self, target):
+        calls["rename"] += 1
+        if calls["rename"] == int(step[-1]):
+            raise error
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        if step.startswith("rename"):
+            patch.setattr(Path, "rename", fail_at_rename)
+        else:
+            patch.setattr(persistence, step, fail)
+        with pytest.raises(type(error)):
+            write_model(model, {"new": 1}, {})
+    assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
+
+
+WRITER = """
+import sys
+import torch
+from gene_gcn.storage.model_folder import write_model
+{setup}
+write_model(sys.argv[1], {{"new": 1}}, {{"big": torch.zeros(3_000_000)}})
+"""
+
+
+def run_writer(setup: str, folder: Path, **options) -> subprocess.Popen:
+    code = WRITER.format(setup=setup)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], text=True, stderr=subprocess.PIPE, **options
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on file sizes")
+def test_a_disk_that_is_really_full(model, tmp_path):
+    setup = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))"
+    )
+    process = run_writer(setup, model)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 1 and "OSError: [Errno 27] File too large" in stderr
+    assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL] if os.name == "posix" else [])
+def test_a_process_stopped_in_the_middle_of_writing(model, tmp_path, sent):
+    """The process waits when its tensors are on disk and nothing is renamed yet."""
+    setup = (
+        "import os, time; from gene_gcn import persistence; "
+        "persistence._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))"
+    )
+    process = run_writer(setup, model, stdout=subprocess.PIPE)
+    assert process.stdout.readline().strip() == "ready"
+    process.send_signal(sent)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert read_model(model)[0] == CONFIG
+    if sent == signal.SIGINT:
+        assert files_in(tmp_path) == ["model"]
+    write_model(model, {"new": 1}, {})  # what a kill leaves is in no one's way
+    assert read_model(model)[0] == {"new": 1}
+
+
+def test_after_a_kill_between_the_renames_the_error_names_the_old_model(model):
+    model.rename(model.with_name(".model.old-1234abcd"))
+    with pytest.raises(FileNotFoundError, match="old-1234abcd"):
+        read_model(model)
+
+
+def test_a_folder_without_permission(tmp_path):
+    if os.name != "posix" or os.geteuid() == 0:
+        pytest.skip("permissions do not bind this user")
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError, match="permission"):
+            write_model(tmp_path / "m", {}, {})
+    finally:
+        tmp_path.chmod(0o700)
+
+
+# ---- reading what is damaged ----
+
+
+def edit(model: Path, **changes) -> None:
+    file = model / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def cut(file: Path, keep: float) -> None:
+    file.write_bytes(file.read_bytes()[: int(keep * file.stat().st_size)])
+
+
+def flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda m: cut(m / "model.safetensors", 0.5), "damaged.*bytes"),
+        (lambda m: cut(m / "model.safetensors", 0), "damaged.*0 bytes"),
+        (lambda m: flip(m / "model.safetensors"), "SHA-256"),
+        (lambda m: cut(m / "config.json", 0.5), "not JSON"),
+        (lambda m: cut(m / "config.json", 0), "not JSON"),
+        (lambda m: (m / "config.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
+        (lambda m: (m / "config.json").write_text("[" * 100_000), "not JSON"),
+        (lambda m: (m / "config.json").write_text("[1]"), "no model of gene_gcn"),
+        (lambda m: (m / "config.json").write_text('{"model_type": "bert"}'), "no model of gene_gcn"),
+        (lambda m: edit(m, format_version=2, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
+        (lambda m: edit(m, format_version="1"), "format_version"),
+        (lambda m: edit(m, tensors={}), "incomplete"),
+        (lambda m: edit(m, config=None), "incomplete"),
+    ],
+    ids=range(13),
+)
+def test_damage_is_told_with_the_path(model, damage, message):
+    damage(model)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_model(model)
+    assert str(model) in str(caught.value)
+
+
+def test_a_tensor_file_that_is_not_one_though_its_hash_fits(model):
+    data = b"not safetensors"
+    (model / "model.safetensors").write_bytes(data)
+    import hashlib
+
+    edit(model, tensors={"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+    with pytest.raises(ValueError, match="no safetensors file"):
+        read_model(model)
+
+
+def test_what_is_absent_is_not_found(model, tmp_path):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(FileNotFoundError, match="no model folder"):
+        read_model(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError, match="config.json"):
+        read_model(tmp_path / "other")
+    (model / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="model.safetensors"):
+        read_model(model)
+    with pytest.raises(ValueError, match="is a file"):
+        read_model(model / "config.json")
+
+
+def test_writing_is_not_slow(tmp_path):
+    start = time.perf_counter()
+    write_model(tmp_path / "m", {}, {"a": torch.randn(1_000_000)})
+    read_model(tmp_path / "m")
+    assert time.perf_counter() - start < 10
