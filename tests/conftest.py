@@ -46,8 +46,8 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("BIOGRID_ACCESS_KEY", raising=False)
     for variable in download.HOSTS:
         monkeypatch.setenv(variable, "http://127.0.0.1:9/closed")
-    patience = download.Patience(attempts=3, backoff=0.01, longest_wait=0.2, connect=1, read=0.3)
-    monkeypatch.setattr(download, "PATIENCE", patience)
+    patience = download.RetryPolicy(attempts=3, backoff=0.01, longest_wait=0.2, connect=1, read=0.3)
+    monkeypatch.setattr(download, "RETRY_POLICY", patience)
     return folder
 
 

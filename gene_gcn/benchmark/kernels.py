@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.nn import GlobalGraph
-from gene_gcn.nn.kernels import available_kernels, transpose
+from gene_gcn.nn.kernels import available_kernels
+from gene_gcn.nn.sparse import transpose
 
 REPEATS = 15
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from gene_gcn.networks.matching import gene_kind, without_versions
+from gene_gcn.genes.names import gene_kind, without_versions
 
 __all__ = ["Expression", "Normalizer", "detect_scale", "is_missing", "read_expression", "read_labels"]
 

@@ -8,23 +8,6 @@ import numpy as np
 import pandas as pd
 
 
-def check_genes(genes: Any) -> tuple[str, ...]:
-    if isinstance(genes, (str, bytes)):
-        raise ValueError(f"genes={genes!r} is one name; pass a sequence of names.")
-    genes = tuple(genes)
-    for gene in genes:
-        if not isinstance(gene, str) or not gene:
-            raise ValueError(f"genes holds {gene!r}; every gene needs a non-empty string as its name.")
-    if len(set(genes)) < len(genes):
-        twice = pd.Index(genes, dtype=object)
-        twice = list(twice[twice.duplicated()].unique()[:3])
-        raise ValueError(
-            f"genes must be unique, but {twice} occur more than once; drop or rename them (AnnData: "
-            "var_names_make_unique)."
-        )
-    return tuple(str(gene) for gene in genes)  # numpy's str_ becomes str
-
-
 def _as_array(values: Any) -> np.ndarray:
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
 
@@ -143,3 +126,10 @@ def encode(source: pd.Series, target: pd.Series) -> tuple[list[str], np.ndarray]
     position = np.full(len(names), -1, dtype=np.int64)
     position[used] = pd.Index(genes, dtype=object).get_indexer(names[used])
     return genes, np.stack([position[code] for code in codes])
+
+
+def rename_categories(values: pd.Categorical, names: Any) -> pd.Categorical:
+    """Give each category a new name; categories of the same name become one. Never works row by row."""
+    codes, unique = pd.factorize(pd.Index(names, dtype=object))
+    kept = values.codes
+    return pd.Categorical.from_codes(codes[kept] if len(codes) else kept, categories=unique)

@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from gene_gcn.genes.names import gene_kind
 from gene_gcn.genes.organisms import find_organism
+from gene_gcn.networks.aliases import biogrid_aliases, string_aliases
 from gene_gcn.networks.biogrid_db.network import biogrid, fetch_archive
 from gene_gcn.networks.biogrid_db.tables import parse_biogrid_genes
-from gene_gcn.networks.matching import GeneMatch, biogrid_aliases, gene_kind, match_genes, string_aliases
+from gene_gcn.networks.matching import GeneMatch, match_genes
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.string_db.network import (
     VERSION,

@@ -1,84 +1,22 @@
-"""Names of genes: what kind they are, and which gene of a network each of a user's names means."""
+"""Which gene of a network each of a user's names means."""
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import union_categoricals
 
-from gene_gcn.networks.edge_arrays import check_genes
+from gene_gcn.genes.names import check_gene_names, gene_kind
+from gene_gcn.networks.aliases import categories, source_rank, without_version_each
 from gene_gcn.networks.network import GeneNetwork
-from gene_gcn.storage.text_files import as_strings
-
-# The first that fits a name counts, so the narrow ones come first.
-_KINDS = {
-    "human Ensembl gene ids": r"ENSG\d+(?:\.\d+)?",
-    "mouse Ensembl gene ids": r"ENSMUSG\d+(?:\.\d+)?",
-    "Ensembl protein ids": r"(?:\d+\.)?ENS[A-Z]*P\d+(?:\.\d+)?",
-    "Ensembl transcript ids": r"ENS[A-Z]*T\d+(?:\.\d+)?",
-    "Ensembl ids": r"ENS[A-Z]*G\d+(?:\.\d+)?",
-    "RefSeq ids": r"[NX][MRP]_\d+(?:\.\d+)?",
-    "Entrez numbers": r"\d+",
-    "FlyBase ids": r"FB(?:gn|tr|pp)\d+",
-    "WormBase ids": r"WBGene\d+",
-    "Arabidopsis loci": r"A[Tt][1-5CM][Gg]\d{5}(?:\.\d+)?",
-    "yeast systematic names": r"Y[A-P][LR]\d{3}[WC](?:-[A-Z])?",
-    "mouse symbols": r"[A-Z][a-z0-9.-]*[a-z][A-Za-z0-9.-]*|\d+[A-Z]\d+Rik",
-    "human symbols": r"[A-Z0-9][A-Z0-9.-]*",
-}
-_KIND = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
-_VERSIONED = re.compile(r"((?:\d+\.)?ENS[A-Z]*[GTP]\d+|[NX][MRP]_\d+)\.\d+")
 
 # How a gene can be found, best first, and what can become of it otherwise.
 WAYS = ("name", "alias", "case")
 LOSSES = ("duplicate", "ambiguous", "unknown")
-
-# Sources of aliases in STRING and here. A paralog's alias is another gene's; OMIM numbers pass for Entrez's.
-_OFFICIAL = re.compile(r"(?:Ensembl|BioMart)_(?:HGNC|HUGO|MGI|RGD|ZFIN|SGD|FlyBase|TAIR)(?:_symbol)?|symbol")
-_SYNONYM = re.compile(r"alias|synonym|prev|archive|AltName|_Short|ORFNames|trans_name", re.IGNORECASE)
-_NEVER = re.compile(r"Paralog|omim|_PDB|_EC$|enzyme|_Full$|descr|Reactome|UniParc|RNAcentral|ucsc", re.I)
-
-
-def gene_kind(genes: Iterable[str]) -> str:
-    """Say what kind of names these are, in words: the kind of more than half of them.
-
-    Returns
-    -------
-    str
-        For instance ``"human symbols"``, ``"human Ensembl gene ids"``, ``"Ensembl protein ids"``,
-        ``"Entrez numbers"``, ``"RefSeq ids"``; ``"positions"`` for 0, 1, 2, …; otherwise ``"names of no known
-        kind"``. Capital letters tell human symbols from mouse ones; other organisms share these two ways.
-
-    Examples
-    --------
-    >>> gene_kind(["ENSG00000141510.17", "ENSG00000135679", "MT-CO1"])
-    'human Ensembl gene ids'
-    """
-    genes = tuple(genes)
-    if genes == tuple(map(str, range(len(genes)))):
-        return "positions"
-    matches = (_KIND.fullmatch(gene) for gene in genes)
-    counts = Counter(match.lastindex for match in matches if match)
-    best, count = counts.most_common(1)[0] if counts else (0, 0)
-    return list(_KINDS)[best - 1] if count > len(genes) / 2 else "names of no known kind"
-
-
-def without_version(gene: str) -> str:
-    """Drop the version of an Ensembl or RefSeq id (``ENSG00000141510.17``), not the end of ``AC123.1``."""
-    match = _VERSIONED.fullmatch(gene)
-    return match[1] if match else gene
-
-
-def without_versions(*sets: Sequence[str]) -> list[list[str]]:
-    """Drop the versions in lists of unique names, unless two names of one list fall together."""
-    short = [[without_version(gene) for gene in genes] for genes in sets]
-    return short if all(len(set(s)) == len(s) for s in short) else [list(genes) for genes in sets]
 
 
 @dataclass(frozen=True)
@@ -194,93 +132,17 @@ def match_genes(genes: Sequence[str], network: GeneNetwork, aliases: pd.DataFram
     >>> match_genes(["ENSG00000141510.17", "mdm2"], network, aliases).matched
     ('TP53', 'MDM2')
     """
-    genes = check_genes(genes)
+    genes = check_gene_names(genes)
     if not isinstance(network, GeneNetwork):
         raise ValueError(f"network is a {type(network).__name__}; match_genes takes a GeneNetwork.")
     known = _known(network, aliases)
     rest = pd.Series(genes, dtype=object)  # by position
     found = []
-    for spelling in (_as_it_is, _without_version, _without_case):
+    for spelling in (_as_it_is, without_version_each, _without_case):
         hits = _look_up(spelling(rest), known, spelling)
         found.append(hits.assign(case=spelling is _without_case))
         rest = rest.drop(hits.index)
     return _decide(genes, pd.concat(found), network)
-
-
-def string_aliases(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    """Turn STRING's aliases into the table that :func:`match_genes` takes.
-
-    Parameters
-    ----------
-    table
-        The columns of ``protein.aliases``: STRING id, alias, source; by position, whatever their names.
-    names
-        Preferred name of each STRING id (``protein.info``); proteins without one are named by their id
-        without the taxon, as :func:`gene_gcn.networks.string_db.network` does.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``alias``, ``name``, ``source``. STRING ids are aliases too, with and without the taxon. Sources that
-        hold names of other genes (paralogs) or numbers that pass for Entrez's (OMIM) are left out, and so are
-        descriptions.
-    """
-    table = table.set_axis(["id", "alias", "source"], axis="columns").astype("category")
-    trusted = np.array([_rank(source) >= 0 for source in table["source"].cat.categories], dtype=bool)
-    one_word = ~_categories(table["alias"]).str.contains(" ", regex=False).to_numpy(dtype=bool)
-    table = table[trusted[table["source"].cat.codes] & one_word[table["alias"].cat.codes]]
-    ids = pd.Index(names.index, dtype=object).union(table["id"].cat.categories.astype(object), sort=False)
-    ids = pd.Series(ids.unique())
-    short = ids.str.replace(r"^\d+\.", "", regex=True)
-    preferred = short.mask(ids.isin(names.index), ids.map(names[~names.index.duplicated()]))
-    own = [pd.DataFrame({"alias": alias, "name": preferred, "source": "STRING"}) for alias in (ids, short)]
-    id_to_name = pd.Series(preferred.to_numpy(), index=ids)
-    table = pd.DataFrame(
-        {
-            "alias": as_strings(table["alias"].array, _without_version(_categories(table["alias"]))),
-            "name": as_strings(table["id"].array, id_to_name[table["id"].cat.categories]),
-            "source": table["source"],
-        }
-    )
-    columns = [*own, table.drop_duplicates()]
-    return pd.DataFrame(
-        {
-            name: union_categoricals([pd.Categorical(part[name]) for part in columns])
-            for name in ("alias", "name", "source")
-        }
-    )
-
-
-def biogrid_aliases(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn BioGRID's names of genes into the table that :func:`match_genes` takes.
-
-    Parameters
-    ----------
-    table
-        What ``parse_biogrid_genes`` returns: ``symbol``, ``entrez``, ``systematic``, ``synonyms``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``alias``, ``name`` (the official symbol), ``source``.
-    """
-    sources = {"entrez": "entrez", "systematic": "systematic name", "synonyms": "synonym"}
-    parts = [
-        pd.DataFrame({"alias": table[column].str.split("|"), "name": table["symbol"], "source": source})
-        for column, source in sources.items()
-    ]
-    aliases = pd.concat(parts, ignore_index=True).explode("alias", ignore_index=True)
-    aliases = aliases[aliases["alias"] != ""]
-    return aliases.drop_duplicates(ignore_index=True).astype({"source": "category"})
-
-
-def _rank(source: str) -> int:
-    """Say how far to trust a source: 0 official symbols, 1 others, 2 synonyms, -1 not at all."""
-    ranks = []
-    for part in source.split():  # versions before 11.5 list several sources in one field
-        if not _NEVER.search(part):
-            ranks.append(0 if _OFFICIAL.fullmatch(part) else 2 if _SYNONYM.search(part) else 1)
-    return min(ranks, default=-1)
 
 
 def _known(network: GeneNetwork, aliases: pd.DataFrame | None) -> list[pd.DataFrame]:
@@ -293,35 +155,26 @@ def _known(network: GeneNetwork, aliases: pd.DataFrame | None) -> list[pd.DataFr
     others = aliases[["alias", "name"]].astype("category").assign(rank=1)
     if "source" in aliases:
         sources = aliases["source"].astype("category").cat
-        rank = np.array([*(_rank(str(source)) for source in sources.categories), 1])[sources.codes]
+        rank = np.array([*(source_rank(str(source)) for source in sources.categories), 1])[sources.codes]
         others = others.assign(rank=rank)[rank >= 0]
     names = names.union(pd.Index(others["name"].cat.categories, dtype=object), sort=False).unique()
     preferred = pd.DataFrame({"alias": names, "name": names, "rank": -1})
     return [preferred.astype({"alias": "category"}), others]
 
 
-def _categories(column: pd.Series) -> pd.Series:
-    return pd.Series(column.cat.categories, dtype=object)
-
-
 def _as_it_is(names: pd.Series) -> pd.Series:
     return names
 
 
-def _without_version(names: pd.Series) -> pd.Series:
-    dotted = names.str.contains(".", regex=False).to_numpy(dtype=bool)
-    return pd.concat([names[~dotted], names[dotted].map(without_version)]).reindex(names.index)
-
-
 def _without_case(names: pd.Series) -> pd.Series:
-    return _without_version(names).str.lower()
+    return without_version_each(names).str.lower()
 
 
 def _look_up(keys: pd.Series, known: list[pd.DataFrame], spelling: Callable) -> pd.DataFrame:
     """The ``name`` and ``rank`` of each key that is known, by position; no name where several fit."""
     parts = []
     for table in known:
-        spelt = spelling(_categories(table["alias"])).to_numpy(dtype=object)  # each different alias once
+        spelt = spelling(categories(table["alias"])).to_numpy(dtype=object)  # each different alias once
         codes = table["alias"].cat.codes.to_numpy()
         rows = pd.Index(spelt).isin(keys)[codes] & (codes >= 0)
         parts.append(table[rows].assign(key=spelt[codes[rows]]).astype({"name": object}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from gene_gcn.genes.names import check_gene_names
 from gene_gcn.networks.edge_arrays import (
     both_ways,
     check_edge_index,
     check_edge_weight,
-    check_genes,
     edge_columns,
     encode,
     largest_of_each,
@@ -93,7 +92,7 @@ class GeneNetwork:
         *,
         source: NetworkSource | None = None,
     ) -> None:
-        genes = check_genes(genes)
+        genes = check_gene_names(genes)
         low, high = check_edge_index(edge_index, len(genes))
         score = check_edge_weight(edge_weight, len(low))
         keep = low != high
@@ -160,19 +159,13 @@ class GeneNetwork:
         """The (N, N) adjacency, its own transpose; a new float32 ``torch.sparse_csr`` tensor."""
         import torch
 
+        from gene_gcn.nn.sparse import csr_tensor
+
         rows, columns = self._edge_index
         starts = np.zeros(self.num_genes + 1, dtype=np.int64)
         np.cumsum(np.bincount(rows, minlength=self.num_genes), out=starts[1:])
-        with warnings.catch_warnings():
-            # torch calls CSR "beta", once per process; all that is asked of it here is a product.
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            return torch.sparse_csr_tensor(
-                torch.from_numpy(starts),
-                torch.from_numpy(columns.copy()),
-                self.edge_weight,
-                size=(self.num_genes, self.num_genes),
-                check_invariants=False,
-            )
+        parts = (torch.from_numpy(starts), torch.from_numpy(columns.copy()), self.edge_weight)
+        return csr_tensor(*parts, (self.num_genes, self.num_genes))
 
     @property
     def num_genes(self) -> int:
@@ -275,7 +268,7 @@ class GeneNetwork:
             If `genes` does not have that form, or the network is normalized "sym": its weights were divided
             by degrees that dropped edges would change.
         """
-        genes = check_genes(genes)
+        genes = check_gene_names(genes)
         if genes == self._genes:
             return self
         self._refuse_sym("align", "align(genes).normalized('sym')")
@@ -463,7 +456,7 @@ class GeneNetwork:
                 f"keys are the old names ({list(names)[:3]}…)."
             )
         renamed = [names.get(gene, gene) for gene in self._genes]
-        genes = check_genes(dict.fromkeys(renamed))
+        genes = check_gene_names(dict.fromkeys(renamed))
         if len(genes) == self.num_genes:
             state = (self._edge_index, self._edge_weight, self._diagonal, self._normalization, self._source)
             return self._canonical(genes, *state)
@@ -670,7 +663,7 @@ class GeneNetwork:
         cls, genes: Sequence[str], values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> GeneNetwork:
         """Build again, unchanged and not rescaled, what :meth:`to_dict` and :meth:`arrays` gave."""
-        genes = check_genes(genes)
+        genes = check_gene_names(genes)
         edge_index = np.array(arrays["edge_index"], dtype=np.int64)
         edge_weight = np.array(arrays["edge_weight"], dtype=np.float32)
         check_edge_index(edge_index, len(genes))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from gene_gcn.genes.names import check_gene_names
 from gene_gcn.genes.organisms import find_organism
-from gene_gcn.networks.edge_arrays import check_genes, largest_of_each
+from gene_gcn.networks.edge_arrays import largest_of_each
 from gene_gcn.networks.source import NetworkSource
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def through_orthologs(
         # Counted before genes outside the network go: what is one of many stays one of many.
         pairs = pairs[~pairs["old"].duplicated(keep=False) & ~pairs["new"].duplicated(keep=False)]
     pairs = pairs[pairs["old"].isin(own)]
-    genes = check_genes(dict.fromkeys(pairs["new"]))
+    genes = check_gene_names(dict.fromkeys(pairs["new"]))
     source = _source(network, organism, orthologs.columns[1], many, pairs["old"].nunique())
     edges = _carried(network, pairs, genes)
     return network._with_edges(genes, *edges, source=source)

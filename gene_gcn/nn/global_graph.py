@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch_geometric.utils import to_torch_csr_tensor
 
-from gene_gcn.nn.kernels import transpose
+from gene_gcn.nn.sparse import csr_from_edges, csr_tensor, to_csr, transpose
 
 
 class GlobalGraph(NamedTuple):
@@ -34,9 +32,7 @@ class GlobalGraph(NamedTuple):
         """From edges (2, E), from the first row to the second, with weights (E,), by default 1."""
         if edge_weight is None:
             edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*[Ss]parse")  # torch on CSR being new and unchecked
-            return cls(to_torch_csr_tensor(edge_index.flip(0), edge_weight, size=(num_genes, num_genes)))
+        return cls(csr_from_edges(edge_index, edge_weight, (num_genes, num_genes)))
 
     @classmethod
     def from_sparse(cls, adj_t) -> GlobalGraph:
@@ -44,16 +40,14 @@ class GlobalGraph(NamedTuple):
         if not isinstance(adj_t, Tensor):
             rowptr, col, value = adj_t.csr()
             value = torch.ones(col.numel(), device=col.device) if value is None else value
-            return cls(csr(rowptr, col, value, adj_t.sizes()))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*[Ss]parse")
-            return cls(adj_t.to_sparse_csr())
+            return cls(csr_tensor(rowptr, col, value, adj_t.sizes()))
+        return cls(to_csr(adj_t))
 
     def prepare(self) -> GlobalGraph:
         """With both matrices and, where they suffice, 32-bit indices, which is what MKL computes with."""
         crow, col, value = _parts(self.adj_t)
         index = torch.int32 if len(col) < 2**31 else torch.int64
-        adj_t = csr(crow.to(index), col.to(index), value, self.adj_t.shape)
+        adj_t = csr_tensor(crow.to(index), col.to(index), value, self.adj_t.shape)
         adj = transpose(adj_t)
         symmetric = all(torch.equal(*parts) for parts in zip(_parts(adj_t), _parts(adj), strict=True))
         return GlobalGraph(adj_t, adj_t if symmetric else adj)
@@ -67,10 +61,3 @@ class GlobalGraph(NamedTuple):
 
 def _parts(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return matrix.crow_indices(), matrix.col_indices(), matrix.values()
-
-
-def csr(crow: Tensor, col: Tensor, value: Tensor, size) -> Tensor:
-    """A sparse CSR tensor of these parts, unchecked, and without torch's word on CSR being new."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse")
-        return torch.sparse_csr_tensor(crow, col, value, tuple(size), check_invariants=False)

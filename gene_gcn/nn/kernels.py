@@ -6,7 +6,6 @@ and torch-scatter packages, which serve elsewhere (`gene-gcn benchmark kernels` 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +13,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from gene_gcn.nn.sparse import transpose
 
 CHUNK = 2**24  # gathered entries at a time (64 MB), where edges are gathered
 
@@ -99,10 +100,3 @@ class _Product(torch.autograd.Function):
 
 def _best_kernel(x: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     return next(iter(available_kernels(x.device.type).values()))
-
-
-def transpose(matrix: Tensor) -> Tensor:
-    """The transposed CSR matrix, as CSR."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse")  # torch on CSR being new and unchecked
-        return matrix.t().to_sparse_csr()

@@ -3,7 +3,7 @@
 A file of the cache is named by its path in the cache folder, for instance
 ``string/12.0/9606.protein.links.v12.0.txt.gz``. Next to it lies its record, a small JSON file of the same
 name with ``.record``. Networks that were read from files lie there too, as ``.safetensors``. Only files
-with a record, or written by :func:`parsed`, are ever listed or removed.
+with a record, or written by `gene_gcn.networks.store`, are ever listed or removed.
 """
 
 from __future__ import annotations
@@ -13,26 +13,21 @@ import fnmatch
 import hashlib
 import json
 import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.storage.atomic import replacing
 from gene_gcn.storage.text_files import sha256_of
 
 FOLDER = "GENE_GCN_CACHE"  # the environment variable
 COLUMNS = ["name", "version", "organism", "size", "date", "sha256", "path"]
 
-# To be raised whenever a parser reads a network differently, so that no network of the old one is used.
-PARSERS = 1
-
 _RECORD = ".record"
-_NETWORK = ".safetensors"
+NETWORK = ".safetensors"
 
 
 def cache_folder() -> Path:
@@ -44,8 +39,8 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("gene_gcn"))
 
 
-def keep(
-    name: str, make: Callable[[Path], dict[str, Any] | None], *, check: Callable[[Path], Any], **facts: Any
+def get_file(
+    name: str, make: Callable[[Path], dict[str, Any] | None], *, check: Callable[[Path], Any], **metadata: Any
 ) -> Path:
     """Return a file of the cache, verified; make it first where it is not there.
 
@@ -58,10 +53,10 @@ def keep(
     name
         Path of the file in the cache folder, with ``/``.
     make
-        Called with the path to write to; checks what it writes; may return further facts.
+        Called with the path to write to; checks what it writes; may return further metadata.
     check
         Called with the path of a file that has no record; raises ValueError where it is not as expected.
-    **facts
+    **metadata
         What else to record: `version`, `organism`, `url`, whatever fits JSON.
 
     Raises
@@ -74,8 +69,8 @@ def keep(
     path = cache_folder() / name
     if not path.exists():
         with writing(path) as temporary:
-            facts |= make(temporary) or {}
-    elif known := record(path):
+            metadata |= make(temporary) or {}
+    elif known := get_record(path):
         if sha256_of(path) != known["sha256"]:
             raise OSError(
                 f"{path} has changed since it was recorded on {known['date'][:10]} (its SHA-256 is another "
@@ -84,40 +79,8 @@ def keep(
         return path
     else:
         check(path)
-    write_json(_record_of(path), {"sha256": sha256_of(path), "date": now(), **facts})
+    write_json(_record_of(path), {"sha256": sha256_of(path), "date": now(), **metadata})
     return path
-
-
-def parsed(
-    name: str, parameters: Mapping[str, Any], files: Sequence[Path], build: Callable[[], GeneNetwork]
-) -> GeneNetwork:
-    """Return the network read from files of the cache, from what was kept of the last time if possible.
-
-    It is kept under a key of the SHA-256 of the files, the parameters and :data:`PARSERS`, and compared with
-    its own ``content_hash`` when it is used; one that is damaged is read from the files again.
-
-    Parameters
-    ----------
-    name
-        Path in the cache folder, with ``/``, to which the key and the ending are added.
-    parameters
-        What the network depends on besides `files`; fit for JSON.
-    files
-        Paths that :func:`keep` returned.
-    build
-        Reads the network.
-    """
-    hashes = [record(file)["sha256"] for file in files]
-    key = sha256_of_json([PARSERS, dict(parameters), hashes])[:12]
-    path = cache_folder() / f"{name}.{key}{_NETWORK}"
-    if (network := _load(path)) is not None:
-        return network
-    network = build()
-    try:
-        _save(network, path)
-    except OSError as error:  # the network is there all the same
-        warnings.warn(f"The network is not kept for the next call: {error}", stacklevel=3)
-    return network
 
 
 def cached() -> pd.DataFrame:
@@ -133,13 +96,13 @@ def cached() -> pd.DataFrame:
     folder = cache_folder()
     rows = []
     for path in sorted(folder.rglob("[!.]*")):
-        if (facts := _facts(path)) is not None:
+        if (metadata := _metadata_of(path)) is not None:
             own = {
                 "name": path.relative_to(folder).as_posix(),
                 "size": path.stat().st_size,
                 "path": str(path),
             }
-            rows.append({**facts, **own})
+            rows.append({**metadata, **own})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -178,8 +141,8 @@ def remove(pattern: str) -> list[str]:
 # ---- records ----
 
 
-def record(path: Path) -> dict[str, Any] | None:
-    """Return what is recorded of a file of the cache: ``sha256``, ``date`` and the facts of :func:`keep`."""
+def get_record(path: Path) -> dict[str, Any] | None:
+    """Return what is recorded of a file of the cache: ``sha256``, ``date`` and the metadata given to :func:`get_file`."""
     known = read_json(_record_of(path))
     return known if isinstance(known, dict) and {"sha256", "date"} <= set(known) else None
 
@@ -227,39 +190,10 @@ def writing(target: Path) -> Iterator[Path]:
         ) from error
 
 
-# ---- networks ----
-
-
-def _save(network: GeneNetwork, path: Path) -> None:
-    from safetensors.numpy import save
-
-    values = {**network.to_dict(), "content_hash": network.content_hash, "date": now()}
-    metadata = {"gene_gcn": json.dumps(values), "genes": json.dumps(network.genes)}
-    with writing(path) as temporary:
-        temporary.write_bytes(save(network.arrays(), metadata))
-
-
-def _load(path: Path) -> GeneNetwork | None:
-    """Return the network of a file; None where there is none, or not as it was written."""
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata()
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        values = json.loads(metadata["gene_gcn"])
-        network = GeneNetwork.from_dict(json.loads(metadata["genes"]), values, arrays)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-        return None
-    return network if network.content_hash == values["content_hash"] else None
-
-
-def _facts(path: Path) -> dict[str, Any] | None:
+def _metadata_of(path: Path) -> dict[str, Any] | None:
     """Return what is known of a file of the cache; None for one that is none."""
-    if path.suffix != _NETWORK:
-        return record(path) if path.is_file() and path.suffix != _RECORD else None
+    if path.suffix != NETWORK:
+        return get_record(path) if path.is_file() and path.suffix != _RECORD else None
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -30,7 +30,7 @@ HOSTS = {
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to try; times in seconds.
 
     Parameters
@@ -52,7 +52,7 @@ class Patience:
     read: float = 60.0
 
 
-PATIENCE = Patience()
+RETRY_POLICY = RetryPolicy()
 TRANSIENT = {429, 500, 502, 503, 504}
 MEANING = {
     401: "access is refused",
@@ -102,13 +102,13 @@ def fetch(
     check: Callable[[Path], Any] | None = None,
     known_hash: str | None = None,
     progress: bool | Any = False,
-    **facts: Any,
+    **metadata: Any,
 ) -> Path:
     """Return a file of the cache; fetch it first where it is not there.
 
     A file counts as fetched when it has the announced length, is neither empty nor a web page, its gzip or
     zip is whole, and `check` finds it right. Failures that may pass (no connection, 429, 5xx) are tried again
-    after a pause, see :class:`Patience`. Redirects to plain http are refused, but for one on the same host
+    after a pause, see :class:`RetryPolicy`. Redirects to plain http are refused, but for one on the same host
     where `url` is plain http itself, which only a mirror's is.
 
     Parameters
@@ -116,7 +116,7 @@ def fetch(
     url
         Where the file is.
     name
-        Its path in the cache folder, see :func:`gene_gcn.storage.cache.keep`, which also says how the file
+        Its path in the cache folder, see :func:`gene_gcn.storage.cache.get_file`, which also says how the file
         is written and verified.
     check
         Called with the path of the new file; raises ValueError where it is not as expected.
@@ -125,7 +125,7 @@ def fetch(
     progress
         True for a progress bar, which needs tqdm, or an object with ``total``, ``update``, ``reset`` and
         ``close``.
-    **facts
+    **metadata
         What else to record of the file.
 
     Raises
@@ -148,17 +148,17 @@ def fetch(
             "go online once, or get the file by other means and pass it as path= "
             f"(or save it as {cache.cache_folder() / name})"
         )
-        _patiently(lambda: _download(url, path, progress), url, remedy)
+        with_retries(lambda: _download(url, path, progress), url, remedy)
         try:
             check_file(path)
         except ValueError as error:
             message = str(error).replace(str(path), url)
             raise DownloadError(f"{message} Nothing was kept of it.", missing=_is_html(path)) from error
 
-    return cache.keep(name, make, check=check_file, url=url, **facts)
+    return cache.get_file(name, make, check=check_file, url=url, **metadata)
 
 
-def ask(url: str, data: Mapping[str, Any] | None = None, *, secret: str | None = None) -> str:
+def request_text(url: str, data: Mapping[str, Any] | None = None, *, secret: str | None = None) -> str:
     """Return a page (GET), or what a service answers to a form (POST); tried again as in :func:`fetch`.
 
     Parameters
@@ -178,14 +178,17 @@ def ask(url: str, data: Mapping[str, Any] | None = None, *, secret: str | None =
     import requests
 
     def action() -> str:
-        options = {"timeout": (PATIENCE.connect, PATIENCE.read), "hooks": _redirect_policy(url, secret)}
+        options = {
+            "timeout": (RETRY_POLICY.connect, RETRY_POLICY.read),
+            "hooks": _redirect_policy(url, secret),
+        }
         with requests.request("GET" if data is None else "POST", url, data=data, **options) as response:
             response.encoding = "utf-8"
             response.raise_for_status()
             return response.text
 
     remedy = "go online and try again, or read a file by path="
-    return _patiently(action, url, remedy, secret)
+    return with_retries(action, url, remedy, secret)
 
 
 # ---- one attempt ----
@@ -198,7 +201,7 @@ def _download(url: str, path: Path, progress: bool | Any) -> None:
     get = pooch.HTTPDownloader(
         progressbar=progress,
         chunk_size=_CHUNK,
-        timeout=(PATIENCE.connect, PATIENCE.read),
+        timeout=(RETRY_POLICY.connect, RETRY_POLICY.read),
         headers={"Accept-Encoding": "identity"},  # so that the length is the length of the file
         hooks=_redirect_policy(url, None, answers),
     )
@@ -244,16 +247,16 @@ def _redirect_policy(url: str, secret: str | None, answers: list | None = None) 
 # ---- several attempts ----
 
 
-def _patiently(action: Callable[[], Any], url: str, remedy: str, secret: str | None = None) -> Any:
+def with_retries(action: Callable[[], Any], url: str, remedy: str, secret: str | None = None) -> Any:
     """Run a request until it succeeds; at last, or at once where that is no use, raise a DownloadError."""
     import requests
 
-    for attempt in range(1, PATIENCE.attempts + 1):
+    for attempt in range(1, RETRY_POLICY.attempts + 1):
         try:
             return action()
         except requests.RequestException as error:
             failure = error
-        if attempt == PATIENCE.attempts or not _may_pass(failure):
+        if attempt == RETRY_POLICY.attempts or not _may_pass(failure):
             break
         time.sleep(_pause(failure, attempt))
     error = _explained(failure, url, remedy)
@@ -279,13 +282,13 @@ def _pause(failure: requests.RequestException, attempt: int) -> float:
     from urllib3 import Retry
     from urllib3.exceptions import InvalidHeader
 
-    seconds = PATIENCE.backoff * 2 ** (attempt - 1)
+    seconds = RETRY_POLICY.backoff * 2 ** (attempt - 1)
     if failure.response is not None and (asked := failure.response.headers.get("Retry-After")):
         try:
             seconds = Retry().parse_retry_after(asked)
         except InvalidHeader:
             pass
-    return min(seconds, PATIENCE.longest_wait)
+    return min(seconds, RETRY_POLICY.longest_wait)
 
 
 def _explained(failure: requests.RequestException, url: str, remedy: str) -> DownloadError:

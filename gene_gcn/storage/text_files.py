@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pandas as pd
 
@@ -94,10 +94,3 @@ def read_header(path: Path) -> str:
     """Return the first line of a plain or gzip text file."""
     with open_file(path) as file:
         return first_line(file, path)
-
-
-def as_strings(values: pd.Categorical, names: Any) -> pd.Categorical:
-    """Give each category a new name; categories of the same name become one. Never works row by row."""
-    codes, unique = pd.factorize(pd.Index(names, dtype=object))
-    kept = values.codes
-    return pd.Categorical.from_codes(codes[kept] if len(codes) else kept, categories=unique)

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.nn.kernels import product
+from gene_gcn.nn.sparse import csr_from_scipy
 from gene_gcn.training.imputation import LowRankGenes
-from gene_gcn.training.operators import Dense, Features, SmoothedCells, csr_tensor, gene_weights
+from gene_gcn.training.operators import Dense, Features, SmoothedCells, gene_weights
 
 VIEWS = {"sure": 1 / 3, "faint": 2 / 3}  # see features.gene_weights; their parts of the mean
 COMPONENTS = 30
@@ -154,7 +155,7 @@ def _spread_labels(codes: Tensor, target: Tensor, logits: Tensor) -> Tensor:
     )
     joined = joined.maximum(joined.T)
     root = sparse.diags_array(1 / np.sqrt(np.asarray(joined.sum(1)).ravel()))
-    joined = csr_tensor(sparse.csr_matrix(root @ joined @ root), codes.device)
+    joined = csr_from_scipy(sparse.csr_matrix(root @ joined @ root)).to(codes.device)
     spread = start
     for _ in range(SPREADINGS):
         spread = (product(joined, spread.contiguous()) + start) / 2

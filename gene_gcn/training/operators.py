@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.nn import GlobalGraph
-from gene_gcn.nn.global_graph import csr
 from gene_gcn.nn.kernels import product
+from gene_gcn.nn.sparse import csr_from_scipy
 
 FAINTEST = 0.05  # of the mean variance, added to each gene's so that the faintest are not blown up
 
@@ -20,8 +19,8 @@ class SmoothedCells:
     def __init__(
         self, X: sparse.csr_matrix, device: torch.device, graph: GlobalGraph | None = None, share: float = 0.0
     ):
-        self.X = csr_tensor(X, device)
-        self.transposed = csr_tensor(sparse.csr_matrix(X.T), device)
+        self.X = csr_from_scipy(X).to(device)
+        self.transposed = csr_from_scipy(sparse.csr_matrix(X.T)).to(device)
         self.shape = X.shape
         self.graph = graph if share else None
         self.share = share
@@ -130,10 +129,3 @@ def gene_weights(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
         weight = torch.ones_like(weight)
     length = (squares * weight.square()).sum(1, keepdim=True) / n
     return (weight / length.clamp(min=1e-12).sqrt()).float()
-
-
-def csr_tensor(X: sparse.csr_matrix, device: torch.device) -> Tensor:
-    """A scipy matrix as torch has it, with 32-bit indices where they suffice: what MKL computes with."""
-    index = np.int32 if X.nnz < 2**31 else np.int64
-    parts = (X.indptr.astype(index), X.indices.astype(index), X.data.astype(np.float32))
-    return csr(*map(torch.from_numpy, parts), X.shape).to(device)

@@ -1,4 +1,4 @@
-"""Names are told apart, and each of a user's names means one gene of the network, by the documented rule."""
+"""Each of a user's names means one gene of the network, by the documented rule."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gene_gcn.networks import GeneNetwork
-from gene_gcn.networks.matching import (
-    biogrid_aliases,
-    gene_kind,
-    match_genes,
-    string_aliases,
-    without_versions,
-)
+from gene_gcn.networks.matching import match_genes
 
 NETWORK = GeneNetwork(["TP53", "MDM2", "ACTB", "LONE"], [[0, 1], [1, 2]], [1, 2])
 
@@ -37,40 +31,6 @@ ALIASES = table(
     ("OFF", "OFFLINE", "Ensembl_HGNC_symbol"),
     ("TWIN", "TP53", "UniProt_GN_Name_Paralog"),
 )
-
-
-@pytest.mark.parametrize(
-    ("genes", "kind"),
-    [
-        (["TP53", "HLA-A", "MT-CO1", "C1orf112"], "human symbols"),
-        (["Trp53", "Hba-a1", "mt-Nd1", "0610007P14Rik"], "mouse symbols"),
-        (["ENSG00000141510", "ENSG00000135679.26"], "human Ensembl gene ids"),
-        (["ENSMUSG00000059552"], "mouse Ensembl gene ids"),
-        (["9606.ENSP00000269305", "ENSMUSP00000269305.1"], "Ensembl protein ids"),
-        (["ENST00000269305.9"], "Ensembl transcript ids"),
-        (["ENSDARG00000035559"], "Ensembl ids"),
-        (["7157", "4193"], "Entrez numbers"),
-        (["NM_000546.6", "XP_011522390"], "RefSeq ids"),
-        (["FBgn0039044"], "FlyBase ids"),
-        (["YAL001C", "YBR160W", "YCL019W-A"], "yeast systematic names"),
-        (["AT1G01010", "At2g01010"], "Arabidopsis loci"),
-        (["ENSG00000141510", "ENSG00000135679", "MALAT1"], "human Ensembl gene ids"),
-        (["0", "1", "2"], "positions"),
-        (["tp53", "mdm2"], "names of no known kind"),
-        (["TP53", "Trp53"], "names of no known kind"),
-        ([], "positions"),
-    ],
-)
-def test_kinds(genes, kind):
-    assert gene_kind(genes) == kind
-
-
-def test_versions_are_dropped_unless_that_makes_names_alike():
-    names = ["ENSG00000141510.17", "NM_000546.6", "AC123.1", "9606.ENSP00000269305", "RP11-34P13.7"]
-    short = ["ENSG00000141510", "NM_000546", "AC123.1", "9606.ENSP00000269305", "RP11-34P13.7"]
-    assert without_versions(names, ["A"]) == [short, ["A"]]
-    alike = ["ENSG00000141510.1", "ENSG00000141510.2"]
-    assert without_versions(names, alike) == [names, alike]
 
 
 @pytest.mark.parametrize(
@@ -183,59 +143,3 @@ def test_wrong_arguments():
         match_genes(["A"], ["A"])
     with pytest.raises(ValueError, match=r"aliases lacks the columns \['name'\]"):
         match_genes(["A"], NETWORK, pd.DataFrame({"alias": ["A"]}))
-
-
-@pytest.mark.parametrize("dtype", [object, "category"])
-def test_aliases_of_string(dtype):
-    rows = [
-        ("9606.ENSP1", "TP53", "Ensembl_HGNC_symbol"),
-        ("9606.ENSP1", "NP_000537.3", "Ensembl_RefSeq"),
-        ("9606.ENSP1", "191170", "Ensembl_HGNC_omim_id"),
-        ("9606.ENSP1", "MDM2", "UniProt_GN_Name_Paralog"),
-        ("9606.ENSP1", "Tumor protein p53", "Ensembl_HGNC_name"),
-        ("9606.ENSP1", "P53", "BLAST_KEGG_NAME Ensembl_HGNC_alias_symbol"),
-        ("9606.ENSP2", "X2", "Ensembl_gene"),
-    ]
-    raw = pd.DataFrame(rows, columns=["protein", "alias", "source"], dtype=dtype)
-    names = pd.Series({"9606.ENSP1": "TP53", "9606.ENSP3": "ACTB"})
-    aliases = string_aliases(raw, names)
-    assert set(zip(aliases["alias"], aliases["name"], strict=True)) == {
-        ("TP53", "TP53"), ("NP_000537", "TP53"), ("P53", "TP53"), ("X2", "ENSP2"),
-        ("9606.ENSP1", "TP53"), ("ENSP1", "TP53"), ("9606.ENSP2", "ENSP2"), ("ENSP2", "ENSP2"),
-        ("9606.ENSP3", "ACTB"), ("ENSP3", "ACTB"),
-    }  # fmt: skip
-    genes = ["NP_000537.9", "9606.ENSP3", "191170"]
-    assert match_genes(genes, NETWORK, aliases).matched == ("TP53", "ACTB", None)
-    assert string_aliases(raw.head(0).astype(object), names)["alias"].nunique() == 4
-
-
-def test_aliases_of_biogrid():
-    table = pd.DataFrame(
-        {
-            "symbol": ["TP53", "MDM2"],
-            "entrez": ["7157", "4193"],
-            "systematic": ["", "YMDM"],
-            "synonyms": ["P53|LFS1", ""],
-        }
-    )
-    aliases = biogrid_aliases(table)
-    assert sorted(aliases.astype(str).itertuples(index=False, name=None)) == [
-        ("4193", "MDM2", "entrez"),
-        ("7157", "TP53", "entrez"),
-        ("LFS1", "TP53", "synonym"),
-        ("P53", "TP53", "synonym"),
-        ("YMDM", "MDM2", "systematic name"),
-    ]
-    assert match_genes(["4193", "LFS1"], NETWORK, aliases).matched == ("MDM2", "TP53")
-
-
-def test_real_aliases(shared_data):
-    from gene_gcn.networks.string_db.network import parse_aliases, parse_info
-
-    folder = shared_data / "mirror" / "string" / "download"
-    names = parse_info(folder / "protein.info.v12.0" / "9606.protein.info.v12.0.txt.gz")
-    raw = parse_aliases(folder / "protein.aliases.v12.0" / "9606.protein.aliases.v12.0.txt.gz")
-    network = GeneNetwork(sorted(set(names)), [[0], [1]])
-    aliases = string_aliases(raw, names)
-    genes = ["ENSG00000198851.10", "CD19", "4818", "9606.ENSP00000269305"]
-    assert match_genes(genes, network, aliases).matched == ("CD3E", "CD19", "NKG7", "TP53")

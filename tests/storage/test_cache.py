@@ -6,6 +6,7 @@ import pytest
 
 from gene_gcn import networks
 from gene_gcn.networks import GeneNetwork, NetworkSource
+from gene_gcn.networks.store import get_network
 from gene_gcn.storage import cache
 
 NAME = "string/12.0/file.txt"
@@ -13,20 +14,22 @@ SOURCE = NetworkSource("X", "1", "Homo sapiens")
 NETWORK = GeneNetwork(["A", "B", "C"], [[0, 1], [1, 2]], [2, 1], source=SOURCE)
 
 
-def keep(content="text", name=NAME, **facts):
-    return cache.keep(name, lambda path: path.write_text(content) and None, check=lambda path: None, **facts)
+def keep(content="text", name=NAME, **metadata):
+    return cache.get_file(
+        name, lambda path: path.write_text(content) and None, check=lambda path: None, **metadata
+    )
 
 
 def unexpected(*args):
     raise AssertionError("not to be called")
 
 
-def test_kept_once_with_its_facts():
+def test_kept_once_with_its_metadata():
     path = keep(version="12.0")
     assert path == cache.cache_folder() / NAME and path.read_text() == "text"
-    record = cache.record(path)
+    record = cache.get_record(path)
     assert record["version"] == "12.0" and len(record["sha256"]) == 64
-    assert cache.keep(NAME, unexpected, check=unexpected) == path
+    assert cache.get_file(NAME, unexpected, check=unexpected) == path
 
 
 def test_a_changed_file_says_how_to_remove_it():
@@ -48,9 +51,9 @@ def test_a_file_put_there_by_hand_is_checked_and_recorded():
         raise ValueError(f"{path} is wrong")
 
     with pytest.raises(ValueError, match="is wrong"):
-        cache.keep(NAME, unexpected, check=refuse)
-    assert path.exists() and cache.record(path) is None
-    assert cache.keep(NAME, unexpected, check=lambda path: None) == path
+        cache.get_file(NAME, unexpected, check=refuse)
+    assert path.exists() and cache.get_record(path) is None
+    assert cache.get_file(NAME, unexpected, check=lambda path: None) == path
     assert list(networks.cached()["name"]) == [NAME]
 
 
@@ -60,52 +63,14 @@ def test_nothing_stays_of_what_fails():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache.keep(NAME, half, check=unexpected)
+        cache.get_file(NAME, half, check=unexpected)
     assert not [path for path in cache.cache_folder().rglob("*") if path.is_file()]
-
-
-def test_parsed_networks():
-    file = keep()
-    options = ("string/12.0/9606", {"min_score": 400}, [file])
-    assert cache.parsed(*options, lambda: NETWORK) is NETWORK
-    loaded = cache.parsed(*options, unexpected)
-    assert loaded == NETWORK and loaded.source == NETWORK.source
-    other = GeneNetwork(["A", "B"], [[0], [1]])
-    assert cache.parsed(options[0], {"min_score": 900}, [file], lambda: other) == other
-    second = keep("another file", "string/12.0/second.txt")
-    assert cache.parsed(*options[:2], [second], lambda: other) == other
-
-
-@pytest.mark.parametrize("place", [20, -20, None])
-def test_a_damaged_network_is_read_again(place):
-    options = ("x", {}, [keep()])
-    cache.parsed(*options, lambda: NETWORK)
-    (path,) = cache.cache_folder().glob("x.*.safetensors")
-    content = bytearray(path.read_bytes())
-    if place is None:
-        content = content[:-8]
-    else:
-        content[place] ^= 0x55
-    path.write_bytes(content)
-    assert cache.parsed(*options, lambda: NETWORK) is NETWORK
-    assert cache.parsed(*options, unexpected) == NETWORK
-
-
-def test_a_network_that_cannot_be_kept_is_there_all_the_same(monkeypatch):
-    file = keep()
-
-    def full(*args):
-        raise OSError("no space")
-
-    monkeypatch.setattr(cache, "_save", full)
-    with pytest.warns(UserWarning, match="not kept for the next call: no space"):
-        assert cache.parsed("x", {}, [file], lambda: NETWORK) is NETWORK
 
 
 def test_list_and_remove():
     assert networks.cached().empty and list(networks.cached().columns) == cache.COLUMNS
     file = keep(version="12.0", organism="Homo sapiens")
-    cache.parsed("string/12.0/9606", {}, [file], lambda: NETWORK)
+    get_network("string/12.0/9606", {}, [file], lambda: NETWORK)
     keep(name="biogrid/x.zip")
     foreign = cache.cache_folder() / "mine.txt"
     foreign.write_text("not of the cache")

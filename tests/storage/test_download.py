@@ -124,7 +124,7 @@ def test_retry_after(host, fetch):
 
 def test_retry_after_as_a_date(host, fetch, monkeypatch):
     waits = []
-    monkeypatch.setattr(download, "PATIENCE", download.Patience(longest_wait=600))
+    monkeypatch.setattr(download, "RETRY_POLICY", download.RetryPolicy(longest_wait=600))
     monkeypatch.setattr(time, "sleep", waits.append)
     host.answers(PATH, host.Answer(503, headers={"Retry-After": email.utils.formatdate(time.time() + 100)}))
     host.answers(PATH, host.Answer(503, headers={"Retry-After": "soon"}), host.Answer(503))
@@ -226,7 +226,7 @@ def test_progress(host, fetch):
 PROGRAM = """
 from pathlib import Path
 from gene_gcn.storage import download
-download.PATIENCE = download.Patience(attempts=1, read=20)
+download.RETRY_POLICY = download.RetryPolicy(attempts=1, read=20)
 {setup}
 try:
     print(download.fetch({url!r}, {name!r}))
@@ -279,24 +279,24 @@ def test_two_processes_at_once(host, fetch, cache, python):
 def test_ask(host):
     host.forms["/api"] = lambda form: f"hello {form['name']}".encode()
     host.answers("/api", host.Answer(503))
-    assert download.ask(host.url + "/api", {"name": "x"}) == "hello x"
+    assert download.request_text(host.url + "/api", {"name": "x"}) == "hello x"
     host.files["/page"] = b"page"
-    assert download.ask(host.url + "/page") == "page"
+    assert download.request_text(host.url + "/page") == "page"
     assert [method for method, _, _ in host.seen] == ["POST", "POST", "GET"]
     with pytest.raises(DownloadError, match="HTTP 404"):
-        download.ask(host.url + "/none")
+        download.request_text(host.url + "/none")
 
 
 def test_a_secret_does_not_show(host, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     host.answers("/api", host.Answer(400, body=b"wrong key s3cret"), host.Answer(500, body=b"s3cret"))
     with pytest.raises(DownloadError, match="HTTP 400: wrong key …") as error:
-        download.ask(host.url + "/api", {"accesskey": "s3cret"}, secret="s3cret")
+        download.request_text(host.url + "/api", {"accesskey": "s3cret"}, secret="s3cret")
     assert error.value.__cause__ is None and error.value.__context__ is None
     host.answers("/api", host.Answer(302, headers={"Location": "https://elsewhere.invalid/?s3cret"}))
     host.next["/api"].pop(0)
     with pytest.raises(DownloadError, match="which is refused") as moved:
-        download.ask(host.url + "/api", {"accesskey": "s3cret"}, secret="s3cret")
+        download.request_text(host.url + "/api", {"accesskey": "s3cret"}, secret="s3cret")
     said = "".join([str(error.value), str(moved.value), caplog.text, *capfd.readouterr()])
     assert "s3cret" not in said
 

@@ -19,6 +19,7 @@ from gene_gcn.networks.biogrid_db.tables import (
     read_pairs,
 )
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
+from gene_gcn.networks.store import get_network
 from gene_gcn.storage import cache, download
 from gene_gcn.storage.text_files import existing_file, sha256_of
 
@@ -125,7 +126,7 @@ def biogrid(
     label = _label("human" if organism is None else organism)
     archive = fetch_archive(version, base_url=base_url, progress=progress)
     release = _VERSION.search(archive.name)[1]
-    return cache.parsed(
+    return get_network(
         f"biogrid/{release}/{re.sub(r'[^A-Za-z0-9_-]+', '_', label)}.{choice.evidence}",
         {"organism": label, **asdict(choice)},
         [archive],
@@ -198,7 +199,7 @@ def biogrid_versions(*, base_url: str | None = None) -> list[str]:
 
 
 def _releases(page: str, base_url: str | None) -> list[str]:
-    text = download.ask(f"{download.base_url('GENE_GCN_BIOGRID_URL', base_url)}/{page}")
+    text = download.request_text(f"{download.base_url('GENE_GCN_BIOGRID_URL', base_url)}/{page}")
     return sorted(set(_RELEASE.findall(text)), key=_number, reverse=True)
 
 
@@ -240,7 +241,7 @@ def _of_genes(
         raise ValueError("genes= needs organism=, for instance organism='human'.")
     found = find_organism(organism)
     table = fetch_interactions(genes, found, access_key, base_url=base_url)
-    return _read(table, found.biogrid_taxid, choice, cache.record(table)["version"])
+    return _read(table, found.biogrid_taxid, choice, cache.get_record(table)["version"])
 
 
 def _read(

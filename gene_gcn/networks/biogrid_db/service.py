@@ -67,7 +67,7 @@ def fetch_interactions(
         return {"version": release}
 
     name = f"biogrid/genes/{organism.biogrid_taxid}.{key}.tab2.txt.gz"
-    return cache.keep(name, make, check=read_header, organism=str(organism))
+    return cache.get_file(name, make, check=read_header, organism=str(organism))
 
 
 def _checked(genes: Sequence[str]) -> list[str]:
@@ -96,7 +96,7 @@ def _secret(access_key: str | None) -> str:
 
 def _release(base: str, secret: str) -> str | None:
     try:
-        answer = download.ask(f"{base}/version", {"accesskey": secret}, secret=secret)
+        answer = download.request_text(f"{base}/version", {"accesskey": secret}, secret=secret)
     except download.DownloadError as error:
         if not error.missing:
             raise
@@ -120,7 +120,7 @@ def _ask(url: str, genes: Sequence[str], taxid: str, secret: str) -> list[str]:
     rows = [""] * ROWS
     while len(rows) == ROWS:
         data = {**form, "start": max(0, len(lines) - 1), "accesskey": secret}
-        header, *rows = download.ask(url, data, secret=secret).splitlines() or [""]
+        header, *rows = download.request_text(url, data, secret=secret).splitlines() or [""]
         if not header.startswith(_HEADER):
             said = " ".join(" ".join([header, *rows[:3]]).split())[:200].replace(secret, "…")
             raise download.DownloadError(f"{url} was answered with something else than a table: {said!r}.")

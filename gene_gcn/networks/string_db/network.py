@@ -13,7 +13,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from gene_gcn.genes.organisms import describe_taxid, find_organism
+from gene_gcn.networks.edge_arrays import rename_categories
 from gene_gcn.networks.network import GeneNetwork, NetworkSource
+from gene_gcn.networks.store import get_network
 from gene_gcn.networks.string_db.tables import (
     check_aliases,
     check_channels,
@@ -24,8 +26,8 @@ from gene_gcn.networks.string_db.tables import (
     parse_info,
     parse_links,
 )
-from gene_gcn.storage import cache, download
-from gene_gcn.storage.text_files import as_strings, existing_file, sha256_of
+from gene_gcn.storage import download
+from gene_gcn.storage.text_files import existing_file, sha256_of
 
 __all__ = [
     "fetch_aliases",
@@ -139,7 +141,7 @@ def string(
     options = {"base_url": base_url, "progress": progress}
     links = fetch_links(taxid, version, network=network, detailed=bool(chosen), **options)
     names = fetch_info(taxid, version, **options)
-    return cache.parsed(
+    return get_network(
         f"string/{version}/{'.'.join((taxid, network, f'{min_score:g}', *chosen))}",
         {"min_score": float(min_score), "network": network, "channels": chosen},
         [links, names],
@@ -192,7 +194,7 @@ def string_versions(*, base_url: str | None = None) -> list[str]:
     """
     url = f"{download.base_url('GENE_GCN_STRING_API', base_url)}/json/version"
     try:
-        current = json.loads(download.ask(url))[0]["string_version"]
+        current = json.loads(download.request_text(url))[0]["string_version"]
     except (ValueError, LookupError, TypeError) as error:
         raise download.DownloadError(f"{url} was answered with something else than a version.") from error
     return list(dict.fromkeys([str(current), *KNOWN_VERSIONS]))
@@ -211,9 +213,9 @@ def _fetch(
     number = version.rstrip("abcdefghijklmnopqrstuvwxyz")  # 11.0b names its files 11.0
     name = f"{found.taxid}.{kind}.v{number}.txt.gz"
     url = f"{download.base_url('GENE_GCN_STRING_URL', base_url)}/{kind}.v{number}/{name}"
-    facts = {"version": version, "organism": str(found)}
+    metadata = {"version": version, "organism": str(found)}
     try:
-        return download.fetch(url, f"string/{version}/{name}", check=check, progress=progress, **facts)
+        return download.fetch(url, f"string/{version}/{name}", check=check, progress=progress, **metadata)
     except download.DownloadError as error:
         if not error.missing:
             raise
@@ -277,7 +279,9 @@ def _read(
             "same organism and version."
         )
     labels = [names.get(protein) or _without_taxon(protein) for protein in ids]
-    table = pd.DataFrame({side: as_strings(links[side].array, labels) for side in ("source", "target")})
+    table = pd.DataFrame(
+        {side: rename_categories(links[side].array, labels) for side in ("source", "target")}
+    )
     if named:
         version = version or named["version"]
         network = "physical" if named["physical"] else network

@@ -66,7 +66,7 @@ def ask_links(
     genes = _checked(genes)
     request = {"genes": sorted(genes), "network": network, "min_score": min_score}
     key = cache.sha256_of_json(request)[:16]
-    path = cache.keep(
+    path = cache.get_file(
         f"string/{version}/{organism.taxid}.genes.{key}.json",
         lambda file: cache.write_json(file, _ask(genes, organism, version, min_score, network, base_url)),
         check=lambda file: json.loads(file.read_bytes())["links"],
@@ -90,7 +90,7 @@ def ask_links(
     links = pd.DataFrame(answer["links"], columns=["source", "target", "weight"])
     names = _name_proteins(genes, answer["proteins"])
     links = links.assign(source=links["source"].map(names), target=links["target"].map(names))
-    return links.dropna(), cache.record(path)["sha256"]
+    return links.dropna(), cache.get_record(path)["sha256"]
 
 
 def _checked(genes: Sequence[str]) -> list[str]:
@@ -146,7 +146,7 @@ def _call(url: str, **data: Any) -> list[dict[str, Any]]:
     global _next_call
     time.sleep(max(0.0, _next_call - time.monotonic()))
     try:
-        text = download.ask(url, data)
+        text = download.request_text(url, data)
     finally:
         _next_call = time.monotonic() + PAUSE
     try:

@@ -1,0 +1,9 @@
+from . import cells as cells
+from . import networks as networks
+from . import nn as nn
+from . import plots as plots
+from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier
+from .estimators.embedding import CellEmbedding as CellEmbedding
+from .networks.network import GeneNetwork as GeneNetwork
+
+__version__: str

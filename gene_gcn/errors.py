@@ -1,0 +1,144 @@
+"""Errors and warnings that carry what they are about.
+
+Their messages are made of text and of :class:`Argument`, so that each caller can spell arguments its own way: Python
+shows ``layer='counts'``, the command line ``--layer counts``.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "Argument",
+    "ArgumentError",
+    "DivergenceError",
+    "DuplicateGenesWarning",
+    "EmptyCellsWarning",
+    "GeneGCNWarning",
+    "Message",
+    "MissingGenesWarning",
+    "NetworkWarning",
+    "ScaleWarning",
+    "StorageWarning",
+    "warn",
+]
+
+_PACKAGE = __name__.partition(".")[0]
+_NOT_GIVEN = object()
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument as part of a message.
+
+    Attributes
+    ----------
+    name : str
+    value : object
+        By default none is shown: ``layer=``.
+    """
+
+    name: str
+    value: Any = _NOT_GIVEN
+
+    @property
+    def has_value(self) -> bool:
+        return self.value is not _NOT_GIVEN
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value!r:.80}" if self.has_value else f"{self.name}="
+
+
+class Message:
+    """What errors and warnings share: a message in parts."""
+
+    args: tuple[Any, ...]
+
+    @property
+    def parts(self) -> tuple[str | Argument, ...]:
+        return self.args
+
+    def spelled(self, spell: Callable[[Argument], str]) -> str:
+        """The message with each argument as `spell` writes it."""
+        return "".join(spell(part) if isinstance(part, Argument) else part for part in self.parts)
+
+    def __str__(self) -> str:
+        return self.spelled(str)
+
+
+class ArgumentError(Message, ValueError):
+    """An argument that cannot be used, for what it is or for what it holds.
+
+    Parameters
+    ----------
+    argument : str
+        Its name.
+    *message : str or Argument
+        Parts of the message.
+
+    Attributes
+    ----------
+    argument : str
+    """
+
+    def __init__(self, argument: str, *message: str | Argument):
+        super().__init__(argument, *message)
+        self.argument = argument
+
+    @property
+    def parts(self) -> tuple[str | Argument, ...]:
+        return self.args[1:]
+
+
+class DivergenceError(Message, FloatingPointError):
+    """Training whose loss is no longer finite."""
+
+
+class GeneGCNWarning(Message, UserWarning):
+    """Any warning of this package.
+
+    Parameters
+    ----------
+    *message : str or Argument
+        Parts of the message.
+    """
+
+
+class MissingGenesWarning(GeneGCNWarning):
+    """Cells lack genes of the model."""
+
+
+class DuplicateGenesWarning(GeneGCNWarning):
+    """Several columns have the same gene name."""
+
+
+class EmptyCellsWarning(GeneGCNWarning):
+    """Cells express none of the model's genes."""
+
+
+class ScaleWarning(GeneGCNWarning):
+    """The scale of expression values was guessed, or was not converted."""
+
+
+class NetworkWarning(GeneGCNWarning):
+    """Part of a gene network, or all of it, could not be used."""
+
+
+class StorageWarning(GeneGCNWarning):
+    """Something could not be kept on disk for the next time."""
+
+
+def warn(warning: GeneGCNWarning) -> None:
+    """Issue a warning at the first frame outside the package: the user's line."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")

@@ -1,0 +1,10 @@
+from .attention import AdditiveAttention as AdditiveAttention
+from .attention import DotAttention as DotAttention
+from .attention import EmbeddedDotAttention as EmbeddedDotAttention
+from .attention import GeneAttention as GeneAttention
+from .autoencoder import GeneAutoEncoder as GeneAutoEncoder
+from .equal_genes import EqualGenes as EqualGenes
+from .equal_genes import find_equal_genes as find_equal_genes
+from .gene_gcn import GeneGCN as GeneGCN
+from .global_graph import GlobalGraph as GlobalGraph
+from .interaction_conv import InteractionConv as InteractionConv
