@@ -1,5 +1,5 @@
-# make demo   train on 700 real blood cells and name the rest     make test   run the whole test suite
-# make lint   check the style                                      make clean  remove the environment
+# make demo   train on 700 blood cells and annotate the rest      make test   run the whole test suite
+# make lint   check style and types                               make clean  remove the environment
 # make sparse build torch-scatter and torch-sparse (a quarter of an hour, once) and test with them
 
 PYTHON ?= python3
@@ -15,6 +15,8 @@ test: .venv/installed
 
 lint: .venv/installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 sparse: .venv/sparse
 	$(BIN)/python -m pytest -m sparse

@@ -1,7 +1,7 @@
 """Errors and warnings that carry what they are about.
 
-Their messages are made of text and of :class:`Argument`, so that each caller can spell arguments its own way: Python
-shows ``layer='counts'``, the command line ``--layer counts``.
+Their messages are made of text and of :class:`Argument`, so that each caller can spell arguments its own way:
+Python shows ``layer='counts'``, the command line ``--layer counts``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Message:
         return self.args
 
     def spelled(self, spell: Callable[[Argument], str]) -> str:
-        """The message with each argument as `spell` writes it."""
+        """Return the message with each argument as `spell` writes it."""
         return "".join(spell(part) if isinstance(part, Argument) else part for part in self.parts)
 
     def __str__(self) -> str:

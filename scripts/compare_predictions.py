@@ -1,8 +1,8 @@
-"""Hold the predictions of two versions of this package against each other, as one does before and after a reshaping.
+"""Compare the predictions of two versions of this package, such as before and after a refactoring.
 
-python scripts/compare_predictions.py write CELLS OUT fits models on every .h5ad file of the folder CELLS and keeps
-their probabilities in OUT (.npz); python scripts/compare_predictions.py compare BEFORE AFTER tells how far two such
-files are apart. `write` uses nothing but the public interface, so that it runs on either version.
+python scripts/compare_predictions.py write CELLS OUT fits models on every .h5ad file of the folder CELLS and
+writes their probabilities to OUT (.npz); python scripts/compare_predictions.py compare BEFORE AFTER prints
+how much two such files differ. `write` uses nothing but the public interface, so it runs on either version.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import torch
 from gene_gcn import GeneGCNClassifier
 from gene_gcn.nn import GeneGCN
 
-LARGEST = 2000  # cells of a set that are looked at
+MAX_CELLS = 2000  # of a set
 EXACT_WEIGHTS = 0
 
 
 def start_alike() -> None:
-    """Let models begin with the same weights, however many random numbers their constructors draw before."""
+    """Give models the same initial weights, however many random numbers their constructors draw before."""
     reset = GeneGCN.reset_parameters
 
     def seeded(model: GeneGCN) -> None:
@@ -36,10 +36,10 @@ def start_alike() -> None:
 
 
 def probabilities(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Those of half of the cells by models that were fitted on the other half, by kind of model."""
+    """Yield the probabilities of half of the cells, by models that were fitted on the other half."""
     cells = anndata.read_h5ad(path)
     rng = np.random.default_rng(0)
-    cells = cells[np.sort(rng.permutation(cells.n_obs)[:LARGEST])].copy()
+    cells = cells[np.sort(rng.permutation(cells.n_obs)[:MAX_CELLS])].copy()
     train, query = cells[::2].copy(), cells[1::2].copy()
     models = {
         "default": (GeneGCNClassifier(random_state=0), {}),

@@ -1,33 +1,30 @@
-"""Fetch and parse a STRING file of full size, then load it again: the figures of docs/networks.md.
+"""Fetch and parse a STRING file of full size, then load it from the cache; docs/networks.md has results.
 
-python scripts/large_string_file.py LINKS makes 12 M rows by repeating those of LINKS (a protein.links file)
-with permuted ids, serves them on this computer, and prints seconds and the peak memory of the process.
+python scripts/large_string_file.py LINKS creates a file of 12 million rows by repeating those of LINKS (a
+protein.links file) with permuted ids, serves it on this computer, and prints seconds and the peak memory of
+the process.
 """
 
+from __future__ import annotations
+
+import argparse
 import os
-import sys
 import tempfile
-import threading
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _local_server import serve
 
 from gene_gcn import networks
-from gene_gcn.benchmark.accuracy import peak_memory
+from gene_gcn.benchmark.runs import peak_memory
 
 ROWS = 12_000_000
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args) -> None:
-        pass
-
-
-def make(links: str, folder: Path) -> None:
+def write_files(links: Path, folder: Path, n_rows: int) -> None:
+    """Write files named and laid out as STRING's into a folder."""
     rows = pd.read_csv(links, sep=" ")
     ids, codes = np.unique(rows[["protein1", "protein2"]].to_numpy(), return_inverse=True)
     codes, rng = codes.reshape(-1, 2), np.random.default_rng(0)
@@ -37,9 +34,9 @@ def make(links: str, folder: Path) -> None:
     }
     for path in files.values():
         path.parent.mkdir()
-    for i in range(-(-ROWS // len(rows))):
+    for i in range(-(-n_rows // len(rows))):
         pairs = ids[rng.permutation(len(ids))[codes]]
-        part = rows.assign(protein1=pairs[:, 0], protein2=pairs[:, 1])
+        part = rows.assign(protein1=pairs[:, 0], protein2=pairs[:, 1])[: n_rows - i * len(rows)]
         part.to_csv(
             files["links"],
             sep=" ",
@@ -55,21 +52,27 @@ def make(links: str, folder: Path) -> None:
     info.to_csv(files["info"], sep="\t", index=False)
 
 
-with tempfile.TemporaryDirectory() as name:
-    folder = Path(name)
-    make(sys.argv[1], folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=name))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    os.environ |= {
-        "GENE_GCN_STRING_URL": f"http://127.0.0.1:{server.server_address[1]}",
-        "GENE_GCN_CACHE": str(folder / "cache"),
-    }
-    for what in ("fetched, checked and parsed", "again"):
-        start = time.perf_counter()
-        with peak_memory() as peak:
-            network = networks.string("human")
-        print(
-            f"{network}: {what} in {time.perf_counter() - start:.2f} s, peak memory {peak():.2f} GB",
-            flush=True,
-        )
-    server.shutdown()
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("links", type=Path, help="a protein.links file of STRING")
+    parser.add_argument(
+        "--rows", type=int, default=ROWS, help="rows of the large file (default: %(default)s)"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_files(options.links, folder, options.rows)
+        with serve(folder) as url:
+            os.environ |= {"GENE_GCN_STRING_URL": url, "GENE_GCN_CACHE": str(folder / "cache")}
+            for source in ("from the server", "from the cache"):
+                start = time.perf_counter()
+                with peak_memory() as peak:
+                    network = networks.string("human")
+                seconds = time.perf_counter() - start
+                print(f"{network} {source}: {seconds:.2f} s, peak memory {peak():.2f} GB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

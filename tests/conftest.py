@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures shared by several tests."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from gene_gcn.storage import download
 # The same examples in every run.
 settings.register_profile("deterministic", derandomize=True)
 settings.load_profile("deterministic")
-# The models of tests are so small that threads would mostly wait for each other.
+# The tests' models are so small that threads would mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of real data sets next to the project; tests that need it are skipped where it is absent."""
+    """Folder of real data sets next to the project; tests that need it are skipped if it is absent."""
     folder = Path(__file__).resolve().parents[1].parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"needs real data in {folder}, which is absent")
+        pytest.skip(f"needs real data in {folder}, which does not exist")
     return folder
 
 
@@ -39,15 +39,15 @@ def host():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache; no host is reached unless a test names one, and nobody waits long."""
+    """An empty cache; hosts are unreachable unless a test sets one, and retries do not wait long."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("GENE_GCN_CACHE", str(folder))
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.delenv("BIOGRID_ACCESS_KEY", raising=False)
     for variable in download.HOSTS:
         monkeypatch.setenv(variable, "http://127.0.0.1:9/closed")
-    patience = download.RetryPolicy(attempts=3, backoff=0.01, longest_wait=0.2, connect=1, read=0.3)
-    monkeypatch.setattr(download, "RETRY_POLICY", patience)
+    policy = download.RetryPolicy(attempts=3, backoff=0.01, longest_wait=0.2, connect=1, read=0.3)
+    monkeypatch.setattr(download, "RETRY_POLICY", policy)
     return folder
 
 
@@ -64,7 +64,7 @@ def string_host(host, monkeypatch) -> Host:
 
 @pytest.fixture
 def python():
-    """Start a Python program, given as text, in a process of its own."""
+    """A function that starts a Python program, given as text, in a separate process."""
     started = []
 
     def start(program: str) -> subprocess.Popen:

@@ -28,7 +28,7 @@ INFO = b"""\
 
 @dataclass
 class Answer:
-    """One answer of the host; what is None is as it should be."""
+    """One answer of the host; None means the correct value."""
 
     status: int = 200
     body: bytes | None = None
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Host:
-    """A web server on this computer; `files` and `folders` are what it has, by path."""
+    """A web server on this computer that serves `files` and `folders` by path."""
 
     Answer = Answer
 
@@ -57,7 +57,7 @@ class Host:
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answers(self, path: str, *answers: Answer) -> None:
-        """Give these answers to the next requests of a path; after them it is served as it should be."""
+        """Give these answers to the next requests for a path; later ones are served correctly."""
         self.next[path] += answers
 
     def paths(self) -> list[str]:
@@ -113,7 +113,7 @@ class Host:
                     if answer.silence:
                         host.closing.wait(answer.silence)
                         self.wfile.write(b"" if answer.sent is None else body[answer.sent :])
-                except OSError:  # the other side has gone
+                except OSError:  # the client has disconnected
                     pass
                 self.close_connection = True
 

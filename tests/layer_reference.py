@@ -1,6 +1,6 @@
-"""The equations of the layer with every matrix written out, in double precision, from the weights alone.
+"""The equations of the layer with every matrix written out in double precision, from the weights alone.
 
-And what is looked for where no such matrix may be: the largest tensor.
+And a recorder of the largest tensor, for tests that no such matrix is made elsewhere.
 """
 
 from __future__ import annotations
@@ -18,14 +18,22 @@ def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def random_matrix(n=30, density=0.2, symmetric=False, dtype=torch.float64):
+    """Return a dense matrix (n, n) with few entries, one empty row and one empty column."""
+    dense = torch.rand(n, n, generator=rng(), dtype=dtype)
+    dense = dense * (torch.rand(n, n, generator=rng(1)) < density)
+    dense[3] = dense[:, 5] = 0
+    return dense + dense.T if symmetric else dense
+
+
 def attention_of(function, channels, heads=1, key_channels=4, seed=0, dtype=torch.float64):
-    """An attention with random weights that single precision can hold."""
-    kinds = {
+    """Return an attention with random weights that are exact in single precision."""
+    attentions = {
         "embedded_dot": lambda: EmbeddedDotAttention(channels, heads, key_channels),
         "dot": lambda: DotAttention(channels, heads),
         "additive": lambda: AdditiveAttention(channels, heads),
     }
-    attention = kinds[function]()
+    attention = attentions[function]()
     with torch.no_grad():
         for i, parameter in enumerate(attention.parameters()):
             parameter.copy_(torch.randn(parameter.shape, generator=rng(seed + i)) / 2)
@@ -37,7 +45,7 @@ def double(module):
 
 
 def graphs(attention, x):
-    """G of each head, (B, H, N, N)."""
+    """Compute G of each head, (B, H, N, N)."""
     heads = attention.heads
     if isinstance(attention, DotAttention):
         parts = x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, N, C / H)
@@ -51,13 +59,13 @@ def graphs(attention, x):
 
 
 def average(attention, x, weight=None):
-    """(1/H) Σ_h G_h X W_h."""
+    """Compute (1/H) Σ_h G_h X W_h."""
     out = graphs(attention, x) @ x.unsqueeze(1)
     return (out if weight is None else out @ weight).mean(1)
 
 
 def convolution(conv, x, adj_t=0):
-    """(1/H) Σ_h (α G_h + β A) X W_h."""
+    """Compute (1/H) Σ_h (α G_h + β A) X W_h."""
     alpha, beta = conv.mixing_weights()
     weight = conv.lin.weight.unflatten(0, (conv.heads, -1)).transpose(1, 2)  # (H, C, C_out)
     graph = beta * adj_t if conv.attention is None else alpha * graphs(conv.attention, x) + beta * adj_t
@@ -66,14 +74,14 @@ def convolution(conv, x, adj_t=0):
 
 
 def relative_error(tensors, expected):
-    """Norm of the difference over the norm of what is expected, of several tensors as one vector; NaN is NaN."""
+    """Norm of the difference over the norm of the expected tensors, joined to one vector; NaN stays NaN."""
     pairs = [(a.double().flatten(), b.flatten()) for a, b in zip(tensors, expected, strict=True)]
     difference = torch.cat([a - b for a, b in pairs]).norm()
     return (difference / torch.cat([b for _, b in pairs]).norm().clamp(min=1e-30)).item()
 
 
 class LargestTensor(TorchDispatchMode):
-    """Records the number of entries of the largest dense tensor that any operation returns."""
+    """Record the number of entries of the largest dense tensor that any operation returns."""
 
     entries = 0
 

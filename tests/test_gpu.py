@@ -9,7 +9,7 @@ from scipy import sparse
 
 from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.nn import GeneGCN, GlobalGraph, find_equal_genes
-from gene_gcn.training.gradient import CellDataset
+from gene_gcn.training.data import CellDataset
 
 pytestmark = [
     pytest.mark.gpu,

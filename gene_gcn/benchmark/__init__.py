@@ -1,1 +1,1 @@
-"""How good is it: figures over labelled cells."""
+"""Accuracy and cost, measured on labeled cells."""

@@ -1,6 +1,6 @@
 """CellTypist on one split: `python celltypist_runner.py TRAIN.h5ad TEST.h5ad RESULT.npz FEATURE_SELECTION`.
 
-Run by an interpreter that has CellTypist and need not have this package, of which nothing is imported here.
+The interpreter must have CellTypist but need not have this package, so nothing is imported from it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ def main(train_path: str, test_path: str, result_path: str, feature_selection: s
     import numpy as np
     import scanpy
 
+    def normalize(cells: anndata.AnnData) -> None:
+        scanpy.pp.normalize_total(cells, target_sum=1e4)
+        scanpy.pp.log1p(cells)
+
     train, test = anndata.read_h5ad(train_path), anndata.read_h5ad(test_path)
-    np.random.seed(0)  # its selection of genes draws from the global state
+    np.random.seed(0)  # noqa: NPY002 - CellTypist selects genes with the global generator
     start = time.perf_counter()
-    normalize(scanpy, train)
+    normalize(train)
     model = celltypist.train(
         train, labels=LABEL, check_expression=False, feature_selection=bool(int(feature_selection))
     )
     fitted = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if sys.platform == "linux" else float("nan")
     start_of_test = time.perf_counter()
-    normalize(scanpy, test)
+    normalize(test)
     result = celltypist.annotate(test, model=model, majority_voting=False)
     done = time.perf_counter()
     np.savez(
@@ -40,11 +44,6 @@ def main(train_path: str, test_path: str, result_path: str, feature_selection: s
         predict_seconds=done - start_of_test,
         peak_memory_gb=peak / 2**20,
     )
-
-
-def normalize(scanpy, cells) -> None:
-    scanpy.pp.normalize_total(cells, target_sum=1e4)
-    scanpy.pp.log1p(cells)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the graphs cost: an epoch of the full model over that of its head alone, and over the naive one."""
+"""What the graphs cost: an epoch of the full model over one of its head alone, and over the naive model."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gene_gcn.cells.expression import Normalizer, read_expression, read_labels
+from gene_gcn.cells import Normalizer, read_expression, read_labels
 from gene_gcn.networks import GeneNetwork
-from gene_gcn.nn import GeneGCN, GlobalGraph
-from gene_gcn.training.gradient import CellDataset, TrainingOptions, train
+from gene_gcn.nn import GeneGCN, GlobalGraph, InteractionConv
+from gene_gcn.training.data import CellDataset
+from gene_gcn.training.gradient import train
+from gene_gcn.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,26 +33,34 @@ def epoch_seconds(
     naive_cells: int = 0,
     device: str = "cpu",
 ) -> Iterator[dict[str, float]]:
-    """Time epochs with no graph, each graph alone and both, in turns in one process.
+    """Time epochs without graphs, with each graph and with both, alternating in one process.
 
-    A run of four epochs less a run of one, so that what is done once is left out.
+    The time of one epoch is subtracted from that of five, which leaves out what is done once.
 
     Parameters
     ----------
+    cells : AnnData
+    label : str
+        Column of `obs`.
+    network : GeneNetwork
+    batch_size, repeats : int
     naive_cells : int
-        Cells on which the naive implementation is timed, once, after a first one; see `naive_step`.
+        Cells on which the naive model is timed, once, after a warm-up; see `naive_step`.
+    device : str
 
     Yields
     ------
-    dict
-        Seconds of an epoch by model, once per repeat: "head alone", "individual graph", "global graph",
-        "both graphs"; and in the first, if asked for, "naive, one cell at a time", from its time per cell.
+    dict of str to float
+        Seconds per epoch by model, once per repeat: "head alone", "individual graph", "global graph", "both
+        graphs"; and in the first repeat, with `naive_cells`, "naive, one cell at a time", extrapolated from
+        its time per cell.
     """
     expression = read_expression(cells)
+    assert expression.genes is not None  # an AnnData names its genes
     X = Normalizer.fit(expression).transform(expression)
     types, y = np.unique(read_labels(cells, label), return_inverse=True)
     graph = GlobalGraph(network.align(expression.genes).normalized("sym").adj_t).prepare()
-    models = {
+    models: dict[str, tuple[int, str | None, GlobalGraph | None]] = {
         "head alone": (0, None, None),
         "individual graph": (1, "embedded_dot", None),
         "global graph": (1, None, graph),
@@ -74,14 +84,15 @@ def epoch_seconds(
         if naive_cells and not repeat:
             model = GeneGCN(X.shape[1], len(types)).to(device)
             seconds["naive, one cell at a time"] = len(y) * _naive_seconds(
-                model, data, graph, naive_cells, device
+                model, CellDataset(X, y, group=False), graph, naive_cells, device
             )
         yield seconds
 
 
 def naive_step(model: GeneGCN, optimizer: torch.optim.Optimizer, x: Tensor, adj_t: Tensor, y: Tensor) -> None:
-    """A training step of the paper's equations as they stand, on one cell: G and A are full N × N matrices."""
+    """Take a training step on one cell by the paper's equations, with full N × N matrices for G and A."""
     (conv,) = model.convs
+    assert isinstance(conv, InteractionConv) and conv.attention is not None
     graph = conv.attention.scores(x.unsqueeze(-1), x.unsqueeze(-1)).softmax(-1).squeeze(1)  # (1, N, N)
     features = x.unsqueeze(-1)
     features = features + conv.lin((graph + adj_t) @ features).relu()
@@ -94,12 +105,13 @@ def naive_step(model: GeneGCN, optimizer: torch.optim.Optimizer, x: Tensor, adj_
 def _naive_seconds(
     model: GeneGCN, cells: CellDataset, graph: GlobalGraph, num_cells: int, device: str
 ) -> float:
-    """Seconds of a naive step, without the first."""
+    """Time a naive step, in seconds, after a warm-up."""
     optimizer = torch.optim.Adam(model.parameters())
     adj_t = graph.adj_t.to_dense().to(device)
     taken = []
     for cell in range(num_cells + 1):
         x, _, y = cells.__getitems__([cell])
+        assert y is not None
         start = time.perf_counter()
         naive_step(model, optimizer, x.contiguous().to(device), adj_t, y.to(device))
         if device != "cpu":

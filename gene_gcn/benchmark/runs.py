@@ -1,4 +1,4 @@
-"""Finished runs, kept in a file under a digest of all that decides them; their memory, and files of results."""
+"""Finished runs, stored under a digest of what determines their results; peak memory; output files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 RUNS_FILE = "runs.json"
 
 
-class KeptRuns:
+class RunStore:
     """Results by digest, in `runs.json` of a folder.
 
     Parameters
     ----------
-    folder : path
-        The file in it is written whole after each new result.
+    folder : str or Path
+        The file in it is rewritten after each new result.
     """
 
     def __init__(self, folder: str | Path):
@@ -48,33 +48,33 @@ class KeptRuns:
 
 
 def digest(values: Sequence[Any]) -> str:
-    """SHA-256 (hex) of values that JSON can hold."""
+    """Return the SHA-256 (hex) of values that JSON can hold."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def digest_of_cells(parts: Iterable[tuple[AnnData, Sequence[str]]]) -> str:
-    """SHA-256 (hex) of the expression, the genes and the labels of cells."""
+def digest_of_cells(parts: Iterable[tuple[AnnData, np.ndarray]]) -> str:
+    """Return the SHA-256 (hex) of the expression, the genes and the labels of cells."""
     result = hashlib.sha256()
     for cells, labels in parts:
         matrix = sparse.csr_matrix(cells.X)
         for values in (matrix.data, matrix.indices, matrix.indptr):
-            result.update(np.ascontiguousarray(values))
+            result.update(np.ascontiguousarray(values).data)
         result.update(json.dumps([list(cells.var_names), list(labels)]).encode())
     return result.hexdigest()
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table as JSON can hold them, NaN as null."""
+    """Return the rows of a table as JSON can hold them, NaN as null."""
     return json.loads(table.to_json(orient="records"))
 
 
 @contextmanager
 def peak_memory() -> Iterator[Callable[[], float]]:
-    """Largest resident memory of this process inside the block, in GB; NaN where the system does not tell."""
+    """Measure the peak resident memory of this process inside the block, in GB; NaN except on Linux."""
     reset, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     peak = float("nan")
     try:
-        reset.write_text("5")  # Linux: forget the largest value so far
+        reset.write_text("5")  # resets the peak; Linux only
     except OSError:
         yield lambda: peak
         return
@@ -90,7 +90,24 @@ def write_results(
     tables: dict[str, Any],
     plot: Callable[[pd.DataFrame, Path], None],
 ) -> list[Path]:
-    """Write every run (.csv), tables and settings with the version (.json) and a picture (.png) under a name."""
+    """Write every run (.csv), tables and settings with the version (.json), and a figure (.png).
+
+    Parameters
+    ----------
+    folder : str or Path
+    name : str
+        Of the files, without their endings.
+    results : DataFrame
+        A row per run.
+    tables : dict
+        What the JSON file holds besides the version.
+    plot : callable
+        Draws the results to a path.
+
+    Returns
+    -------
+    list of Path
+    """
     paths = [Path(folder) / f"{name}{ending}" for ending in (".csv", ".json", ".png")]
     with replacing(paths[0]) as file:
         results.to_csv(file, index=False)

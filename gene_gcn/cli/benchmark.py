@@ -1,139 +1,157 @@
-"""`gene-gcn benchmark` and `reproduce`: the figures of docs/benchmarks.md and docs/paper.md, measured again."""
+"""`gene-gcn benchmark` and `reproduce`: the measurements of docs/benchmarks.md and docs/paper.md."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sized
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperOption
+
+from gene_gcn.cli.spelling import Spelling
+from gene_gcn.errors import Argument, ArgumentError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gene_gcn import GeneNetwork
 
 app = typer.Typer(help="Measure accuracy and cost on your own cells.", no_args_is_help=True)
 
-Cells = Annotated[Path, typer.Argument(metavar="CELLS", help="Labelled cells with raw counts (.h5ad).")]
-Label = Annotated[str, typer.Option("--label", "-l", help="Column of .obs with the types.")]
-Network = Annotated[Path, typer.Option(help="STRING protein.links, BioGRID or edge file.")]
+CellFile = Annotated[Path, typer.Argument(metavar="CELLS", help="Labeled cells with raw counts (.h5ad).")]
+LabelColumn = Annotated[str, typer.Option("--label", "-l", help="Column of .obs with the cell types.")]
+NetworkFile = Annotated[Path, typer.Option(help="STRING protein.links, BioGRID or edge file.")]
+BatchSize = Annotated[int, typer.Option(min=1)]
 
 
 @app.command()
 def accuracy(
+    context: typer.Context,
     cells: Annotated[
-        list[Path], typer.Argument(metavar="CELLS...", help="Labelled cells (.h5ad), a file for each set.")
+        list[Path], typer.Argument(metavar="CELLS", help="Labeled cells (.h5ad), one file per set.")
     ],
-    label: Label,
+    label: LabelColumn,
     network: Annotated[
         list[Path] | None,
         typer.Option(
-            help="STRING protein.links, BioGRID or edge file; of "
-            "several, each set gets the one that joins most genes. "
-            "Without, controls that need one are left out."
+            help="STRING protein.links, BioGRID or edge file. Of several, each set gets the one that "
+            "connects most of its genes. Without any, methods that need a network are left out."
         ),
     ] = None,
     splits: Annotated[
         str,
         typer.Option(
-            help="What to measure, with commas: folds, few (labels), groups, shallow "
-            "(fewer counts), missing (genes)."
+            help="Kinds of splits, comma-separated: folds, few-label, groups, downsampled (fewer counts), "
+            "missing-gene (fewer genes)."
         ),
-    ] = "folds,few",
-    few: Annotated[str, typer.Option(help="Training cells per type, with commas, for few.")] = "10",
+    ] = "folds,few-label",
+    cells_per_type: Annotated[
+        str, typer.Option(help="Training cells per type of few-label splits, comma-separated.")
+    ] = "10",
     groups: Annotated[
         str | None,
         typer.Option(
-            help="Columns of .obs, with commas, such as a donor or a "
-            "laboratory, whose groups are held out, for groups."
+            help="Columns of .obs, comma-separated, such as a donor or a laboratory, whose groups are held "
+            "out by groups splits."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repeats of few, shallow and missing.")] = 5,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Repeats of few-label, downsampled and missing-gene splits.")
+    ] = 5,
     methods: Annotated[
-        str | None, typer.Option(help="Only methods with one of these in their names, with commas.")
+        str | None, typer.Option(help="Run only methods with one of these in their names, comma-separated.")
     ] = None,
-    peers: Annotated[bool, typer.Option(help="Also measure what people use otherwise.")] = True,
+    baselines: Annotated[bool, typer.Option(help="Include the baselines of scikit-learn.")] = True,
     celltypist_python: Annotated[
         str | None,
-        typer.Option(metavar="PYTHON", help="Also measure CellTypist, by an interpreter that has it."),
+        typer.Option(metavar="PYTHON", help="Include CellTypist, run by an interpreter that has it."),
     ] = None,
-    unlabelled: Annotated[
+    unlabeled: Annotated[
         bool,
         typer.Option(
-            "--unlabelled",
-            help="Also the default that sees the test cells, without labels, in training; for folds and few.",
+            "--unlabeled",
+            help="Include the default trained with the test cells too, without their labels; for folds and "
+            "few-label.",
         ),
     ] = False,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out", "-o", help="Folder for tables and picture; an interrupted run goes on from it."
-        ),
+        typer.Option("--out", "-o", help="Folder for tables and figure; an interrupted run resumes from it."),
     ] = Path("gene_gcn_accuracy"),
 ) -> None:
-    """The default beside its controls and its peers, on the same splits of every set (mean ± sd)."""
-    from collections import Counter
-
+    """Compare the default with controls and baselines, on the same splits of every set (mean ± sd)."""
     import pandas as pd
 
     from gene_gcn.benchmark import accuracy as bench
-    from gene_gcn.benchmark.methods import methods as all_methods
-    from gene_gcn.benchmark.splits import splits as all_splits
-    from gene_gcn.cells.files import check_cells_path, read_cells
-    from gene_gcn.networks import from_file
+    from gene_gcn.benchmark import accuracy_tables as tables
+    from gene_gcn.benchmark.methods import choose_methods
+    from gene_gcn.benchmark.splits import make_splits
+    from gene_gcn.cells import check_cells_path, read_cells
 
     kinds, columns = _kinds(splits, groups), _parts(groups)
-    per_type = _numbers("--few", few)
+    sizes = _whole_numbers("cells_per_type", cells_per_type)
+    names = [path.stem for path in cells]
     for path in cells:
         check_cells_path(path)
-    names = [path.stem for path in cells]
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise ValueError(f"CELLS has several files called {twice[0]!r}; tables could not tell them apart.")
-    networks = [from_file(path) for path in network or ()]
-    out.mkdir(parents=True, exist_ok=True)
-
-    def show(row: dict, known: bool) -> None:
-        said = (
-            f"failed: {row['error']}"
-            if row["error"]
-            else (
-                f"macro-F1 {row['macro_f1']:.3f}  accuracy {row['accuracy']:.3f}  "
-                + ("kept" if known else f"fit {row['fit_seconds']:.1f} s")
-            )
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ArgumentError(
+            "cells",
+            f"CELLS has several files named {repeated[0]!r}; rename them, as tables show sets by name.",
         )
-        typer.echo(f"{row['set']}  {row['splits']}, split {row['split']}  {row['method']:<42} {said}")
+    networks = [_read_network_file(path) for path in network or ()]
+    out.mkdir(parents=True, exist_ok=True)
+    spell = Spelling(option for option in context.command.params if isinstance(option, TyperOption))
 
     results, used = [], {}
     for name, path in zip(names, cells, strict=True):  # one set in memory at a time
-        prepared = bench.CellSet.prepare(
-            name, read_cells(path, obs_columns=[label, *columns]), label, networks
-        )
-        rows = all_methods(
-            prepared.network,
-            with_peers=peers,
-            unlabelled=unlabelled,
+        adata = read_cells(path, obs_columns=[label, *columns])
+        cell_set = bench.CellSet.prepare(name, adata, label, networks)
+        chosen = choose_methods(
+            cell_set.network,
+            baselines=baselines,
+            unlabeled=unlabeled,
             celltypist_python=celltypist_python,
-            only=_parts(methods),
+            methods=_parts(methods),
         )
-        made, left_out = all_splits(prepared.cells, label, kinds, few=per_type, groups=columns, seeds=seeds)
-        types, used[name] = prepared.cells.obs[label].nunique(), repr(prepared.network)
+        made, skipped = make_splits(
+            cell_set.cells, label, kinds, cells_per_type=sizes, groups=columns, seeds=seeds
+        )
+        n_types, used[name] = cell_set.cells.obs[label].nunique(), repr(cell_set.network)
         typer.echo(
-            f"{name}: {prepared.cells.n_obs:,} cells × {prepared.cells.n_vars:,} genes, {types} types; "
-            f"network: {prepared.network!r}; {len(made)} splits × {len(rows)} methods"
+            f"{name}: {cell_set.cells.n_obs:,} cells × {cell_set.cells.n_vars:,} genes, {n_types} types; "
+            f"network: {cell_set.network!r}; {_count(made, 'split')} × {_count(chosen, 'method')}"
         )
-        for reason in left_out:
-            typer.echo(f"{name}: skipped: {reason}")
-        results.append(bench.run(prepared, made, rows, out, on_result=show))
-    results = pd.concat(results, ignore_index=True)
-    if results.empty:
-        raise ValueError(f"No set can be split by --splits {splits}: see why above.")
-    results = results.sort_values("kind", kind="stable", key=lambda of_row: of_row.map(kinds.index))
+        for reason in skipped:
+            typer.echo(f"{name}: skipped: {reason.spelled(spell)}")
+        results.append(bench.run(cell_set, made, chosen, out, on_result=_echo_accuracy))
+    table = pd.concat(results, ignore_index=True)
+    if table.empty:
+        raise ArgumentError(
+            "splits", Argument("splits", splits), " allows no split of any set; the reasons are above."
+        )
+    table = table.sort_values("kind", kind="stable", key=lambda column: column.map(kinds.index))
     settings = {
         "label": label,
         "networks": used,
         "kinds": kinds,
-        "few": per_type,
+        "cells_per_type": sizes,
         "groups": columns,
         "seeds": seeds,
     }
-    paths = bench.write(out, results, settings)
-    typer.echo("\n".join(bench.markdown(results)))
+    paths = tables.write(out, table, settings)
+    typer.echo("\n".join(tables.markdown(table)))
     typer.echo(f"\nWritten: {', '.join(map(str, paths))}")
+
+
+def _echo_accuracy(row: dict[str, Any], stored: bool) -> None:
+    if row["error"]:
+        outcome = f"failed: {row['error']}"
+    else:
+        outcome = f"macro-F1 {row['macro_f1']:.3f}  accuracy {row['accuracy']:.3f}  "
+        outcome += "from an earlier run" if stored else f"fit {row['fit_seconds']:.1f} s"
+    typer.echo(f"{row['set']}  {row['splits']}, split {row['split']}  {row['method']:<42} {outcome}")
 
 
 def _kinds(splits: str, groups: str | None) -> list[str]:
@@ -141,49 +159,66 @@ def _kinds(splits: str, groups: str | None) -> list[str]:
 
     kinds = _parts(splits)
     if not kinds or (unknown := [kind for kind in kinds if kind not in KINDS]):
-        raise ValueError(f"--splits {(unknown or [splits])[0]!r} is unknown; choose from {', '.join(KINDS)}.")
+        wrong = Argument("splits", (unknown or [splits])[0])
+        raise ArgumentError("splits", wrong, f" is unknown; choose from {', '.join(KINDS)}.")
     if ("groups" in kinds) != (groups is not None):
-        raise ValueError("--splits groups and --groups COLUMN[,COLUMN] go together; pass both or neither.")
+        both = (Argument("splits", "groups"), " and ", Argument("groups"))
+        raise ArgumentError("groups", *both, " COLUMN[,COLUMN] go together; pass both or neither.")
     return kinds
+
+
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'s' if len(things) != 1 else ''}"
 
 
 def _parts(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
-def _numbers(option: str, text: str) -> list[int]:
-    if not all(part.isdecimal() and int(part) for part in _parts(text)):
-        raise ValueError(f"{option} {text!r} must be whole numbers from 1 with commas between them.")
-    return [int(part) for part in _parts(text)]
+def _whole_numbers(argument: str, text: str) -> list[int]:
+    parts = _parts(text)
+    if not parts or not all(part.isdecimal() and int(part) for part in parts):
+        raise ArgumentError(
+            argument, Argument(argument, text), " must be whole numbers from 1, separated by commas."
+        )
+    return [int(part) for part in parts]
+
+
+def _read_network_file(path: Path) -> GeneNetwork:
+    from gene_gcn import GeneNetwork
+    from gene_gcn.networks import read_network
+
+    network = read_network(path)
+    assert isinstance(network, GeneNetwork)  # a Path is never a word such as "string"
+    return network
 
 
 @app.command()
 def epochs(
-    cells: Cells,
-    label: Label,
-    network: Network,
-    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    cells: CellFile,
+    label: LabelColumn,
+    network: NetworkFile,
+    batch_size: BatchSize = 64,
     repeats: Annotated[int, typer.Option(min=1)] = 3,
     naive: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Also time so many cells with full N × N matrices, one at a "
-            "time, as the equations stand: 10 GB at 20,000 genes.",
+            help="Also time so many cells one by one with full N × N matrices, as the equations are written; "
+            "this takes 10 GB for 20,000 genes.",
         ),
     ] = 0,
     device: str = "cpu",
 ) -> None:
-    """Seconds of an epoch with and without the graphs, and their ratio to the head alone."""
+    """Time an epoch with and without the graphs, and compare it with the head alone."""
     import pandas as pd
 
     from gene_gcn.benchmark.epochs import epoch_seconds
-    from gene_gcn.cells.files import read_cells
-    from gene_gcn.networks import from_file
+    from gene_gcn.cells import read_cells
 
     rows = []
     for row in epoch_seconds(
-        read_cells(cells), label, from_file(network), batch_size, repeats, naive, device
+        read_cells(cells), label, _read_network_file(network), batch_size, repeats, naive, device
     ):
         rows.append(row)
         typer.echo("  ".join(f"{name} {seconds:.3f} s" for name, seconds in row.items()))
@@ -196,8 +231,8 @@ def epochs(
             f"({ratio[name].min():.2f}–{ratio[name].max():.2f}) |"
         )
     if naive:
-        faster = table["naive, one cell at a time"].median() / table["both graphs"].median()
-        typer.echo(f"\nBoth graphs are {faster:,.0f} times faster than the naive implementation.")
+        speedup = table["naive, one cell at a time"].median() / table["both graphs"].median()
+        typer.echo(f"\nBoth graphs are {speedup:,.0f} times faster than the naive implementation.")
 
 
 @app.command()
@@ -206,70 +241,69 @@ def attention(
         Path | None,
         typer.Argument(
             metavar="[CELLS]",
-            help="Cells with raw counts (.h5ad); without, negative binomial counts are drawn.",
+            help="Cells with raw counts (.h5ad). Default: simulated negative binomial counts.",
         ),
     ] = None,
-    genes: Annotated[str, typer.Option(help="Numbers of genes, with commas.")] = "1000,5000,20499",
+    genes: Annotated[str, typer.Option(help="Numbers of genes, comma-separated.")] = "1000,5000,20499",
     device: str = "cpu",
     seed: int = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every row to this .csv.")] = None,
-    picture: Annotated[
-        Path | None, typer.Option("--plot", help="Draw time by genes (.png, .pdf, .svg).")
+    figure: Annotated[
+        Path | None, typer.Option("--plot", help="Draw time by number of genes (.png, .pdf, .svg).")
     ] = None,
 ) -> None:
-    """Time, memory and error of attention over all genes, each way beside the graph written out."""
+    """Measure time, memory and error of attention over all genes, by each method."""
     import os
     from functools import partial
 
     import pandas as pd
 
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # the profiler announces itself otherwise
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # or the profiler prints that it starts
     from gene_gcn.benchmark import attention as bench
-    from gene_gcn.cells.files import read_cells
+    from gene_gcn.cells import read_cells
 
-    sizes = tuple(int(size) for size in genes.split(","))
+    sizes = tuple(_whole_numbers("genes", genes))
     source = (
         partial(bench.simulate_counts, seed=seed) if cells is None else bench.sampled(read_cells(cells), seed)
     )
     rows = []
-    for row in bench.measure(source, sizes, device, seed):
-        rows.append(row)
+    for measured in bench.measure(source, sizes, device, seed):
+        rows.append(measured)
         typer.echo(
-            f"N {row['genes']:,}  C {row['channels']}  batch {row['batch']}  {row['way']}: "
-            f"{1e3 * row['seconds']:.3g} ms a cell"
+            f"N {measured['genes']:,}  C {measured['channels']}  batch {measured['batch']}  "
+            f"{measured['method']}: {1e3 * measured['seconds']:.3g} ms a cell"
         )
     results = bench.with_ratios(pd.DataFrame(rows))
     if out is not None:
         results.to_csv(out, index=False)
-    if picture is not None:
-        bench.plot(results, picture)
+    if figure is not None:
+        bench.plot(results, figure)
     typer.echo(
-        "\n| N | C | batch | way | rows | ms per cell | times faster than dense | than flash "
+        "\n| N | C | batch | method | rows | ms per cell | times faster than dense | than flash "
         "| memory / input | error |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for row in results.itertuples():
         typer.echo(
-            f"| {row.genes:,} | {row.channels} | {row.batch} | {row.way} | {row.rows:,} "
+            f"| {row.genes:,} | {row.channels} | {row.batch} | {row.method} | {row.rows:,} "
             f"| {1e3 * row.seconds:.3g} | {row.times_dense:,.3g} | {row.times_flash:,.3g} "
             f"| {row.memory:,.3g} | {row.error:.1e} |"
         )
-    typer.echo("\n| way | C | batch | time grows with N to the power of |\n|---|---|---|---|")
+    typer.echo("\n| method | C | batch | time grows with N to the power of |\n|---|---|---|---|")
     for row in bench.exponents(results).itertuples():
-        typer.echo(f"| {row.way} | {row.channels} | {row.batch} | {row.exponent:.2f} |")
+        typer.echo(f"| {row.method} | {row.channels} | {row.batch} | {row.exponent:.2f} |")
 
 
 @app.command()
 def kernels(
     network: Annotated[Path, typer.Argument(help="STRING protein.links, BioGRID or edge file.")],
-    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    batch_size: BatchSize = 64,
     channels: Annotated[int, typer.Option(min=1)] = 1,
     device: str = "cpu",
 ) -> None:
-    """Which sparse product of the global graph is the fastest here; the first of the table is used."""
+    """Time the sparse products of the global graph; the one that the layers use is the first of the table."""
     from gene_gcn.benchmark.kernels import measure
-    from gene_gcn.networks import from_file
 
-    net = from_file(network)
+    net = _read_network_file(network)
     typer.echo(f"{net!r}; {batch_size} cells, {channels} channels\n")
     typer.echo("| kernel | forward, ms | backward, ms | times the first | error |\n|---|---|---|---|---|")
     first = None
@@ -288,24 +322,24 @@ def reproduce(
         Path | None,
         typer.Argument(
             metavar="CELLS",
-            help="Labelled cells (.h5ad, a pandas HDFStore .h5, …); without, 700 blood cells of scanpy.",
+            help="Labeled cells (.h5ad, a pandas HDFStore .h5, …). Default: the 700 blood cells of scanpy.",
         ),
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Cells to test on; CELLS are then all trained on.")
+        Path | None, typer.Option(help="Cells to test on; all of CELLS are then trained on.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option("--label", "-l", help="Column of .obs with the types; by default cell_type.")
+        str | None, typer.Option("--label", "-l", help="Column of .obs with the types. Default: cell_type.")
     ] = None,
     network: Annotated[
         str | None,
         typer.Option(
-            help="string (the default), biogrid, a file, or coexpression (of "
-            "the training cells; the default for scanpy's)."
+            help="string, biogrid, coexpression (of the training cells) or a file. Default: string, or "
+            "coexpression for the cells of scanpy."
         ),
     ] = None,
     organism: Annotated[
-        str | None, typer.Option(help="Of string and biogrid; by default as genes tell.")
+        str | None, typer.Option(help="For string and biogrid. Default: inferred from the gene names.")
     ] = None,
     split_column: Annotated[str | None, typer.Option(help="Column of .obs that says train or test.")] = None,
     groups: Annotated[
@@ -314,33 +348,32 @@ def reproduce(
             help="Column of .obs, such as a donor or a laboratory, whose groups are held out whole."
         ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Repeats; 5, or 2 with --quick.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repeats. Default: 5, or 2 with --quick.")] = None,
     max_epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the cells, at most; 100, or 10 with --quick.")
+        int | None, typer.Option(min=1, help="Maximum number of epochs. Default: 100, or 10 with --quick.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few epochs and seeds, to see it run.")] = False,
     future: Annotated[
         bool,
         typer.Option(
             "--future",
-            help="The paper's future work instead: attention functions, "
-            "graphs in parallel, layers in a line.",
+            help="The paper's future work instead: attention functions, parallel graphs, stacked layers.",
         ),
     ] = False,
     device: str = "auto",
     out: Annotated[
         Path,
-        typer.Option(
-            "--out", "-o", help="Folder for tables and picture; an interrupted run goes on from it."
-        ),
+        typer.Option("--out", "-o", help="Folder for tables and figure; an interrupted run resumes from it."),
     ] = Path("gene_gcn_reproduce"),
 ) -> None:
-    """Run the paper's experiments: every system, mean ± sd beside the paper's figure; test its conclusions."""
-    from gene_gcn.benchmark import reproduce as experiment
-    from gene_gcn.cells.files import check_cells_path, read_cells
+    """Repeat the paper's experiments (mean ± sd beside the paper's accuracy) and test its conclusions."""
+    from gene_gcn.benchmark import reproduce as experiments
+    from gene_gcn.benchmark import reproduce_tables as tables
+    from gene_gcn.benchmark.systems import future_systems, paper_systems
+    from gene_gcn.cells import check_cells_path, read_cells
     from gene_gcn.cli import demo
-    from gene_gcn.networks import from_file
-    from gene_gcn.training.gradient import choose_device
+    from gene_gcn.networks import read_network
+    from gene_gcn.training.device import choose_device
 
     choose_device(device)
     out.mkdir(parents=True, exist_ok=True)
@@ -348,13 +381,11 @@ def reproduce(
         if path is not None:
             check_cells_path(path)
     label = label or (demo.LABEL if cells is None else "cell_type")
-    network = network or ("coexpression" if cells is None else "string")
-    net = (
-        network if network in ("string", "biogrid", "coexpression") else from_file(network, organism=organism)
-    )
+    net = read_network(network or ("coexpression" if cells is None else "string"), organism=organism)
+    assert net is not None
     seeds, max_epochs = seeds or (2 if quick else 5), max_epochs or (10 if quick else 100)
     columns = [name for name in (label, split_column, groups) if name is not None]
-    setting = experiment.prepare(
+    experiment = experiments.prepare(
         demo.load() if cells is None else read_cells(cells, obs_columns=columns),
         label,
         net,
@@ -365,22 +396,18 @@ def reproduce(
         organism=organism,
         use_raw=cells is None,
     )
-    rows = experiment.future_rows() if future else experiment.paper_rows()
-    parts = list(dict.fromkeys(part.name for part in setting.parts))
+    systems = future_systems() if future else paper_systems()
+    splits = list(dict.fromkeys(trial.split for trial in experiment.trials))
     typer.echo(
-        f"{setting.train.n_obs:,} cells × {setting.train.n_vars:,} genes, "
-        f"{len(set(setting.train_labels))} types; {len(rows)} rows × {seeds} seeds × {len(parts)} splits "
-        f"({'; '.join(parts[:10])}); at most {max_epochs} epochs; network: {net!r}\n"
+        f"{experiment.train.n_obs:,} cells × {experiment.train.n_vars:,} genes, "
+        f"{len(set(experiment.train_labels))} types; {_count(systems, 'system')} × "
+        f"{_count(range(seeds), 'seed')} × {_count(splits, 'split')} ({'; '.join(splits[:10])}); "
+        f"at most {max_epochs} epochs; network: {net!r}\n"
     )
-
-    def show(result: dict, known: bool) -> None:
-        typer.echo(
-            f"{result['part']}, seed {result['seed']}  {result['system']}, {result['genes']} genes: "
-            f"accuracy {result['accuracy']:.3f}  " + ("kept" if known else f"{result['seconds']:.1f} s")
-        )
-
-    results = experiment.run(setting, rows, out, on_result=show, max_epochs=max_epochs, device=device)
-    tests = None if future else experiment.conclusions(results)
+    results = experiments.run(
+        experiment, systems, out, on_result=_echo_trial, max_epochs=max_epochs, device=device
+    )
+    tests = None if future else tables.conclusions(results)
     settings = {
         "cells": "scanpy.datasets.pbmc68k_reduced" if cells is None else cells.name,
         "label": label,
@@ -391,14 +418,22 @@ def reproduce(
         "max_epochs": max_epochs,
         "network": repr(net),
     }
-    paths = experiment.write(out, "future" if future else "paper", results, tests, settings)
-    _print_rows(experiment.summarize(results))
+    paths = tables.write(out, "future" if future else "paper", results, tests, settings)
+    _echo_systems(tables.summarize(results))
     if tests is not None:
-        _print_conclusions(tests)
+        _echo_conclusions(tests)
     typer.echo(f"\nWritten: {', '.join(map(str, paths))}")
 
 
-def _print_rows(table) -> None:
+def _echo_trial(result: dict[str, Any], stored: bool) -> None:
+    typer.echo(
+        f"{result['split']}, seed {result['seed']}  {result['system']}, {result['genes']} genes: "
+        f"accuracy {result['accuracy']:.3f}  "
+        + ("from an earlier run" if stored else f"{result['seconds']:.1f} s")
+    )
+
+
+def _echo_systems(table: pd.DataFrame) -> None:
     typer.echo(
         "\n| system | genes | accuracy, % | macro-F1, % | fit, s | peak memory, GB "
         "| accuracy in the paper, on other data, % |\n|---|---|---|---|---|---|---|"
@@ -412,7 +447,7 @@ def _print_rows(table) -> None:
         )
 
 
-def _print_conclusions(tests) -> None:
+def _echo_conclusions(tests: pd.DataFrame) -> None:
     typer.echo(
         "\n| the paper's conclusion | better there | than | difference, points (95 % interval) | pairs "
         "| p (t) | p (Wilcoxon) | here |\n|---|---|---|---|---|---|---|---|"

@@ -2,39 +2,86 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gene_gcn.cells.expression import Expression, is_anndata, read_expression
-from gene_gcn.training.gradient import choose_device
+from gene_gcn.cells import Expression, is_anndata, read_expression
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.training.device import choose_device
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from scipy import sparse
+
+    CellsLike: TypeAlias = "AnnData | pd.DataFrame | sparse.spmatrix | sparse.sparray | np.ndarray"
 
 
 class CellEstimator(BaseEstimator):
-    """An estimator whose X is cells: an AnnData, read as `layer`, `use_raw` and `gene_column` say, or a matrix."""
+    """An estimator whose X is cells: a matrix, or an AnnData read by `layer`, `use_raw` and `gene_column`."""
 
-    def __sklearn_tags__(self):
+    layer: str | None
+    use_raw: bool
+    gene_column: str | None
+    batch_size: int
+    max_epochs: int
+    patience: int
+    validation_fraction: float
+    n_jobs: int | None
+    device: str
+    random_state: Any
+    genes_: tuple[str, ...] | None
+    n_features_in_: int
+
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _read(self, X) -> Expression:
+    def check_parameters(self) -> None:
+        """Refuse parameters out of their range, as `fit` does before it reads any cells.
+
+        Raises
+        ------
+        ArgumentError
+            Its `argument` is the parameter.
+        """
+        self._check_whole_numbers("batch_size", "max_epochs", "patience")
+        if not 0 <= self.validation_fraction < 1:
+            self._refuse("validation_fraction", "must be at least 0 and below 1")
+        if self.n_jobs is not None and (not _is_whole(self.n_jobs) or self.n_jobs == 0):
+            self._refuse("n_jobs", "must be a number of threads, -1 for all cores, or None for one")
+        choose_device(self.device)
+
+    def _check_whole_numbers(self, *names: str, least: int = 1) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not _is_whole(value) or value < least:
+                self._refuse(name, f"must be a whole number, {least} or more")
+
+    def _refuse(self, name: str, *problem: str | Argument) -> None:
+        raise ArgumentError(name, Argument(name, getattr(self, name)), " ", *problem, ".")
+
+    def _read(self, X: CellsLike) -> Expression:
         if is_anndata(X):
             return read_expression(X, self.layer, self.use_raw, self.gene_column)
         return read_expression(X)
 
-    def _read_training(self, X) -> Expression:
-        """Sets `n_features_in_` and `feature_names_in_`."""
+    def _read_training(self, X: CellsLike) -> Expression:
+        """Read cells and set `n_features_in_` and `feature_names_in_`."""
         expression = self._read(X)
         if is_anndata(X):
             self.n_features_in_ = expression.X.shape[1]
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
         else:
             validate_data(self, X, skip_check_array=True)
         return expression
 
-    def _read_query(self, X) -> Expression:
+    def _read_query(self, X: CellsLike) -> Expression:
         check_is_fitted(self)
         expression = self._read(X)
         if not is_anndata(X) and (expression.genes is None or self.genes_ is None):
@@ -44,18 +91,6 @@ class CellEstimator(BaseEstimator):
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _refuse(self, name: str, remedy: str) -> None:
-        raise ValueError(f"{name}={getattr(self, name)!r} {remedy}.")
 
-    def _check_whole_numbers(self, *names: str, least: int = 1) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < least:
-                self._refuse(name, f"must be a whole number, {least} or more")
-
-    def check_parameters(self) -> None:
-        """Refuse parameters out of their range (ValueError), as `fit` does before it reads any cells."""
-        self._check_whole_numbers("batch_size", "max_epochs", "patience")
-        if not 0 <= self.validation_fraction < 1:
-            self._refuse("validation_fraction", "must be at least 0 and below 1")
-        choose_device(self.device)
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer))

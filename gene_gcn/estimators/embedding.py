@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags
 
-from gene_gcn.cells.expression import Normalizer, is_anndata
+from gene_gcn.cells import Normalizer, is_anndata
+from gene_gcn.errors import ArgumentError
 from gene_gcn.estimators.base import CellEstimator
-from gene_gcn.nn import GeneAutoEncoder
-from gene_gcn.training.gradient import CellDataset, TrainingOptions, encode, train_autoencoder
+from gene_gcn.estimators.validation_split import split
+from gene_gcn.nn.autoencoder import GeneAutoEncoder
+from gene_gcn.training.data import CellDataset
+from gene_gcn.training.gradient import train_autoencoder
+from gene_gcn.training.inference import encode
+from gene_gcn.training.options import TrainingOptions
+from gene_gcn.training.reproducibility import count_threads, exclusive, seeded
 
-SMALLEST_VALIDATION = 10  # cells; with fewer, early stopping follows noise
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from gene_gcn.estimators.base import CellsLike
 
 
 class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstimator):
-    r"""Describe cells by a few numbers from which their expression can be given back.
+    r"""Embed cells in a few dimensions from which their expression can be reconstructed.
 
     An autoencoder of fully connected layers, :math:`\hat x = \psi(\phi(x))`, learns to reconstruct the
-    normalised expression of all genes; the code :math:`\phi(x)` is the embedding. It is the encoder from
-    which `GeneGCNClassifier(head_init="autoencoder")` starts its head, and knows no labels.
+    normalized expression of all genes without labels; the code :math:`\phi(x)` is the embedding. The same
+    kind of encoder initializes the head of `GeneGCNClassifier(head_init="autoencoder")`.
 
     Parameters
     ----------
     hidden_channels : sequence of int
         Widths of the encoder's layers; the last one is that of the code. The decoder is its mirror image.
-    normalization, layer, use_raw, gene_column, batch_size, max_epochs, patience, device, random_state, verbose
+    normalization, layer, use_raw, gene_column, batch_size, max_epochs, patience
+        As in `GeneGCNClassifier`.
+    n_jobs, device, random_state, verbose
         As in `GeneGCNClassifier`.
     validation_fraction : float
-        Share of the cells that is kept to stop training early. 0 trains on all cells for `max_epochs`, as
-        happens when the share is less than ten cells.
+        Share of the cells that is set aside to stop training early. 0 trains on all cells for `max_epochs`,
+        as happens if the share is less than ten cells.
 
     Attributes
     ----------
@@ -55,21 +68,27 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
     (700, 16)
     """
 
+    genes_: tuple[str, ...] | None
+    normalizer_: Normalizer
+    model_: GeneAutoEncoder
+    history_: pd.DataFrame
+
     def __init__(
         self,
-        hidden_channels=(128, 64),
+        hidden_channels: Sequence[int] = (128, 64),
         *,
-        normalization="auto",
-        layer=None,
-        use_raw=False,
-        gene_column=None,
-        batch_size=64,
-        max_epochs=100,
-        patience=8,
-        validation_fraction=0.1,
-        device="auto",
-        random_state=None,
-        verbose=False,
+        normalization: Literal["auto", "sqrt", "log1p", "none"] = "auto",
+        layer: str | None = None,
+        use_raw: bool = False,
+        gene_column: str | None = None,
+        batch_size: int = 64,
+        max_epochs: int = 100,
+        patience: int = 8,
+        validation_fraction: float = 0.1,
+        n_jobs: int | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
     ):
         self.hidden_channels = hidden_channels
         self.normalization = normalization
@@ -80,11 +99,12 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         self.max_epochs = max_epochs
         self.patience = patience
         self.validation_fraction = validation_fraction
+        self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -93,7 +113,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
     def _n_features_out(self) -> int:
         return self.model_.encoder.out_channels
 
-    def fit(self, X, y=None) -> CellEmbedding:
+    def fit(self, X: CellsLike, y: object = None) -> CellEmbedding:
         """Learn from cells.
 
         Parameters
@@ -108,7 +128,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
 
         Raises
         ------
-        ValueError
+        ArgumentError
             A parameter out of its range; cells or genes that cannot be used.
         """
         self.check_parameters()
@@ -117,13 +137,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         self.genes_ = expression.genes
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
         matrix = self.normalizer_.transform(expression)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.model_ = GeneAutoEncoder(matrix.shape[1], tuple(self.hidden_channels))
-        training, validation = np.arange(matrix.shape[0]), None
-        held_out = int(self.validation_fraction * len(training))
-        if held_out >= SMALLEST_VALIDATION:
-            training, validation = train_test_split(training, test_size=held_out, random_state=seed)
+        training, validation = split(matrix.shape[0], self.validation_fraction, seed)
         options = TrainingOptions(
             batch_size=self.batch_size,
             max_epochs=self.max_epochs,
@@ -131,23 +145,26 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
             device=self.device,
             progress=bool(self.verbose),
         )
-        history = train_autoencoder(
-            self.model_,
-            CellDataset(matrix[training], group=False),
-            None if validation is None else CellDataset(matrix[validation], group=False),
-            options=options,
-            seed=seed,
-        )
+        with exclusive(count_threads(self.n_jobs)):
+            with seeded(seed):
+                self.model_ = GeneAutoEncoder(matrix.shape[1], tuple(self.hidden_channels))
+            history = train_autoencoder(
+                self.model_,
+                CellDataset(matrix[training], group=False),
+                CellDataset(matrix[validation], group=False) if len(validation) else None,
+                options=options,
+                seed=seed,
+            )
         self.history_ = pd.DataFrame(history)
         return self
 
-    def transform(self, X) -> np.ndarray:
-        """The code of each cell.
+    def transform(self, X: CellsLike) -> np.ndarray:
+        """Return the code of each cell.
 
         Parameters
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
-            Genes are matched by name, as `GeneGCNClassifier.predict` does it.
+            Genes are matched by name, as in `GeneGCNClassifier.predict`.
 
         Returns
         -------
@@ -156,21 +173,22 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
 
         Raises
         ------
-        ValueError
+        ArgumentError
             X cannot be read, or shares too few genes with the training set.
         """
         expression = self._read_query(X)
         matrix = self.normalizer_.transform(expression)
         return encode(self.model_, CellDataset(matrix, group=False), self.device).numpy()
 
-    def annotate(self, adata, key_added: str = "X_gene_gcn") -> None:
+    def annotate(self, adata: AnnData, key_added: str = "X_gene_gcn") -> None:
         """Write the codes of an AnnData's cells into `adata.obsm[key_added]`, where scanpy finds them.
 
-        `scanpy.pp.neighbors(adata, use_rep="X_gene_gcn")` goes on from there.
+        Continue with `scanpy.pp.neighbors(adata, use_rep="X_gene_gcn")`.
         """
         if not is_anndata(adata):
-            raise ValueError(
-                f"adata is a {type(adata).__name__}; annotate takes an AnnData, transform the rest."
+            kind = type(adata).__name__
+            raise ArgumentError(
+                "adata", f"annotate takes an AnnData, but adata is a {kind}; use transform instead."
             )
         adata.obsm[key_added] = self.transform(adata)
 

@@ -1,1 +1,1 @@
-"""What genes and organisms are called."""
+"""Names of genes and organisms."""

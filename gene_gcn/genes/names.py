@@ -1,15 +1,16 @@
-"""Names of genes: checking them, telling what kind they are, dropping versions."""
+"""Names of genes: check them, infer what kind they are, drop version numbers."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import pandas as pd
 
-# The first that fits a name counts, so the narrow ones come first.
+from gene_gcn.errors import Argument, ArgumentError
+
+# The first pattern that matches a name counts, so narrow patterns come first.
 _KINDS = {
     "human Ensembl gene ids": r"ENSG\d+(?:\.\d+)?",
     "mouse Ensembl gene ids": r"ENSMUSG\d+(?:\.\d+)?",
@@ -30,14 +31,19 @@ _VERSIONED = re.compile(r"((?:\d+\.)?ENS[A-Z]*[GTP]\d+|[NX][MRP]_\d+)\.\d+")
 
 
 def gene_kind(genes: Iterable[str]) -> str:
-    """Say what kind of names these are, in words: the kind of more than half of them.
+    """Describe what kind of gene names these are, by the kind of more than half of them.
+
+    Parameters
+    ----------
+    genes : iterable of str
 
     Returns
     -------
     str
         For instance ``"human symbols"``, ``"human Ensembl gene ids"``, ``"Ensembl protein ids"``,
         ``"Entrez numbers"``, ``"RefSeq ids"``; ``"positions"`` for 0, 1, 2, …; otherwise ``"names of no known
-        kind"``. Capital letters tell human symbols from mouse ones; other organisms share these two ways.
+        kind"``. Human and mouse symbols are distinguished by capitalization; other organisms follow one of
+        these two conventions.
 
     Examples
     --------
@@ -48,35 +54,51 @@ def gene_kind(genes: Iterable[str]) -> str:
     if genes == tuple(map(str, range(len(genes)))):
         return "positions"
     matches = (_KIND.fullmatch(gene) for gene in genes)
-    counts = Counter(match.lastindex for match in matches if match)
+    counts = Counter(match.lastindex for match in matches if match and match.lastindex)
     best, count = counts.most_common(1)[0] if counts else (0, 0)
     return list(_KINDS)[best - 1] if count > len(genes) / 2 else "names of no known kind"
 
 
 def without_version(gene: str) -> str:
-    """Drop the version of an Ensembl or RefSeq id (``ENSG00000141510.17``), not the end of ``AC123.1``."""
+    """Drop the version of an Ensembl or RefSeq id (``ENSG00000141510.17``); ``AC123.1`` has none."""
     match = _VERSIONED.fullmatch(gene)
     return match[1] if match else gene
 
 
 def without_versions(*sets: Sequence[str]) -> list[list[str]]:
-    """Drop the versions in lists of unique names, unless two names of one list fall together."""
+    """Drop the versions in lists of unique names, unless two names of a list would become equal."""
     short = [[without_version(gene) for gene in genes] for genes in sets]
     return short if all(len(set(s)) == len(s) for s in short) else [list(genes) for genes in sets]
 
 
-def check_gene_names(genes: Any) -> tuple[str, ...]:
+def without_version_each(names: pd.Series) -> pd.Series:
+    """Drop the version of each name; names without a dot, usually most of them, are not looked at."""
+    dotted = names.str.contains(".", regex=False).to_numpy(dtype=bool)
+    return pd.concat([names[~dotted], names[dotted].map(without_version)]).reindex(names.index)
+
+
+def check_gene_names(genes: Iterable[str]) -> tuple[str, ...]:
+    """Return unique, non-empty names as a tuple of plain strings.
+
+    Raises
+    ------
+    ArgumentError
+        If `genes` is a single string, or a name is empty, not a string or duplicated.
+    """
     if isinstance(genes, (str, bytes)):
-        raise ValueError(f"genes={genes!r} is one name; pass a sequence of names.")
+        raise ArgumentError("genes", Argument("genes", genes), " is a single name; pass a sequence of names.")
     genes = tuple(genes)
     for gene in genes:
         if not isinstance(gene, str) or not gene:
-            raise ValueError(f"genes holds {gene!r}; every gene needs a non-empty string as its name.")
+            raise ArgumentError(
+                "genes", f"genes contains {gene!r}; every gene must be named by a non-empty string."
+            )
     if len(set(genes)) < len(genes):
-        twice = pd.Index(genes, dtype=object)
-        twice = list(twice[twice.duplicated()].unique()[:3])
-        raise ValueError(
-            f"genes must be unique, but {twice} occur more than once; drop or rename them (AnnData: "
-            "var_names_make_unique)."
+        index = pd.Index(genes, dtype=object)
+        duplicates = list(index[index.duplicated()].unique()[:3])
+        raise ArgumentError(
+            "genes",
+            f"genes must be unique, but {duplicates} occur more than once; drop or rename duplicates "
+            "(AnnData: var_names_make_unique).",
         )
     return tuple(str(gene) for gene in genes)  # numpy's str_ becomes str

@@ -1,13 +1,15 @@
 """Organisms by common name, scientific name or NCBI taxonomy id.
 
-STRING and BioGRID do not always mean the same taxonomy id by one name: budding yeast is 4932, the species, in
-STRING and 559292, the strain S288C, in BioGRID. An :class:`Organism` holds both.
+STRING and BioGRID do not always use the same taxonomy id for an organism: budding yeast is 4932, the species,
+in STRING and 559292, the strain S288C, in BioGRID. An :class:`Organism` has both.
 """
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+
+from gene_gcn.errors import Argument, ArgumentError
 
 
 @dataclass(frozen=True)
@@ -16,16 +18,16 @@ class Organism:
 
     Parameters
     ----------
-    taxid
+    taxid : str
         NCBI taxonomy id that STRING uses.
-    scientific_name
-        For instance ``"Mus musculus"``; None where only the id is known.
-    common_names
+    scientific_name : str, optional
+        For instance ``"Mus musculus"``; None if only the id is known.
+    common_names : tuple of str
         For instance ``("mouse",)``.
-    biogrid_taxid
+    biogrid_taxid : str
         Taxonomy id that BioGRID uses; by default `taxid`.
-    biogrid_name
-        How BioGRID names the organism's file (``"Saccharomyces_cerevisiae_S288c"``); by default the
+    biogrid_name : str, optional
+        Name of the organism in BioGRID's file names (``"Saccharomyces_cerevisiae_S288c"``); by default the
         scientific name.
     """
 
@@ -101,95 +103,111 @@ ORGANISMS = (
 
 
 def plain_name(organism: str) -> str:
-    """Spell a name one way: ``Mus_musculus`` and ``mus musculus`` are the same organism."""
+    """Return a name in lower case and without underscores: ``Mus_musculus`` is ``mus musculus``."""
     return " ".join(organism.replace("_", " ").lower().split())
 
 
 def find_organism(organism: str | int) -> Organism:
-    """Return the organism of a name or a taxonomy id; ids that are not known here are taken as they are.
+    """Return the organism with a name or taxonomy id; any taxonomy id is accepted.
 
     Parameters
     ----------
-    organism
+    organism : str or int
         A common name (``"human"``, ``"E. coli"``), a scientific name (``"Mus musculus"``, ``"Mus_musculus"``,
-        ``"M. musculus"``), BioGRID's name of a file (``"Saccharomyces_cerevisiae_S288c"``) or any taxonomy
-        id, as a number or as text; upper and lower case are alike. "frog" is *Xenopus tropicalis*.
+        ``"M. musculus"``), the name in BioGRID's files (``"Saccharomyces_cerevisiae_S288c"``) or any taxonomy
+        id, as a number or as text. Case is ignored. "frog" is *Xenopus tropicalis*.
+
+    Returns
+    -------
+    Organism
 
     Raises
     ------
-    ValueError
-        If `organism` is neither text nor a positive whole number, or a name that is not known here; near
-        names are listed.
+    ArgumentError
+        If `organism` is neither text nor a positive integer, or is an unknown name; the message suggests
+        similar names.
 
     Examples
     --------
     >>> find_organism("yeast").taxid, find_organism("yeast").biogrid_taxid
     ('4932', '559292')
     """
-    name = _checked(organism)
+    name = _plain_name_or_taxid(organism)
     if name.isdigit():
         return _BY_TAXID.get(name) or Organism(name)
     if name not in _BY_NAME:
-        near = difflib.get_close_matches(name, _BY_NAME, n=3, cutoff=0.7)
-        common = ", ".join(known.common_names[0] for known in ORGANISMS[:12])
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise ValueError(
-            f"organism={organism!r} is not known here by name: {hint}Any other can be had by its NCBI "
-            f"taxonomy id (human: 9606). Names are {common}, … and scientific ones."
+        similar = difflib.get_close_matches(name, _BY_NAME, n=3, cutoff=0.7)
+        common = ", ".join(organism.common_names[0] for organism in ORGANISMS[:12])
+        hint = f"did you mean {' or '.join(map(repr, similar))}? " if similar else ""
+        raise ArgumentError(
+            "organism",
+            Argument("organism", organism),
+            f" is not a known name: {hint}Pass an NCBI taxonomy id (human: 9606) for any other organism. "
+            f"Known names are {common}, … and scientific names.",
         )
     return _BY_NAME[name]
 
 
 def find_taxid(organism: str | int) -> str | None:
-    """Return the taxonomy id of an organism, or None where its name is not known here.
+    """Return the taxonomy id of an organism, or None if its name is unknown.
 
-    The id is the one that STRING uses, except where `organism` itself is an id or the name of the strain in
-    BioGRID: ``"yeast"`` is 4932 and ``"Saccharomyces_cerevisiae_S288c"`` is 559292. Use :func:`find_organism`
-    to have both.
+    The id is the one that STRING uses, unless `organism` is itself an id or BioGRID's name of the strain:
+    ``"yeast"`` is 4932 and ``"Saccharomyces_cerevisiae_S288c"`` is 559292. :func:`find_organism` has both.
 
     Parameters
     ----------
-    organism
+    organism : str or int
         As for :func:`find_organism`.
+
+    Returns
+    -------
+    str or None
 
     Raises
     ------
-    ValueError
-        If `organism` is neither a name nor a positive whole number.
+    ArgumentError
+        If `organism` is neither text nor a positive integer.
     """
-    name = _checked(organism)
+    name = _plain_name_or_taxid(organism)
     if name.isdigit():
         return name
-    known = _BY_NAME.get(name)
-    if known is None:
+    found = _BY_NAME.get(name)
+    if found is None:
         return None
-    is_strain = name == plain_name(known.biogrid_name) != plain_name(known.scientific_name)
-    return known.biogrid_taxid if is_strain else known.taxid
+    is_strain = name == plain_name(found.biogrid_name or "") != plain_name(found.scientific_name or "")
+    return found.biogrid_taxid if is_strain else found.taxid
 
 
 def describe_taxid(taxid: str) -> str:
-    """Return the scientific name of a taxonomy id where it is known here, otherwise the id with a label."""
+    """Return the scientific name for a taxonomy id, or ``"taxid …"`` if the id is unknown."""
     return str(_BY_TAXID.get(taxid) or Organism(taxid))
 
 
-def _checked(organism: str | int) -> str:
+def _plain_name_or_taxid(organism: str | int) -> str:
     """Return a plain name, or a taxonomy id as digits without leading zeros."""
     if isinstance(organism, bool) or not isinstance(organism, (str, int)) or not str(organism).strip():
-        raise ValueError(
-            f"organism={organism!r} is no organism; pass a name such as 'human' or an NCBI taxonomy id."
+        raise ArgumentError(
+            "organism",
+            Argument("organism", organism),
+            " is not an organism; pass a name such as 'human' or an NCBI taxonomy id.",
         )
     name = plain_name(str(organism))
     if not name.lstrip("-").isdecimal():
         return name
     if int(name) <= 0:
-        raise ValueError(f"organism={organism!r} is no NCBI taxonomy id; these are positive (human: 9606).")
+        raise ArgumentError(
+            "organism",
+            Argument("organism", organism),
+            " is not an NCBI taxonomy id; these are positive (human: 9606).",
+        )
     return str(int(name))
 
 
 def _names(organism: Organism) -> list[str]:
-    genus, *species = organism.scientific_name.split()
-    short = f"{genus[0]}. {' '.join(species)}"
-    return [organism.scientific_name, short, *organism.common_names, organism.biogrid_name]
+    scientific_name = organism.scientific_name or ""
+    genus, *species = scientific_name.split()
+    abbreviated = f"{genus[0]}. {' '.join(species)}"
+    return [scientific_name, abbreviated, *organism.common_names, organism.biogrid_name or scientific_name]
 
 
 _BY_NAME = {plain_name(name): organism for organism in ORGANISMS for name in _names(organism)}

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from gene_gcn.genes.names import without_version
-from gene_gcn.networks.edge_arrays import rename_categories
+from gene_gcn.genes.names import without_version_each
+from gene_gcn.networks.categoricals import categories, rename_categories
 
-# Sources of aliases in STRING and here. A paralog's alias is another gene's; OMIM numbers pass for Entrez's.
+# Sources of aliases in STRING and in this package. Aliases of paralogs belong to other genes, and OMIM
+# numbers look like Entrez numbers, so these sources are never used.
 _OFFICIAL = re.compile(r"(?:Ensembl|BioMart)_(?:HGNC|HUGO|MGI|RGD|ZFIN|SGD|FlyBase|TAIR)(?:_symbol)?|symbol")
 _SYNONYM = re.compile(r"alias|synonym|prev|archive|AltName|_Short|ORFNames|trans_name", re.IGNORECASE)
 _NEVER = re.compile(r"Paralog|omim|_PDB|_EC$|enzyme|_Full$|descr|Reactome|UniParc|RNAcentral|ucsc", re.I)
@@ -22,18 +23,17 @@ def string_aliases(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
 
     Parameters
     ----------
-    table
-        The columns of ``protein.aliases``: STRING id, alias, source; by position, whatever their names.
-    names
-        Preferred name of each STRING id (``protein.info``); proteins without one are named by their id
-        without the taxon, as :func:`gene_gcn.networks.string_db.network` does.
+    table : pandas.DataFrame
+        The columns of ``protein.aliases``, in this order: STRING id, alias, source.
+    names : pandas.Series
+        Preferred name of each STRING id (``protein.info``); other proteins are named by their id without the
+        taxon, as in :func:`gene_gcn.networks.string`.
 
     Returns
     -------
     pandas.DataFrame
-        ``alias``, ``name``, ``source``. STRING ids are aliases too, with and without the taxon. Sources that
-        hold names of other genes (paralogs) or numbers that pass for Entrez's (OMIM) are left out, and so are
-        descriptions.
+        ``alias``, ``name``, ``source``. STRING ids are aliases too, with and without the taxon. Names of
+        other genes (paralogs), numbers that look like Entrez numbers (OMIM) and descriptions are left out.
     """
     table = table.set_axis(["id", "alias", "source"], axis="columns").astype("category")
     trusted = np.array([source_rank(source) >= 0 for source in table["source"].cat.categories], dtype=bool)
@@ -45,31 +45,24 @@ def string_aliases(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     preferred = short.mask(ids.isin(names.index), ids.map(names[~names.index.duplicated()]))
     own = [pd.DataFrame({"alias": alias, "name": preferred, "source": "STRING"}) for alias in (ids, short)]
     id_to_name = pd.Series(preferred.to_numpy(), index=ids)
-    table = pd.DataFrame(
-        {
-            "alias": rename_categories(
-                table["alias"].array, without_version_each(categories(table["alias"]))
-            ),
-            "name": rename_categories(table["id"].array, id_to_name[table["id"].cat.categories]),
-            "source": table["source"],
-        }
-    )
-    columns = [*own, table.drop_duplicates()]
+    alias = rename_categories(table["alias"].array, without_version_each(categories(table["alias"])))
+    name = rename_categories(table["id"].array, id_to_name[table["id"].cat.categories])
+    others = pd.DataFrame({"alias": alias, "name": name, "source": table["source"]}).drop_duplicates()
     return pd.DataFrame(
         {
-            name: union_categoricals([pd.Categorical(part[name]) for part in columns])
-            for name in ("alias", "name", "source")
+            column: union_categoricals([pd.Categorical(part[column]) for part in (*own, others)])
+            for column in ("alias", "name", "source")
         }
     )
 
 
 def biogrid_aliases(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn BioGRID's names of genes into the table that :func:`match_genes` takes.
+    """Turn BioGRID's gene names into the table that :func:`match_genes` takes.
 
     Parameters
     ----------
-    table
-        What ``parse_biogrid_genes`` returns: ``symbol``, ``entrez``, ``systematic``, ``synonyms``.
+    table : pandas.DataFrame
+        The result of ``parse_biogrid_genes``: ``symbol``, ``entrez``, ``systematic``, ``synonyms``.
 
     Returns
     -------
@@ -87,18 +80,11 @@ def biogrid_aliases(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def source_rank(source: str) -> int:
-    """Say how far to trust a source: 0 official symbols, 1 others, 2 synonyms, -1 not at all."""
-    ranks = []
-    for part in source.split():  # versions before 11.5 list several sources in one field
-        if not _NEVER.search(part):
-            ranks.append(0 if _OFFICIAL.fullmatch(part) else 2 if _SYNONYM.search(part) else 1)
+    """Rank a source: 0 for official symbols, 1 for other names, 2 for synonyms, -1 if it is not used."""
+    # STRING before 11.5 lists several sources in one field.
+    ranks = [
+        0 if _OFFICIAL.fullmatch(part) else 2 if _SYNONYM.search(part) else 1
+        for part in source.split()
+        if not _NEVER.search(part)
+    ]
     return min(ranks, default=-1)
-
-
-def categories(column: pd.Series) -> pd.Series:
-    return pd.Series(column.cat.categories, dtype=object)
-
-
-def without_version_each(names: pd.Series) -> pd.Series:
-    dotted = names.str.contains(".", regex=False).to_numpy(dtype=bool)
-    return pd.concat([names[~dotted], names[dotted].map(without_version)]).reindex(names.index)

@@ -1,11 +1,12 @@
-"""Read a network from a file of any of the known kinds, told by its content."""
+"""Networks from files of any known kind, recognized by content."""
 
 from __future__ import annotations
 
 import os
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.networks.biogrid_db.network import biogrid
-from gene_gcn.networks.edges import read
+from gene_gcn.networks.edges import read_edge_file
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.string_db.network import string
 from gene_gcn.storage.text_files import existing_file, is_zip, read_header
@@ -21,30 +22,34 @@ def from_file(
 
     Parameters
     ----------
-    path
-        The file; its content tells what it is.
-    info
-        STRING's ``protein.info`` file, where it is not next to `path`.
-    organism
+    path : path
+        The file; its kind is recognized by its content.
+    info : path, optional
+        STRING's ``protein.info`` file, if it is not next to `path`.
+    organism : str or int, optional
         Which organism to take from a file of STRING or BioGRID.
+
+    Returns
+    -------
+    GeneNetwork
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it cannot be read as what it is, or `info` or `organism` do not go with it.
+        If a file does not exist.
+    ArgumentError
+        If the file cannot be read, or is of a kind to which `info` or `organism` does not apply.
     """
     file = existing_file(path)
     header = "" if is_zip(file) else read_header(file)
     if header.split()[:2] == ["protein1", "protein2"] or ".protein." in file.name:
         return string(organism, path=file, info=info)
     if info is not None:
-        raise ValueError(f"info={str(info)!r} goes with STRING's protein.links, which {str(path)!r} is not.")
+        text = f" applies only to STRING's protein.links, which {str(path)!r} is not."
+        raise ArgumentError("info", Argument("info", str(info)), text)
     if is_zip(file) or "Interactor A" in header:
         return biogrid(organism, path=file)
     if organism is not None:
-        raise ValueError(
-            f"organism={organism!r} goes with files of STRING and BioGRID; {str(path)!r} is an edge file."
-        )
-    return read(file)
+        text = f" applies only to files of STRING and BioGRID, but {str(path)!r} is an edge file."
+        raise ArgumentError("organism", Argument("organism", organism), text)
+    return read_edge_file(file)

@@ -1,100 +1,121 @@
-"""A network of one organism under the names of another's orthologous genes."""
+"""Edges between the genes of one organism as edges between their orthologs in another."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.names import check_gene_names
 from gene_gcn.genes.organisms import find_organism
-from gene_gcn.networks.edge_arrays import largest_of_each
-from gene_gcn.networks.source import NetworkSource
-
-if TYPE_CHECKING:
-    from gene_gcn.networks.network import GeneNetwork
+from gene_gcn.networks.edge_arrays import Edges, keep_largest, undirected
 
 
-def through_orthologs(
-    network: GeneNetwork, orthologs: pd.DataFrame, organism: str | int | None = None, many: str = "drop"
-) -> GeneNetwork:
-    """Carry a network over to another organism, see :meth:`GeneNetwork.to_organism`."""
+class OrthologousEdges(NamedTuple):
+    """What :func:`map_to_orthologs` returns.
+
+    Attributes
+    ----------
+    genes : tuple of str
+        Genes of the other organism.
+    edges : Edges
+        Edges between them.
+    num_mapped : int
+        How many of the original genes have an ortholog.
+    """
+
+    genes: tuple[str, ...]
+    edges: Edges
+    num_mapped: int
+
+
+def map_to_orthologs(
+    genes: tuple[str, ...], edges: Edges, orthologs: pd.DataFrame, many: str
+) -> OrthologousEdges:
+    """Replace genes by their orthologs; see :meth:`GeneNetwork.to_organism`."""
     if many not in ("drop", "copy"):
-        raise ValueError(
-            f"many={many!r} is unknown; choose 'drop' (one-to-one orthologs only) or 'copy' (all of them)."
-        )
+        text = " is unknown; choose 'drop' (only one-to-one orthologs) or 'copy' (all of them)."
+        raise ArgumentError("many", Argument("many", many), text)
     pairs = _pairs(orthologs)
-    own = pd.Index(network.genes, dtype=object)
-    _check_direction(network, own, pairs, orthologs)
+    own = pd.Index(genes, dtype=object)
+    _check_direction(own, pairs, orthologs)
     if many == "drop":
-        # Counted before genes outside the network go: what is one of many stays one of many.
+        # Before genes outside the network are dropped: one of several orthologs must not become the only one.
         pairs = pairs[~pairs["old"].duplicated(keep=False) & ~pairs["new"].duplicated(keep=False)]
     pairs = pairs[pairs["old"].isin(own)]
-    genes = check_gene_names(dict.fromkeys(pairs["new"]))
-    source = _source(network, organism, orthologs.columns[1], many, pairs["old"].nunique())
-    edges = _carried(network, pairs, genes)
-    return network._with_edges(genes, *edges, source=source)
+    new_genes = check_gene_names(dict.fromkeys(pairs["new"]))
+    old, new = own.get_indexer(pairs["old"]), pd.Index(new_genes, dtype=object).get_indexer(pairs["new"])
+    return OrthologousEdges(new_genes, _copied(edges, old, new, len(new_genes)), pairs["old"].nunique())
 
 
-def _pairs(orthologs: pd.DataFrame) -> pd.DataFrame:
-    if not isinstance(orthologs, pd.DataFrame) or orthologs.shape[1] != 2:
-        got = getattr(orthologs, "shape", type(orthologs).__name__)
-        raise ValueError(
-            f"orthologs must be a DataFrame of two columns, names in this network and names in the other "
-            f"organism; got {got}."
-        )
-    pairs = orthologs.set_axis(["old", "new"], axis="columns").dropna()
-    strings = pairs.map(lambda name: isinstance(name, str)).to_numpy()
-    if not strings.all():
-        wrong = pairs.to_numpy()[~strings][0]
-        raise ValueError(f"orthologs holds {wrong!r}; names of genes must be strings.")
-    return pairs[(pairs != "").all(axis=1)].drop_duplicates()
+def describe_orthologs(
+    organism: str | int | None, column: object, many: str, origin: str | None, counts: str
+) -> str:
+    """Describe the organism of a mapped network, for its source.
 
-
-def _check_direction(
-    network: GeneNetwork, own: pd.Index, pairs: pd.DataFrame, orthologs: pd.DataFrame
-) -> None:
-    """Refuse a table that does not name the network's genes first; a few symbols are alike in two species."""
-    first, second = (int(pairs[side].isin(own).sum()) for side in ("old", "new"))
-    if first > second / 2:
-        return
-    old, new = orthologs.columns
-    remedy = "its genes must be named as in the first column."
-    if second:
-        remedy = f"its genes are in the second; pass orthologs[[{new!r}, {old!r}]]."
-    raise ValueError(
-        f"orthologs: the first column, {old!r} ({', '.join(pairs['old'].head(3))}…), names {first or 'none'} "
-        f"of the genes of this network ({', '.join(network.genes[:3])}…): {remedy}"
-    )
-
-
-def _carried(
-    network: GeneNetwork, pairs: pd.DataFrame, genes: tuple[str, ...]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each edge between every new name of one end and every new name of the other."""
-    place = pd.Index(genes, dtype=object).get_indexer(pairs["new"])
-    names = pd.DataFrame({"old": pairs["old"].to_numpy(), "at": place})
-    edges = network.to_frame().merge(names.rename(columns={"old": "source"}), on="source")
-    edges = edges.merge(names.rename(columns={"old": "target"}), on="target", suffixes=("", "_target"))
-    ends = np.sort(edges[["at", "at_target"]].to_numpy(dtype=np.int64), axis=1).T
-    keep = ends[0] < ends[1]  # two genes with one ortholog would be connected to themselves
-    weight = edges["weight"].to_numpy(dtype=np.float32)[keep]
-    return largest_of_each(*ends[:, keep], weight, len(genes))
-
-
-def _source(
-    network: GeneNetwork, organism: str | int | None, column: object, many: str, kept: int
-) -> NetworkSource:
+    Parameters
+    ----------
+    organism : str or int, optional
+        The other organism; by default `column`, the name of the column of its genes.
+    column : object
+    many : str
+    origin : str, optional
+        Organism of the original network.
+    counts : str
+        How many genes were mapped.
+    """
     if organism is not None:
         name = str(find_organism(organism))
     else:
         try:
             name = str(find_organism(str(column)))
-        except ValueError:
+        except ArgumentError:
             name = str(column)
-    old = network.source or NetworkSource()
     kind = "one-to-one orthologs" if many == "drop" else "orthologs"
-    origin = f" of {old.organism}" if old.organism else ""
-    return replace(old, organism=f"{name} by {kind}{origin} ({kept:,} of {network.num_genes:,} genes)")
+    return f"{name} by {kind}{f' of {origin}' if origin else ''} ({counts})"
+
+
+def _pairs(orthologs: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct pairs of names as columns ``old, new``."""
+    if not isinstance(orthologs, pd.DataFrame) or orthologs.shape[1] != 2:
+        got = getattr(orthologs, "shape", type(orthologs).__name__)
+        raise ArgumentError(
+            "orthologs",
+            "orthologs must be a DataFrame of two columns, gene names of this network and of the other "
+            f"organism; got {got}.",
+        )
+    pairs = orthologs.set_axis(["old", "new"], axis="columns").dropna()
+    strings = pairs.map(lambda name: isinstance(name, str)).to_numpy()
+    if not strings.all():
+        wrong = pairs.to_numpy()[~strings][0]
+        raise ArgumentError("orthologs", f"orthologs contains {wrong!r}; gene names must be strings.")
+    return pairs[(pairs != "").all(axis=1)].drop_duplicates()
+
+
+def _check_direction(own: pd.Index, pairs: pd.DataFrame, orthologs: pd.DataFrame) -> None:
+    """Refuse a table with the network's genes in the second column; a few symbols occur in both species."""
+    first, second = (int(pairs[side].isin(own).sum()) for side in ("old", "new"))
+    if first > second / 2:
+        return
+    old, new = orthologs.columns
+    remedy = "name the network's genes as in the first column."
+    if second:
+        remedy = f"they are in the second column; pass orthologs[[{new!r}, {old!r}]]."
+    raise ArgumentError(
+        "orthologs",
+        f"orthologs: the first column, {old!r} ({', '.join(pairs['old'].head(3))}…), contains "
+        f"{first or 'none'} of the genes of this network ({', '.join(own[:3])}…): {remedy}",
+    )
+
+
+def _copied(edges: Edges, old: np.ndarray, new: np.ndarray, num_genes: int) -> Edges:
+    """Connect every ortholog of one end of an edge to every ortholog of the other end."""
+    names = pd.DataFrame({"old": old, "new": new})
+    table = pd.DataFrame({"low": edges.low, "high": edges.high, "weight": edges.weight})
+    for end in ("low", "high"):
+        table = table.merge(names.set_axis([end, f"new_{end}"], axis="columns"), on=end)
+    ends = table[["new_low", "new_high"]].to_numpy(dtype=np.int64).T
+    # Two genes with the same ortholog would make a self-loop, which `undirected` drops.
+    return keep_largest(undirected(ends, table["weight"].to_numpy(dtype=np.float32)), num_genes)

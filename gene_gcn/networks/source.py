@@ -1,4 +1,4 @@
-"""NetworkSource: where a gene network came from."""
+"""NetworkSource: where a gene network comes from."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class NetworkSource:
-    """Where a network came from.
+    """Where a network comes from.
 
     Parameters
     ----------
-    name
+    name : str, optional
         Name of the database or file, for instance ``"STRING"``.
-    version
+    version : str, optional
         Release, for instance ``"12.0"``.
-    organism
+    organism : str, optional
         Scientific name or taxonomy id.
-    licence
-        Licence of the data.
-    citation
-        What to cite when the network is used, with its DOI.
-    sha256
+    license : str, optional
+        License of the data.
+    citation : str, optional
+        What to cite if the network is used, with its DOI.
+    sha256 : str, optional
         SHA-256 of the file that was read, as hex.
     """
 
     name: str | None = None
     version: str | None = None
     organism: str | None = None
-    licence: str | None = None
+    license: str | None = None
     citation: str | None = None
     sha256: str | None = None
 
@@ -36,10 +36,11 @@ class NetworkSource:
         title = " ".join(part for part in (self.name, self.version) if part)
         return ", ".join(part for part in (title, self.organism) if part)
 
-    def joined(self, other: NetworkSource, word: str = " + ") -> NetworkSource:
-        """Name both sources: fields that differ are joined by ``"; "``, the names by `word`."""
+    def joined(self, other: NetworkSource, separator: str = " + ") -> NetworkSource:
+        """Combine two sources: names are joined by `separator`, other fields that differ by ``"; "``."""
         values = {}
         for field in fields(self):
             both = [value for value in (getattr(self, field.name), getattr(other, field.name)) if value]
-            values[field.name] = (word if field.name == "name" else "; ").join(dict.fromkeys(both)) or None
+            glue = separator if field.name == "name" else "; "
+            values[field.name] = glue.join(dict.fromkeys(both)) or None
         return NetworkSource(**values)

@@ -1,4 +1,4 @@
-"""Networks that were read from files of the cache, kept there for the next call."""
+"""Networks read from files of the cache, stored there for the next call."""
 
 from __future__ import annotations
 
@@ -11,39 +11,43 @@ from gene_gcn.errors import StorageWarning, warn
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.storage import cache
 
-# To be raised whenever a parser reads a network differently, so that no network of the old one is used.
-PARSERS = 1
+# Increase this whenever a parser or the format changes, so that networks stored before are not used.
+PARSERS = 2
 
 
 def get_network(
     name: str, parameters: Mapping[str, Any], files: Sequence[Path], build: Callable[[], GeneNetwork]
 ) -> GeneNetwork:
-    """Return the network read from files of the cache, from what was kept of the last time if possible.
+    """Return the network read from files of the cache, from its stored copy if there is one.
 
-    It is kept under a key of the SHA-256 of the files, the parameters and :data:`PARSERS`, and compared with
-    its own ``content_hash`` when it is used; one that is damaged is read from the files again.
+    The copy is stored under a key made of the SHA-256 of the files, the parameters and :data:`PARSERS`. Its
+    ``content_hash`` is verified when it is loaded; if it is damaged, the network is built again.
 
     Parameters
     ----------
-    name
-        Path in the cache folder, with ``/``, to which the key and the ending are added.
-    parameters
-        What the network depends on besides `files`; fit for JSON.
-    files
+    name : str
+        Path in the cache folder, with ``/``, to which the key and the file ending are added.
+    parameters : mapping
+        What the network depends on besides `files`, in a form that JSON can represent.
+    files : sequence of Path
         Paths that :func:`gene_gcn.storage.cache.get_file` returned.
-    build
+    build : callable
         Reads the network.
+
+    Returns
+    -------
+    GeneNetwork
     """
-    hashes = [cache.get_record(file)["sha256"] for file in files]
+    hashes = [cache.require_record(file)["sha256"] for file in files]
     key = cache.sha256_of_json([PARSERS, dict(parameters), hashes])[:12]
-    path = cache.cache_folder() / f"{name}.{key}{cache.NETWORK}"
+    path = cache.cache_folder() / f"{name}.{key}{cache.NETWORK_SUFFIX}"
     if (network := _load(path)) is not None:
         return network
     network = build()
     try:
         _save(network, path)
-    except OSError as error:  # the network is there all the same
-        warn(StorageWarning(f"The network is not kept for the next call: {error}"))
+    except OSError as error:  # the network itself is fine
+        warn(StorageWarning(f"The network is not stored for the next call: {error}"))
     return network
 
 
@@ -57,7 +61,7 @@ def _save(network: GeneNetwork, path: Path) -> None:
 
 
 def _load(path: Path) -> GeneNetwork | None:
-    """Return the network of a file; None where there is none, or not as it was written."""
+    """Return a stored network, or None if it is absent or damaged."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():

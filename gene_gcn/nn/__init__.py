@@ -2,5 +2,5 @@
 
 import lazy_loader
 
-# Imported at first use: sparse products need none of torch_geometric, which takes seconds to load.
+# Imported at first use: sparse products do not need torch_geometric, which takes seconds to load.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

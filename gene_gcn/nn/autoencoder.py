@@ -1,4 +1,4 @@
-"""The autoencoder whose encoder can initialise the head."""
+"""The autoencoder whose encoder can initialize the head."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MLP
 
+from gene_gcn.errors import ArgumentError
 from gene_gcn.nn.initialization import uniform_
 
 
 class GeneAutoEncoder(nn.Module):
-    r"""Fully connected layers down to a code and, in mirror image, up again: :math:`\hat x = \psi(\phi(x))`.
+    r"""Fully connected layers down to a code and, mirrored, back up: :math:`\hat x = \psi(\phi(x))`.
 
     Trained with the mean squared error of :math:`\hat x` (Hinton & Zemel, 1994, Autoencoders, minimum
     description length and Helmholtz free energy, NIPS 6).
@@ -23,7 +24,7 @@ class GeneAutoEncoder(nn.Module):
 
     Shapes:
         - **input:** :math:`(B, \text{in\_channels})`
-        - **output:** the same
+        - **output:** same as the input
     """
 
     def __init__(self, in_channels: int, hidden_channels: Sequence[int] = (128, 64)):
@@ -34,7 +35,7 @@ class GeneAutoEncoder(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """All layers start uniform in ±1/√d_in, as those of the head do."""
+        """Initialize all layers as those of the head, uniformly in ±1/√d_in."""
         uniform_(self.encoder)
         uniform_(self.decoder)
 
@@ -43,13 +44,17 @@ class GeneAutoEncoder(nn.Module):
 
     @torch.no_grad()
     def initialize(self, head: MLP) -> None:
-        """Copy the encoder into the hidden layers of a head of the same widths.
+        """Copy the encoder into the hidden layers of a head with the same widths.
 
         Raises:
-            ValueError: If the widths differ.
+            ArgumentError: If the widths differ.
         """
-        ours, theirs = self.encoder.channel_list, head.channel_list[:-1]
-        if ours != theirs:
-            raise ValueError(f"The encoder has layers of {ours}, the head {theirs}; build them alike.")
+        widths, head_widths = self.encoder.channel_list, head.channel_list[:-1]
+        if widths != head_widths:
+            raise ArgumentError(
+                "head",
+                f"head has inputs and hidden layers of widths {head_widths}, but the encoder has {widths}. "
+                "Build both with the same widths.",
+            )
         for source, target in zip(self.encoder.lins, head.lins, strict=False):
             target.load_state_dict(source.state_dict())

@@ -1,12 +1,12 @@
-"""Genes of a cell that have equal features, found and listed so that work is done once for all of them.
+"""Genes of a cell with equal features, grouped so that work is done once per group.
 
-Tables of a whole batch are laid out gene after gene, (N, B, C) in memory, and shown as (B, N, C): the sparse
-product with the global graph then needs no copy of them.
+Tables of a whole batch are stored gene by gene, (N, B, C) in memory, and viewed as (B, N, C), so the sparse
+product with the global graph does not need to copy them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,20 +14,18 @@ from torch.autograd.function import once_differentiable
 
 
 class EqualGenes(NamedTuple):
-    """Which genes of each cell have equal features.
+    """Groups of genes with equal features in each cell.
 
-    Group 0 of a cell is its background, for counts the genes without expression; the P genes of all other
-    groups are listed, so that the work grows with the expressed genes.
+    Group 0 of a cell is its background, which for counts holds the unexpressed genes. Only the P genes of all
+    other groups are listed, so the work grows with the number of expressed genes.
 
-    Attributes
-    ----------
-    cell, gene, group : Tensors of int64, shape (P,)
-        The genes outside the background and their groups, from 1 to M − 1.
-    first : Tensor of int64, shape (B, M)
-        One gene of each group; any gene where the group is empty.
-    size : Tensor of float, shape (B, M)
-        Number of genes in each group; 0 where a group is empty, as the last ones are in cells with fewer
-        groups than others of the batch.
+    Attributes:
+        cell: Cell of each gene outside the background, int64 (P,).
+        gene: Index of each of these genes, int64 (P,).
+        group: Group of each of these genes, from 1 to M − 1, int64 (P,).
+        first: One gene of each group, any gene for an empty group, int64 (B, M).
+        size: Number of genes in each group, float (B, M). Cells with fewer groups than others of the batch
+            have empty groups at the end.
     """
 
     cell: Tensor
@@ -37,7 +35,7 @@ class EqualGenes(NamedTuple):
     size: Tensor
 
     def distinct(self, x: Tensor) -> Tensor:
-        """The feature of each group, (B, N, C) -> (B, M, C); its gradient is shared evenly by the genes."""
+        """Return the feature of each group, (B, N, C) -> (B, M, C); its genes share the gradient evenly."""
         return _Distinct.apply(x, self) if x.requires_grad else _first_of_each(x, self)
 
     def spread(self, rows: Tensor, num_genes: int) -> Tensor:
@@ -45,21 +43,21 @@ class EqualGenes(NamedTuple):
         return _Spread.apply(rows, None, None, self, num_genes)
 
     def spread_function(self, rows: Tensor, x: Tensor, slope: Tensor) -> Tensor:
-        """`spread` for rows that are a function of each gene's own feature, with its exact gradient.
+        """Spread rows that are a function of each gene's own feature, with its exact gradient.
 
-        Equal genes have equal rows, but not equal gradients: those of the rows' dependence on the gene's own
-        feature go to each gene, not to the group.
+        Equal genes have equal rows, but not equal gradients: the gradient with respect to a gene's own
+        feature goes to that gene, not to its group.
 
         Args:
-            rows: The function's value for each group, (B, M, C_out).
-            x: The genes' features, (B, N, C).
-            slope: Derivative of the rows by the own feature, (B, M, C_out, C), or of group 0 alone, with M = 1,
-                where all other groups have one gene.
+            rows: Value of the function for each group, (B, M, C_out).
+            x: Features of the genes, (B, N, C).
+            slope: Derivative of the rows by the gene's own feature, (B, M, C_out, C); of group 0 alone, with
+                M = 1, if all other groups have one gene.
         """
         return _Spread.apply(rows, x, slope, self, x.size(1))
 
     def is_repeated(self) -> Tensor:
-        """Whether a group outside the background has several genes in any cell, a boolean."""
+        """Return whether any group outside the background has several genes, as a boolean tensor."""
         return (self.size[:, 1:] > 1).any()
 
 
@@ -69,7 +67,7 @@ def _first_of_each(x: Tensor, equal: EqualGenes) -> Tensor:
 
 def _spread(rows: Tensor, equal: EqualGenes, num_genes: int) -> Tensor:
     b, _, c = rows.shape
-    # Not a transposed view, which autograd would copy when something is added to it in place.
+    # Not a transposed view: autograd would copy it when something is added to it in place.
     table = torch.empty_strided((b, num_genes, c), (c, b * c, 1), dtype=rows.dtype, device=rows.device)
     table.copy_(rows[:, :1].expand_as(table))
     table[equal.cell, equal.gene] = rows[equal.cell, equal.group]
@@ -77,7 +75,7 @@ def _spread(rows: Tensor, equal: EqualGenes, num_genes: int) -> Tensor:
 
 
 def _group_sums(x: Tensor, equal: EqualGenes) -> tuple[Tensor, Tensor]:
-    """Sums over each group (B, M, C), and x of the listed genes (P, C)."""
+    """Return the sums over each group, (B, M, C), and x of the listed genes, (P, C)."""
     b, m = equal.size.shape
     listed = x[equal.cell, equal.gene]
     sums = x.new_zeros(b * m, x.size(-1)).index_add_(0, equal.cell * m + equal.group, listed).view(b, m, -1)
@@ -87,14 +85,14 @@ def _group_sums(x: Tensor, equal: EqualGenes) -> tuple[Tensor, Tensor]:
 
 class _Distinct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, equal: EqualGenes) -> Tensor:
+    def forward(ctx: Any, x: Tensor, equal: EqualGenes) -> Tensor:
         ctx.save_for_backward(*equal)
         ctx.num_genes = x.size(1)
         return _first_of_each(x, equal)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         equal = EqualGenes(*ctx.saved_tensors)
         share = grad / equal.size.clamp(min=1).to(grad.dtype).unsqueeze(-1)
         return _spread(share, equal, ctx.num_genes), None
@@ -103,20 +101,20 @@ class _Distinct(torch.autograd.Function):
 class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx, rows: Tensor, x: Tensor | None, slope: Tensor | None, equal: EqualGenes, num_genes: int
+        ctx: Any, rows: Tensor, x: Tensor | None, slope: Tensor | None, equal: EqualGenes, num_genes: int
     ) -> Tensor:
         ctx.save_for_backward(slope, *equal)
         return _spread(rows, equal, num_genes)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         slope, *tensors = ctx.saved_tensors
         equal = EqualGenes(*tensors)
         sums, listed = _group_sums(grad, equal)
         if slope is None:
             return sums, None, None, None, None
-        # The rows take the group's sum through `distinct`, evenly; here is what each gene differs from that.
+        # `distinct` gives each gene the mean of its group; what remains is the gene's deviation from it.
         mean = sums / equal.size.clamp(min=1).to(sums.dtype).unsqueeze(-1)
         own = (grad - mean[:, :1]) @ slope[:, 0]  # (B, N, C)
         if slope.size(1) == 1:
@@ -130,17 +128,12 @@ class _Spread(torch.autograd.Function):
 def find_equal_genes(x: Tensor) -> EqualGenes:
     """Group the genes of each cell by their features.
 
-    With one channel, equality is that of the values. With more, rows are compared by a random projection in
-    double precision and the grouping is checked against the features themselves; genes whose equality is
-    missed stay in groups of their own, which costs time and changes no result.
+    With one channel, values are compared. With more, features are compared by a random projection in double
+    precision, and the groups are checked against the features themselves. If two features have the same
+    projection, every gene gets a group of its own, which costs time but does not change results.
 
-    Parameters
-    ----------
-    x : Tensor, shape (B, N, C)
-
-    Returns
-    -------
-    EqualGenes
+    Args:
+        x: Features, (B, N, C).
     """
     x = x.detach()
     key = x.squeeze(-1) if x.size(-1) == 1 else _project(x)
@@ -161,14 +154,14 @@ def _project(x: Tensor) -> Tensor:
 
 
 def _list_groups(group: Tensor) -> EqualGenes:
-    """EqualGenes of a table (B, N) of group numbers; the largest group of each cell becomes its group 0."""
+    """List the groups of a table of group numbers (B, N); the largest of each cell becomes group 0."""
     b, n = group.shape
     m = int(group.max()) + 1
     size = torch.zeros(b, m, device=group.device).scatter_add_(1, group, torch.ones_like(group).float())
     first = torch.zeros(b, m, dtype=torch.int64, device=group.device).scatter_(
         1, group, torch.arange(n, device=group.device).expand(b, n)
     )
-    largest = size.argmax(1, keepdim=True)  # (B, 1) changes places with group 0
+    largest = size.argmax(1, keepdim=True)  # (B, 1), to be swapped with group 0
     for table in (size, first):
         moved = table.gather(1, largest)
         table.scatter_(1, largest, table[:, :1].clone())

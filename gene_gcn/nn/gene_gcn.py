@@ -7,36 +7,40 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MLP
+from torch_geometric.nn.inits import reset
+from torch_geometric.typing import Adj
 
+from gene_gcn.errors import ArgumentError
 from gene_gcn.nn.equal_genes import EqualGenes
+from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.initialization import uniform_
 from gene_gcn.nn.interaction_conv import InteractionConv
 
 
 class GeneGCN(nn.Module):
-    r"""A graph network over the genes of a cell that names the cell's type.
+    r"""A graph network over the genes of a cell that classifies the cell.
 
     .. math::
         X_0 &= x_i e_i \quad (e_i = 1 \text{ with one channel}) \\
         X_{l+1} &= X_l + \mathrm{ReLU}\left((G_l + A) X_l W_l\right) \\
         \hat y &= \mathrm{MLP}(X_L)
 
-    With one channel the individual graph sees values, not genes: equal expression is equal treatment. With
-    more, every gene has a learned vector that its expression scales.
+    With one channel, the individual graph sees values but not genes: genes with equal expression are treated
+    equally. With more, every gene has a learned vector :math:`e_i` that is scaled by its expression.
 
     Args:
         num_genes: N.
         num_classes: K.
         channels: C, features of a gene.
-        num_layers: Interaction layers in a line; 0 is the fully connected classifier alone.
+        num_layers: Number of interaction layers; 0 leaves only the fully connected classifier.
         hidden_channels: Widths of the hidden layers of the head.
-        key_channels: Size of the embedding of "embedded_dot".
-        attention: The function of the attention graph of each cell, "embedded_dot", "dot" or "additive"; None
-            leaves that graph out.
-        heads: H, attention graphs in parallel in each layer.
-        learn_mixing: Learn how much of each of the two graphs a layer takes.
-        residual: Whether a layer's input is added to its output.
-        dropout: Probability of dropping a hidden unit of the head in training.
+        key_channels: Size of the embeddings of "embedded_dot".
+        attention: Attention function of the individual graph, "embedded_dot", "dot" or "additive"; None
+            leaves this graph out.
+        heads: H, number of parallel attention graphs in each layer.
+        learn_mixing: Learn the weights of the individual and the global graph in each layer.
+        residual: Add the input of each layer to its output.
+        dropout: Probability of dropping a hidden unit of the head during training.
 
     Shapes:
         - **x:** expression :math:`(B, N)` or :math:`(N)`, or features :math:`(B, N, C)` or :math:`(N, C)`
@@ -70,52 +74,65 @@ class GeneGCN(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Layers of the head start uniform in ±1/√d_in, gene vectors normal with unit expected length."""
+        """Draw the head uniformly in ±1/√d_in, and gene vectors normally with a mean squared length of 1."""
         if self.gene_vectors is not None:
             nn.init.normal_(self.gene_vectors, std=self.channels**-0.5)
-        for conv in self.convs:
-            conv.reset_parameters()
+        reset(self.convs)
         uniform_(self.head)
 
     def forward(
-        self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None, equal: EqualGenes | None = None
+        self,
+        x: Tensor,
+        edge_index: Adj | GlobalGraph | None = None,
+        edge_weight: Tensor | None = None,
+        equal: EqualGenes | None = None,
     ) -> Tensor:
-        """Logits of the types.
+        """Return the logits of the types.
 
         Args:
             x: Expression of the genes.
-            edge_index, edge_weight: The global graph, as :class:`InteractionConv` takes it; None without one.
-            equal: Genes of equal expression, when they are known (see :class:`EmbeddedDotAttention`).
+            edge_index: The global graph in any form that :class:`InteractionConv` takes; None leaves it out.
+            edge_weight: Weights of its edges, only with an `edge_index` of shape (2, E).
+            equal: Genes with equal features, if known (see :class:`GeneAttention`).
         """
         features = self.fuse(x, edge_index, edge_weight, equal)
         if len(self.head.lins) > 1 or features.dim() == 1:
             return self.head(features)
-        layer = self.head.lins[0]  # genes lie one after another in memory: 25 times faster so
+        layer = self.head.lins[0]  # as features are stored gene by gene, this product is 25 times faster
         return torch.addmm(layer.bias[:, None], layer.weight, features.t()).t()
 
     def fuse(
-        self, x: Tensor, edge_index=None, edge_weight: Tensor | None = None, equal: EqualGenes | None = None
+        self,
+        x: Tensor,
+        edge_index: Adj | GlobalGraph | None = None,
+        edge_weight: Tensor | None = None,
+        equal: EqualGenes | None = None,
     ) -> Tensor:
-        """What the head sees: features fused with those of interacting genes, (B, N·C) or (N·C)."""
+        """Return the input of the head: features fused with those of interacting genes, (B, N·C) or (N·C)."""
         x = self.embed(x)  # (B, N) -> (B, N, C)
         for conv in self.convs:
             z = conv(x, edge_index, edge_weight, equal).relu_()
             x = x + z if self.residual else z
             if edge_index is not None:
-                equal = None  # neighbours tell equal genes apart
+                equal = None  # neighbors make equal genes unequal
         return x.flatten(-2)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Expression (B, N) as features (B, N, C)."""
+        """Turn expression (B, N) into features (B, N, C); features are returned as they are.
+
+        Raises:
+            ArgumentError: If `x` has another shape.
+        """
         ambiguous = x.dim() == 2 and self.num_genes == self.channels  # then it is expression
         if tuple(x.shape[-2:]) == (self.num_genes, self.channels) and not ambiguous:
             return x
         if x.dim() not in (1, 2) or x.size(-1) != self.num_genes:
-            raise ValueError(
+            raise ArgumentError(
+                "x",
                 f"x has shape {tuple(x.shape)}, expected (B, {self.num_genes}) or "
-                f"(B, {self.num_genes}, {self.channels})."
+                f"(B, {self.num_genes}, {self.channels}).",
             )
         if self.gene_vectors is None:
             return x.unsqueeze(-1)
         x = x.unsqueeze(-1).movedim(-2, 0) * self.gene_vectors.view(-1, *[1] * (x.dim() - 1), self.channels)
-        return x.movedim(0, -2)  # gene after gene in memory
+        return x.movedim(0, -2)  # stored gene by gene

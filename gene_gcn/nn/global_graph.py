@@ -1,27 +1,27 @@
-"""The network of genes that all cells share, as the sparse matrices that products want."""
+"""The gene network that all cells share, as sparse matrices that are ready for products."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gene_gcn.nn.sparse import csr_from_edges, csr_tensor, to_csr, transpose
 
+if TYPE_CHECKING:
+    from torch_geometric.typing import SparseTensor
+
 
 class GlobalGraph(NamedTuple):
-    """A gene network as :class:`InteractionConv` takes it fastest: :meth:`prepare` it once for many products.
+    """A gene network in the fastest form for :class:`InteractionConv`; :meth:`prepare` it for repeated use.
 
     Sorting edges, or transposing the matrix for the gradient, costs as much as several products.
 
-    Attributes
-    ----------
-    adj_t : sparse CSR Tensor, shape (N, N)
-        The transposed adjacency matrix: rows are targets.
-    adj : sparse CSR Tensor, shape (N, N), or None
-        Its transpose, for the gradient; the same tensor where the network is symmetric. None leaves making it
-        to each backward pass.
+    Attributes:
+        adj_t: The transposed adjacency matrix, whose rows are targets; sparse CSR, (N, N).
+        adj: Its transpose for the gradient, sparse CSR, (N, N); the same tensor if the network is symmetric.
+            If None, each backward pass transposes `adj_t`.
     """
 
     adj_t: Tensor
@@ -29,14 +29,24 @@ class GlobalGraph(NamedTuple):
 
     @classmethod
     def from_edges(cls, edge_index: Tensor, edge_weight: Tensor | None, num_genes: int) -> GlobalGraph:
-        """From edges (2, E), from the first row to the second, with weights (E,), by default 1."""
+        """Build the graph from edges.
+
+        Args:
+            edge_index: Edges from genes of the first row to genes of the second, (2, E).
+            edge_weight: Weights, (E,), by default 1.
+            num_genes: N.
+        """
         if edge_weight is None:
             edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
         return cls(csr_from_edges(edge_index, edge_weight, (num_genes, num_genes)))
 
     @classmethod
-    def from_sparse(cls, adj_t) -> GlobalGraph:
-        """From a transposed adjacency matrix: torch sparse of any layout, or ``torch_sparse.SparseTensor``."""
+    def from_sparse(cls, adj_t: Tensor | SparseTensor) -> GlobalGraph:
+        """Build the graph from a transposed adjacency matrix.
+
+        Args:
+            adj_t: A sparse torch tensor of any layout, or a ``torch_sparse.SparseTensor``.
+        """
         if not isinstance(adj_t, Tensor):
             rowptr, col, value = adj_t.csr()
             value = torch.ones(col.numel(), device=col.device) if value is None else value
@@ -44,7 +54,7 @@ class GlobalGraph(NamedTuple):
         return cls(to_csr(adj_t))
 
     def prepare(self) -> GlobalGraph:
-        """With both matrices and, where they suffice, 32-bit indices, which is what MKL computes with."""
+        """Return the graph with both matrices and, where they suffice, the 32-bit indices that MKL uses."""
         crow, col, value = _parts(self.adj_t)
         index = torch.int32 if len(col) < 2**31 else torch.int64
         adj_t = csr_tensor(crow.to(index), col.to(index), value, self.adj_t.shape)
@@ -52,11 +62,15 @@ class GlobalGraph(NamedTuple):
         symmetric = all(torch.equal(*parts) for parts in zip(_parts(adj_t), _parts(adj), strict=True))
         return GlobalGraph(adj_t, adj_t if symmetric else adj)
 
-    def to(self, like: torch.device | torch.dtype) -> GlobalGraph:
-        """On a device, or with weights of a type."""
-        adj_t = self.adj_t.to(like)
-        same = self.adj is self.adj_t
-        return GlobalGraph(adj_t, adj_t if same else None if self.adj is None else self.adj.to(like))
+    def __deepcopy__(self, memo: dict[int, object]) -> GlobalGraph:
+        return self  # torch cannot copy CSR tensors, and nothing changes these
+
+    def to(self, target: torch.device | torch.dtype) -> GlobalGraph:
+        """Move the graph to a device, or convert its weights to a data type."""
+        adj_t = self.adj_t.to(target)
+        if self.adj is self.adj_t:
+            return GlobalGraph(adj_t, adj_t)
+        return GlobalGraph(adj_t, None if self.adj is None else self.adj.to(target))
 
 
 def _parts(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:

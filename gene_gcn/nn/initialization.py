@@ -1,4 +1,4 @@
-"""How fully connected layers start."""
+"""Initialization of fully connected layers."""
 
 from __future__ import annotations
 

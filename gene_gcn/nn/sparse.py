@@ -1,7 +1,7 @@
-"""Sparse CSR tensors: the one place where they are made.
+"""Sparse CSR tensors: the only place where they are made.
 
-torch says once per process that CSR tensors are new and that their parts are not checked. What is asked of them here is
-products, and the parts come from SciPy or torch, so nobody needs to read that.
+torch warns once per process that CSR tensors are in beta and that their parts are not checked. The package
+only multiplies them, and their parts come from SciPy or torch, so these warnings are silenced.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ __all__ = ["csr_from_edges", "csr_from_scipy", "csr_tensor", "to_csr", "transpos
 
 
 def csr_tensor(crow: Tensor, col: Tensor, value: Tensor, size: Sequence[int]) -> Tensor:
-    """The matrix of these parts, unchecked."""
-    with _quiet():
+    """Build a CSR matrix from its parts, which are not checked."""
+    with _silent():
         return torch.sparse_csr_tensor(crow, col, value, tuple(size), check_invariants=False)
 
 
 def csr_from_scipy(matrix: sparse.csr_matrix) -> Tensor:
-    """A SciPy matrix in float32, with 32-bit indices where they suffice: what MKL computes with."""
+    """Convert a SciPy matrix to float32, with 32-bit indices where they suffice, which MKL uses."""
     index = torch.int32 if matrix.nnz < 2**31 else torch.int64
     crow, col = (torch.from_numpy(part).to(index) for part in (matrix.indptr, matrix.indices))
     return csr_tensor(crow, col, torch.from_numpy(matrix.data).float(), matrix.shape)
 
 
 def csr_from_edges(edge_index: Tensor, edge_weight: Tensor, size: Sequence[int]) -> Tensor:
-    """The transposed adjacency matrix of edges (2, E): targets are rows; edges given several times are summed."""
-    with _quiet():
+    """Build the transposed adjacency matrix of edges (2, E): rows are targets, repeated edges are summed."""
+    with _silent():
         adj_t = torch.sparse_coo_tensor(edge_index.flip(0), edge_weight, tuple(size), check_invariants=False)
         return adj_t.coalesce().to_sparse_csr()
 
 
 def to_csr(matrix: Tensor) -> Tensor:
-    """A sparse or dense matrix of any layout as CSR."""
-    with _quiet():
+    """Convert a dense matrix, or a sparse one of any layout, to CSR."""
+    with _silent():
         return matrix.to_sparse_csr()
 
 
 def transpose(matrix: Tensor) -> Tensor:
-    """The transposed CSR matrix, as CSR."""
-    with _quiet():
+    """Transpose a CSR matrix; the result is CSR, too."""
+    with _silent():
         return matrix.t().to_sparse_csr()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silent() -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse", category=UserWarning)
+        warnings.simplefilter("ignore", UserWarning)
         yield

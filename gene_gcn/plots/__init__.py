@@ -1,7 +1,6 @@
-"""Pictures, on axes of the user's or of their own."""
+"""Figures, drawn on the user's axes or on new ones."""
 
-from gene_gcn.plots.confusion import confusion_matrix
-from gene_gcn.plots.figure import save_figure
-from gene_gcn.plots.gene_network import network
+import lazy_loader
 
-__all__ = ["confusion_matrix", "network", "save_figure"]
+# Imported at first use: drawing needs pandas, which takes a second to load.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

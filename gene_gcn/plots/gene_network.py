@@ -1,4 +1,4 @@
-"""A gene network around given genes."""
+"""The neighborhood of given genes in a gene network."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gene_gcn.plots.figure import FAINT, INK
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.plots.figure import FAINT, INK, root_figure
 
 if TYPE_CHECKING:
-    import networkx
+    import networkx as nx
     from matplotlib.axes import Axes
 
     from gene_gcn.networks import GeneNetwork
 
-GIVEN, NEIGHBOR = "#1d6a8c", "#d9ebf2"
-MOST_GENES = 200  # beyond these, names would lie on each other
+GENE_COLOR, NEIGHBOR_COLOR = "#1d6a8c", "#d9ebf2"
+MAX_GENES = 200  # with more genes, their names would overlap
+COMPONENT_GAP = 1.2  # between components, in units of the spring layout
 
 
 def network(
@@ -29,25 +31,25 @@ def network(
     seed: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the neighbourhood of given genes: their strongest neighbours and the edges between them all.
+    """Draw the neighborhood of given genes: their strongest neighbors and all edges between these genes.
 
-    Edges are the wider and darker the larger their weight. The layout is a spring layout (Fruchterman &
-    Reingold 1991, doi:10.1002/spe.4380211102), the same at every call.
+    Edges with larger weights are wider and darker. The layout is a spring layout (Fruchterman & Reingold
+    1991, doi:10.1002/spe.4380211102), the same at every call.
 
     Parameters
     ----------
-    net
+    net : GeneNetwork
         The network.
-    genes
-        One or several of its genes; drawn dark.
-    max_neighbors
-        Largest number of neighbours of each of `genes` that are drawn, those of the largest weights.
-    title
-        By default the genes' names and the source of the network.
-    seed
-        Seed of the layout: another one gives another view.
-    ax
-        Where to draw; by default on a new figure of a size that fits, ``ax.figure`` of the result.
+    genes : str or sequence of str
+        One or several of its genes, which are highlighted.
+    max_neighbors : int
+        Maximum number of neighbors drawn for each of `genes`; those with the largest weights are drawn.
+    title : str, optional
+        By default the names of the genes and the source of the network.
+    seed : int
+        Seed of the layout.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure of suitable size.
 
     Returns
     -------
@@ -55,104 +57,124 @@ def network(
 
     Raises
     ------
-    ValueError
-        If one of `genes` is not in the network (near names are listed), there are none or too many to draw,
-        or `max_neighbors` is no whole number of at least 0.
+    ArgumentError
+        If one of `genes` is not in the network, if there are none or too many genes to draw, or if
+        `max_neighbors` is not a whole number of at least 0.
     """
-    genes = _checked_genes(net, genes)
+    genes = _check_genes(net, genes)
     if isinstance(max_neighbors, bool) or max_neighbors != int(max_neighbors) or max_neighbors < 0:
-        raise ValueError(f"max_neighbors={max_neighbors!r} must be a whole number of at least 0.")
+        raise ArgumentError(
+            "max_neighbors",
+            Argument("max_neighbors", max_neighbors),
+            " must be a whole number of at least 0.",
+        )
     graph = _neighborhood(net, genes, int(max_neighbors))
-    if len(graph) > MOST_GENES:
-        raise ValueError(
-            f"{len(graph):,} genes are too many to draw; give fewer than {len(genes):,} genes or a smaller "
-            f"max_neighbors than {max_neighbors}."
+    if len(graph) > MAX_GENES:
+        raise ArgumentError(
+            "max_neighbors",
+            f"{len(graph):,} genes are too many to draw (at most {MAX_GENES}); pass fewer genes or reduce ",
+            Argument("max_neighbors", max_neighbors),
+            ".",
         )
     ax = _new_axes(len(graph)) if ax is None else ax
     _draw(ax, graph, _layout(graph, seed), set(genes))
-    named = ", ".join(genes[:4]) + (f" and {len(genes) - 4} more" if len(genes) > 4 else "")
-    source = str(net.source or "")
-    ax.set_title(title if title is not None else f"{named}\n{source}".strip(), color=INK, fontsize=11)
+    if title is None:
+        shown = ", ".join(genes[:4]) + (f" and {len(genes) - 4} more" if len(genes) > 4 else "")
+        title = f"{shown}\n{net.source or ''}".strip()
+    ax.set_title(title, color=INK, fontsize=11)
     return ax
 
 
-def _checked_genes(net: GeneNetwork, genes: str | Sequence[str]) -> list[str]:
+def _check_genes(net: GeneNetwork, genes: str | Sequence[str]) -> list[str]:
     genes = list(dict.fromkeys([genes] if isinstance(genes, str) else genes))
     if not genes:
-        raise ValueError("genes is empty; name at least one gene of the network.")
+        raise ArgumentError("genes", "genes is empty; pass at least one gene of the network.")
     known = set(net.genes)
     if unknown := [gene for gene in genes if gene not in known]:
-        known = {gene.lower(): gene for gene in net.genes}
-        near = difflib.get_close_matches(str(unknown[0]).lower(), known, n=3, cutoff=0.6)
-        hint = f" Near names: {', '.join(known[name] for name in near)}." if near else ""
-        raise ValueError(
-            f"genes={unknown[:5]}: not among the {net.num_genes:,} genes of the network "
-            f"({', '.join(net.genes[:3])}, …).{hint}"
+        by_lowercase = {gene.lower(): gene for gene in net.genes}
+        close = difflib.get_close_matches(str(unknown[0]).lower(), by_lowercase, n=3, cutoff=0.6)
+        hint = f" Did you mean {' or '.join(by_lowercase[name] for name in close)}?" if close else ""
+        raise ArgumentError(
+            "genes",
+            Argument("genes", unknown[:5]),
+            f" {'is' if len(unknown) == 1 else 'are'} not among the {net.num_genes:,} genes of the network "
+            f"({', '.join(net.genes[:3])}, …).{hint}",
         )
     return genes
 
 
-def _neighborhood(net: GeneNetwork, genes: list[str], max_neighbors: int) -> networkx.Graph:
-    """The genes, up to `max_neighbors` of the largest weights of each, and all edges between these."""
-    import networkx
+def _neighborhood(net: GeneNetwork, genes: list[str], max_neighbors: int) -> nx.Graph:
+    """Return the genes, up to `max_neighbors` strongest neighbors of each, and all edges between these."""
+    import networkx as nx
 
     (rows, columns), weight = net.arrays().values()
-    at = {gene: i for i, gene in enumerate(net.genes)}
-    given = [at[gene] for gene in genes]
+    index = {gene: i for i, gene in enumerate(net.genes)}
+    given = [index[gene] for gene in genes]
     kept = list(given)
     for i in given:
-        own = np.flatnonzero((rows == i) & (columns != i))
-        strongest = own[np.argsort(-weight[own], kind="stable")[:max_neighbors]]
+        edges = np.flatnonzero((rows == i) & (columns != i))
+        strongest = edges[np.argsort(-weight[edges], kind="stable")[:max_neighbors]]
         kept.extend(columns[strongest].tolist())
     inside = np.zeros(net.num_genes, dtype=bool)
     inside[kept] = True
-    edges = np.flatnonzero(inside[rows] & inside[columns] & (rows < columns))
-    graph = networkx.Graph()
+    graph = nx.Graph()
     graph.add_nodes_from(net.genes[i] for i in np.flatnonzero(inside))
-    for k in edges:
+    for k in np.flatnonzero(inside[rows] & inside[columns] & (rows < columns)):
         graph.add_edge(net.genes[rows[k]], net.genes[columns[k]], weight=float(weight[k]))
     return graph
 
 
-def _layout(graph: networkx.Graph, seed: int) -> np.ndarray:
-    """Place each component by springs, its long side level, and the components side by side; (genes, 2)."""
-    import networkx
+# ---- layout ----
 
-    at = {gene: i for i, gene in enumerate(graph)}
-    points = np.zeros((len(at), 2))
+
+def _layout(graph: nx.Graph, seed: int) -> np.ndarray:
+    """Lay out each component by springs with its long side horizontal, and the components side by side.
+
+    Returns
+    -------
+    array, shape (genes, 2)
+    """
+    import networkx as nx
+
+    index = {gene: i for i, gene in enumerate(graph)}
+    points = np.zeros((len(index), 2))
     right = 0.0
-    for part in sorted(networkx.connected_components(graph), key=lambda part: (-len(part), min(part))):
-        piece = networkx.Graph()  # in a fixed order, which that of a set is not
-        piece.add_nodes_from(sorted(part))
-        piece.add_edges_from(sorted(tuple(sorted(edge)) for edge in graph.subgraph(part).edges()))
-        size = np.sqrt(len(part))
-        placed = networkx.spring_layout(piece, k=2 / size, iterations=300, seed=seed, scale=size)
-        placed = np.array([placed[gene] for gene in piece])
-        placed = (placed - placed.mean(axis=0)) @ np.linalg.svd(placed - placed.mean(axis=0))[2].T
+    for genes in sorted(nx.connected_components(graph), key=lambda genes: (-len(genes), min(genes))):
+        component = nx.Graph()  # in a fixed order, which a set does not have
+        component.add_nodes_from(sorted(genes))
+        component.add_edges_from(sorted(tuple(sorted(edge)) for edge in graph.subgraph(genes).edges()))
+        size = np.sqrt(len(genes))
+        positions = nx.spring_layout(component, k=2 / size, iterations=300, seed=seed, scale=size)
+        placed = np.array([positions[gene] for gene in component])
+        placed = placed - placed.mean(axis=0)
+        placed = placed @ np.linalg.svd(placed)[2].T
         placed[:, 0] += right - placed[:, 0].min()
-        points[[at[gene] for gene in piece]] = placed
-        right = placed[:, 0].max() + 1.2
+        points[[index[gene] for gene in component]] = placed
+        right = placed[:, 0].max() + COMPONENT_GAP
     return points
 
 
-def _apart(points: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Move boxes of the given sizes (n, 2), centred at points (n, 2), until none lies on another."""
+def _separate_boxes(points: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Move boxes of the given sizes (n, 2), centered at points (n, 2), until none overlaps another."""
     points = points.copy()
-    need = (size[:, None] + size[None]) / 2  # (n, n, 2)
+    required = (size[:, None] + size[None]) / 2  # (n, n, 2)
     others = ~np.eye(len(points), dtype=bool)
-    later = np.sign(np.subtract.outer(np.arange(len(points)), np.arange(len(points))))
+    order = np.sign(np.subtract.outer(np.arange(len(points)), np.arange(len(points))))
     for _ in range(500):
-        apart = points[:, None] - points[None]
-        overlap = need - np.abs(apart)
-        on = (overlap > 0).all(axis=2) & others
-        if not on.any():
+        distance = points[:, None] - points[None]
+        overlap = required - np.abs(distance)
+        overlapping = (overlap > 0).all(axis=2) & others
+        if not overlapping.any():
             break
-        # Along the side that needs the smaller move; of two at one place, the later goes right.
-        way = np.where(apart != 0, np.sign(apart), later[..., None])
+        # Along the axis that needs the smaller move; of two at the same place, the later one moves right.
+        direction = np.where(distance != 0, np.sign(distance), order[..., None])
         by_x = overlap[..., 0] < overlap[..., 1]
-        step = np.where(np.stack([by_x, ~by_x], axis=2) & on[..., None], way * overlap, 0)
-        points += 0.3 * step.sum(axis=1)
+        moved = np.stack([by_x, ~by_x], axis=2) & overlapping[..., None]
+        points += 0.3 * np.where(moved, direction * overlap, 0).sum(axis=1)
     return points
+
+
+# ---- drawing ----
 
 
 def _new_axes(num_genes: int) -> Axes:
@@ -165,43 +187,54 @@ def _new_axes(num_genes: int) -> Axes:
     return figure.add_subplot()
 
 
-def _draw(ax: Axes, graph: networkx.Graph, points: np.ndarray, given: set[str]) -> None:
-    """Draw in inches, so that the sizes of the names are known and none lies on another."""
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import to_rgb
-
-    figure = ax.get_figure(root=True)
+def _draw(ax: Axes, graph: nx.Graph, points: np.ndarray, given: set[str]) -> None:
+    """Draw in inches, so that the sizes of the names are known and none overlaps another."""
     box = ax.get_position()
-    inside = figure.get_size_inches() * (box.width, box.height)
-    own = np.array([gene in given for gene in graph])
-    font = np.where(own, 10, 8)
-    size = np.stack([(0.7 * np.array([len(gene) for gene in graph]) + 1.2) * font, 2.2 * font], axis=1) / 72
+    inches = root_figure(ax).get_size_inches() * (box.width, box.height)
+    font_size = np.array([10 if gene in given else 8 for gene in graph])
+    width = 0.7 * np.array([len(gene) for gene in graph]) + 1.2  # of the names, in font sizes
+    size = np.stack([width * font_size, 2.2 * font_size], axis=1) / 72
     span = np.maximum(np.ptp(points, axis=0), 1e-9)
-    points = _apart((points - points.min(axis=0)) / span * np.maximum(inside - size.max(axis=0), 0), size)
+    points = (points - points.min(axis=0)) / span * np.maximum(inches - size.max(axis=0), 0)
+    points = _separate_boxes(points, size)
+    _draw_edges(ax, graph, points)
+    _draw_genes(ax, graph, points, font_size, given)
+    (left, bottom), (right, top) = (points - size / 2).min(axis=0), (points + size / 2).max(axis=0)
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    ax.set_axis_off()
 
-    at = {gene: i for i, gene in enumerate(graph)}
+
+def _draw_edges(ax: Axes, graph: nx.Graph, points: np.ndarray) -> None:
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import to_rgba
+
     edges = sorted(graph.edges(data="weight"), key=lambda edge: edge[2])  # strong ones on top
-    if edges:
-        weight = np.array([edge[2] for edge in edges])
-        low, high = weight.min(), weight.max()
-        strength = (weight - low) / (high - low) if high > low else np.ones(len(weight))
-        colours = [(*to_rgb(FAINT), 0.15 + 0.45 * s) for s in strength]
-        lines = [points[[at[u], at[v]]] for u, v, _ in edges]
-        ax.add_collection(LineCollection(lines, colors=colours, linewidths=0.4 + 2 * strength, zorder=1))
-    for gene, (x, y), bold, points_high in zip(graph, points, own, font, strict=True):
-        frame = {"boxstyle": "round,pad=0.28", "edgecolor": "white", "linewidth": 1}
+    if not edges:
+        return
+    index = {gene: i for i, gene in enumerate(graph)}
+    lines = [points[[index[u], index[v]]] for u, v, _ in edges]
+    weight = np.array([edge[2] for edge in edges])
+    low, high = weight.min(), weight.max()
+    strength = (weight - low) / (high - low) if high > low else np.ones(len(weight))
+    colors = [to_rgba(FAINT, 0.35 + 0.3 * s) for s in strength]
+    ax.add_collection(LineCollection(lines, colors=colors, linewidths=0.7 + 2 * strength, zorder=1))
+
+
+def _draw_genes(
+    ax: Axes, graph: nx.Graph, points: np.ndarray, font_size: np.ndarray, given: set[str]
+) -> None:
+    for gene, (x, y), size in zip(graph, points, font_size, strict=True):
+        is_given = gene in given
+        color = GENE_COLOR if is_given else NEIGHBOR_COLOR
         ax.text(
             x,
             y,
             gene,
             ha="center",
             va="center",
-            fontsize=points_high,
-            fontweight="bold" if bold else "normal",
-            color="white" if bold else INK,
-            bbox={**frame, "facecolor": GIVEN if bold else NEIGHBOR},
-            zorder=3 if bold else 2,
+            fontsize=size,
+            fontweight="bold" if is_given else "normal",
+            color="white" if is_given else INK,
+            bbox={"boxstyle": "round,pad=0.28", "edgecolor": "white", "linewidth": 1, "facecolor": color},
+            zorder=3 if is_given else 2,
         )
-    (left, bottom), (right, top) = (points - size / 2).min(axis=0), (points + size / 2).max(axis=0)
-    ax.set(xlim=(left, right), ylim=(bottom, top))
-    ax.set_axis_off()

@@ -1,1 +1,1 @@
-"""Disk and web: files that are whole or not there, the one door to the network, the cache, model folders."""
+"""Disk and web: atomic writes, downloads, the cache and model folders."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a path next to `path`, with the same ending, to write to; it becomes `path` if nothing is raised.
+    """Yield a temporary path to write to, which replaces `path` unless an exception is raised.
 
-    So that a file is there whole or, if writing fails, as it was before. Parent folders are created.
+    If writing fails, the previous file stays. The temporary path is in the same folder and has the same
+    ending; parent folders are created.
     """
     target = Path(path).expanduser().resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -23,4 +24,4 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)  # gone already where all went well
+            temporary.unlink(missing_ok=True)  # after success it no longer exists

@@ -1,14 +1,14 @@
-"""The cache: files as they were fetched, each with a record of its SHA-256, and the networks read from them.
+"""The cache: downloaded files, each with a record of its SHA-256, and the networks read from them.
 
-A file of the cache is named by its path in the cache folder, for instance
-``string/12.0/9606.protein.links.v12.0.txt.gz``. Next to it lies its record, a small JSON file of the same
-name with ``.record``. Networks that were read from files lie there too, as ``.safetensors``. Only files
-with a record, or written by `gene_gcn.networks.store`, are ever listed or removed.
+A file is identified by its path in the cache folder, for instance
+``string/12.0/9606.protein.links.v12.0.txt.gz``. Its record is a small JSON file next to it, named like the
+file with ``.record`` appended. Networks that were read from files are kept there too, as ``.safetensors``.
+Only files that have a record, or were written by `gene_gcn.networks.store`, are ever listed or removed.
 """
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import fnmatch
 import hashlib
 import json
@@ -20,19 +20,20 @@ from typing import Any
 
 import pandas as pd
 
+from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.atomic import replacing
 from gene_gcn.storage.text_files import sha256_of
 
-FOLDER = "GENE_GCN_CACHE"  # the environment variable
+CACHE_VARIABLE = "GENE_GCN_CACHE"  # the environment variable
 COLUMNS = ["name", "version", "organism", "size", "date", "sha256", "path"]
+NETWORK_SUFFIX = ".safetensors"
 
-_RECORD = ".record"
-NETWORK = ".safetensors"
+_RECORD_SUFFIX = ".record"
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache: ``GENE_GCN_CACHE``, or gene_gcn's part of the user's cache folder."""
-    if chosen := os.environ.get(FOLDER):
+    """Return the cache folder: ``GENE_GCN_CACHE`` if it is set, otherwise one in the user's cache folder."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen).expanduser().absolute()
     import platformdirs
 
@@ -42,56 +43,60 @@ def cache_folder() -> Path:
 def get_file(
     name: str, make: Callable[[Path], dict[str, Any] | None], *, check: Callable[[Path], Any], **metadata: Any
 ) -> Path:
-    """Return a file of the cache, verified; make it first where it is not there.
+    """Return a verified file of the cache, making it first if it is absent.
 
-    The SHA-256 of a new file is recorded, and compared at each later use. A file that lies there without a
-    record, put there by hand, is checked as a new one and recorded. A file is written under another name in
-    the same folder and renamed, so it is there whole or not at all, however many processes make it at once.
+    The SHA-256 of a new file is recorded and verified at each later use. A file without a record, which
+    somebody copied into the cache, is checked like a new one and recorded. Files are written under a
+    temporary name in the same folder and then renamed, so that several processes can make a file at once.
 
     Parameters
     ----------
-    name
+    name : str
         Path of the file in the cache folder, with ``/``.
-    make
+    make : callable
         Called with the path to write to; checks what it writes; may return further metadata.
-    check
-        Called with the path of a file that has no record; raises ValueError where it is not as expected.
+    check : callable
+        Called with the path of a file that has no record; raises ValueError if the file is not as expected.
     **metadata
-        What else to record: `version`, `organism`, `url`, whatever fits JSON.
+        What else to record: `version`, `organism`, `url`, or anything that JSON can represent.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     OSError
-        If the file cannot be written, or has changed since it was recorded.
+        If the file cannot be written or has changed since it was recorded.
     ValueError
-        If a file that was put there by hand is not what it should be.
+        If a file that was copied into the cache is not as expected.
     """
     path = cache_folder() / name
     if not path.exists():
         with writing(path) as temporary:
             metadata |= make(temporary) or {}
-    elif known := get_record(path):
-        if sha256_of(path) != known["sha256"]:
+    elif record := get_record(path):
+        if sha256_of(path) != record["sha256"]:
             raise OSError(
-                f"{path} has changed since it was recorded on {known['date'][:10]} (its SHA-256 is another "
-                f"one); remove it by networks.remove({name!r}), and the next call fetches it again."
+                f"{path} has changed since it was recorded on {record['date'][:10]}: its SHA-256 differs. "
+                f"Remove it with networks.remove({name!r}); the next call downloads it again."
             )
         return path
     else:
         check(path)
-    write_json(_record_of(path), {"sha256": sha256_of(path), "date": now(), **metadata})
+    write_json(_record_path(path), {"sha256": sha256_of(path), "date": now(), **metadata})
     return path
 
 
 def cached() -> pd.DataFrame:
-    """List what the cache holds.
+    """List the contents of the cache.
 
     Returns
     -------
     pandas.DataFrame
-        A row per file: ``name`` (its path in the cache folder, which :func:`remove` takes), ``version``,
-        ``organism``, ``size`` (bytes), ``date``, ``sha256`` (of a network: its ``content_hash``) and
-        ``path``. Files end as they were fetched, networks read from them in ``.safetensors``.
+        A row per file: ``name`` (its path in the cache folder, as :func:`remove` takes it), ``version``,
+        ``organism``, ``size`` (bytes), ``date``, ``sha256`` (for a network, its ``content_hash``) and
+        ``path``. Networks that were read from downloaded files end in ``.safetensors``.
     """
     folder = cache_folder()
     rows = []
@@ -111,29 +116,31 @@ def remove(pattern: str) -> list[str]:
 
     Parameters
     ----------
-    pattern
+    pattern : str
         A name that :func:`cached` lists, or a pattern of such names: ``"string/*"``, ``"*9606*"``, ``"*"``.
 
     Returns
     -------
     list of str
-        The names of what was removed.
+        The names of the removed files.
 
     Raises
     ------
-    ValueError
-        If nothing of that name is in the cache.
+    ArgumentError
+        If the cache has no file of that name.
     """
-    held = cached()
-    chosen = held[[fnmatch.fnmatchcase(name, pattern) for name in held["name"]]]
+    files = cached()
+    chosen = files[[fnmatch.fnmatchcase(name, pattern) for name in files["name"]]]
     if chosen.empty:
-        names = list(held["name"])
+        names = list(files["name"])
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "nothing"
-        raise ValueError(f"Nothing in {cache_folder()} is named {pattern!r}; it holds {shown}.")
+        raise ArgumentError(
+            "pattern", f"Nothing in {cache_folder()} is named {pattern!r}; it contains {shown}."
+        )
     for path in map(Path, chosen["path"]):
-        _record_of(path).unlink(missing_ok=True)
+        _record_path(path).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty yet
+        with suppress(OSError):  # the folder is not empty yet
             path.parent.rmdir()
     return list(chosen["name"])
 
@@ -142,23 +149,37 @@ def remove(pattern: str) -> list[str]:
 
 
 def get_record(path: Path) -> dict[str, Any] | None:
-    """Return what is recorded of a file of the cache: ``sha256``, ``date`` and the metadata given to :func:`get_file`."""
-    known = read_json(_record_of(path))
-    return known if isinstance(known, dict) and {"sha256", "date"} <= set(known) else None
+    """Return the record of a file (``sha256``, ``date`` and metadata), or None if it has none."""
+    record = read_json(_record_path(path))
+    return record if isinstance(record, dict) and {"sha256", "date"} <= set(record) else None
+
+
+def require_record(path: Path) -> dict[str, Any]:
+    """Return the record of a file that :func:`get_file` returned.
+
+    Raises
+    ------
+    OSError
+        If the record has disappeared since.
+    """
+    record = get_record(path)
+    if record is None:
+        raise OSError(f"{path} has no record any more; another process may have removed it. Try again.")
+    return record
 
 
 def sha256_of_json(value: Any) -> str:
-    """Return the SHA-256, as hex, of a value that fits JSON."""
+    """Return the SHA-256, as hex, of a value that JSON can represent."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def now() -> str:
     """Return the time in UTC, to the second, in ISO 8601."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; None where it is absent or damaged."""
+    """Return the content of a JSON file, or None if it is absent or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -166,34 +187,34 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, whole or not at all."""
+    """Write a JSON file, completely or not at all."""
     with writing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
-def _record_of(path: Path) -> Path:
-    return path.with_name(path.name + _RECORD)
-
-
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """Give a path next to `target` to write to, which becomes `target` if nothing is raised."""
+    """Yield a temporary path to write to, which replaces `target` unless an exception is raised."""
     try:
         with replacing(target) as temporary:
             yield temporary
     except OSError as error:
-        if error.errno is None:  # told in a sentence already
+        if error.errno is None:  # its message is for users already
             raise
         raise OSError(
-            f"{target} cannot be written ({error.strerror}); make room, or name another folder by the "
-            f"environment variable {FOLDER}."
+            f"{target} cannot be written ({error.strerror}); free some space, or choose another folder with "
+            f"the environment variable {CACHE_VARIABLE}."
         ) from error
 
 
+def _record_path(path: Path) -> Path:
+    return path.with_name(path.name + _RECORD_SUFFIX)
+
+
 def _metadata_of(path: Path) -> dict[str, Any] | None:
-    """Return what is known of a file of the cache; None for one that is none."""
-    if path.suffix != NETWORK:
-        return get_record(path) if path.is_file() and path.suffix != _RECORD else None
+    """Return the metadata of a file of the cache, or None if it is not one."""
+    if path.suffix != NETWORK_SUFFIX:
+        return get_record(path) if path.is_file() and path.suffix != _RECORD_SUFFIX else None
     from safetensors import SafetensorError, safe_open
 
     try:

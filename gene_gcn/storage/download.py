@@ -1,4 +1,4 @@
-"""Going online: the only code that does."""
+"""Access to the web: the only code of the package that goes online."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage import cache
 from gene_gcn.storage.text_files import is_zip, sha256_of
 
 if TYPE_CHECKING:
     import requests
 
-# Environment variables that name mirrors, and what they stand for.
+_Result = TypeVar("_Result")
+
+# Environment variables that name mirrors, and the hosts they replace.
 HOSTS = {
     "GENE_GCN_STRING_URL": "https://stringdb-downloads.org/download",
     "GENE_GCN_STRING_API": "https://string-db.org/api",
@@ -31,17 +35,17 @@ HOSTS = {
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long to try; times in seconds.
+    """How often and how long to try; times in seconds.
 
     Parameters
     ----------
-    attempts
-        How often a request is sent before it is given up.
-    backoff
-        Wait after the first failure; doubled after each further one.
-    longest_wait
-        Longest wait between two attempts, also where the server's ``Retry-After`` asks for more.
-    connect, read
+    attempts : int
+        How often a request is sent before giving up.
+    backoff : float
+        Pause after the first failure; doubled after each further one.
+    longest_wait : float
+        Longest pause between two attempts, even if the server's ``Retry-After`` asks for more.
+    connect, read : float
         Longest silence while connecting and while reading.
     """
 
@@ -55,8 +59,8 @@ class RetryPolicy:
 RETRY_POLICY = RetryPolicy()
 TRANSIENT = {429, 500, 502, 503, 504}
 MEANING = {
-    401: "access is refused",
-    403: "access is refused",
+    401: "access is denied",
+    403: "access is denied",
     404: "there is no such file",
     410: "there is no such file",
     429: "too many requests; try again later",
@@ -66,13 +70,25 @@ _CHUNK = 1 << 16
 _HTML = (b"<!doctype html", b"<html", b"<head")
 
 
+class ProgressBar(Protocol):
+    """What pooch needs of a progress bar."""
+
+    total: int
+
+    def update(self, n: int, /) -> Any: ...
+
+    def reset(self) -> Any: ...
+
+    def close(self) -> Any: ...
+
+
 class DownloadError(OSError):
-    """A file or an answer could not be had from a host.
+    """A file or an answer could not be obtained from a host.
 
     Attributes
     ----------
     missing : bool
-        Whether the host answered that there is no such thing: 404, or a web page instead of a file.
+        Whether the host answered that the file does not exist: 404, or a web page instead of a file.
     """
 
     def __init__(self, message: str, *, missing: bool = False) -> None:
@@ -81,17 +97,24 @@ class DownloadError(OSError):
 
 
 def base_url(variable: str, given: str | None = None) -> str:
-    """Return the address of a host, without a final slash: `given`, the environment's, or the usual.
+    """Return the address of a host, without a final slash.
+
+    Parameters
+    ----------
+    variable : str
+        Environment variable that names a mirror, one of `HOSTS`.
+    given : str, optional
+        Address that replaces both the variable's and the default one.
 
     Raises
     ------
-    ValueError
-        If it is no address that begins with ``https://`` or ``http://``.
+    ArgumentError
+        If the address does not start with ``https://`` or ``http://``.
     """
     url = (given or os.environ.get(variable) or HOSTS[variable]).rstrip("/")
     if urlsplit(url).scheme not in ("https", "http") or not urlsplit(url).hostname:
-        name = "base_url" if given else variable
-        raise ValueError(f"{name}={url!r} is no web address; the usual one is {HOSTS[variable]}.")
+        name = Argument("base_url", url) if given else f"The environment variable {variable}={url!r}"
+        raise ArgumentError("base_url", name, f" is not a web address; the default is {HOSTS[variable]}.")
     return url
 
 
@@ -101,39 +124,42 @@ def fetch(
     *,
     check: Callable[[Path], Any] | None = None,
     known_hash: str | None = None,
-    progress: bool | Any = False,
+    progress: bool | ProgressBar = False,
     **metadata: Any,
 ) -> Path:
-    """Return a file of the cache; fetch it first where it is not there.
+    """Return a file of the cache, downloading it first if it is absent.
 
-    A file counts as fetched when it has the announced length, is neither empty nor a web page, its gzip or
-    zip is whole, and `check` finds it right. Failures that may pass (no connection, 429, 5xx) are tried again
-    after a pause, see :class:`RetryPolicy`. Redirects to plain http are refused, but for one on the same host
-    where `url` is plain http itself, which only a mirror's is.
+    A download is accepted if it has the announced length, is neither empty nor a web page, its gzip or zip
+    structure is intact, and `check` accepts it. Transient failures (no connection, 429, 5xx) are retried, see
+    :class:`RetryPolicy`. Redirects to plain http are refused, except on the same host if `url` itself is
+    plain http, as that of a mirror can be.
 
     Parameters
     ----------
-    url
-        Where the file is.
-    name
-        Its path in the cache folder, see :func:`gene_gcn.storage.cache.get_file`, which also says how the file
-        is written and verified.
-    check
-        Called with the path of the new file; raises ValueError where it is not as expected.
-    known_hash
-        SHA-256, as hex, that the file must have; None where none is published.
-    progress
-        True for a progress bar, which needs tqdm, or an object with ``total``, ``update``, ``reset`` and
-        ``close``.
+    url : str
+        Address of the file.
+    name : str
+        Its path in the cache folder; :func:`gene_gcn.storage.cache.get_file` describes how files are written
+        and verified.
+    check : callable, optional
+        Called with the path of the new file; raises ValueError if the file is not as expected.
+    known_hash : str, optional
+        SHA-256, as hex, that the file must have; None if none is published.
+    progress : bool or ProgressBar
+        True shows a progress bar, which needs tqdm.
     **metadata
-        What else to record of the file.
+        What else to record about the file.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     DownloadError
-        If the file cannot be had, or is damaged.
+        If the file cannot be downloaded or is damaged.
     OSError
-        If it cannot be written, or has changed since it was fetched.
+        If it cannot be written, or has changed since it was downloaded.
     """
 
     def check_file(path: Path) -> None:
@@ -145,7 +171,7 @@ def fetch(
 
     def make(path: Path) -> None:
         remedy = (
-            "go online once, or get the file by other means and pass it as path= "
+            "go online once, or download the file elsewhere and pass it as path= "
             f"(or save it as {cache.cache_folder() / name})"
         )
         with_retries(lambda: _download(url, path, progress), url, remedy)
@@ -153,22 +179,27 @@ def fetch(
             check_file(path)
         except ValueError as error:
             message = str(error).replace(str(path), url)
-            raise DownloadError(f"{message} Nothing was kept of it.", missing=_is_html(path)) from error
+            raise DownloadError(f"{message} The download was discarded.", missing=_is_html(path)) from error
 
     return cache.get_file(name, make, check=check_file, url=url, **metadata)
 
 
 def request_text(url: str, data: Mapping[str, Any] | None = None, *, secret: str | None = None) -> str:
-    """Return a page (GET), or what a service answers to a form (POST); tried again as in :func:`fetch`.
+    """Return a page (GET), or a service's answer to a form (POST), with retries as in :func:`fetch`.
 
     Parameters
     ----------
-    url
+    url : str
         The address.
-    data
+    data : mapping, optional
         Fields of the form; None for a page.
-    secret
-        A value of `data` that must not show: no redirect takes it to another host, and no error tells it.
+    secret : str, optional
+        A value in `data` that must stay secret: redirects to other hosts are refused, and errors do not show
+        it.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -177,24 +208,26 @@ def request_text(url: str, data: Mapping[str, Any] | None = None, *, secret: str
     """
     import requests
 
-    def action() -> str:
-        options = {
-            "timeout": (RETRY_POLICY.connect, RETRY_POLICY.read),
-            "hooks": _redirect_policy(url, secret),
-        }
-        with requests.request("GET" if data is None else "POST", url, data=data, **options) as response:
+    def request() -> str:
+        with requests.request(
+            "GET" if data is None else "POST",
+            url,
+            data=data,
+            timeout=(RETRY_POLICY.connect, RETRY_POLICY.read),
+            hooks=_redirect_policy(url, secret),
+        ) as response:
             response.encoding = "utf-8"
             response.raise_for_status()
             return response.text
 
-    remedy = "go online and try again, or read a file by path="
-    return with_retries(action, url, remedy, secret)
+    remedy = "go online and try again, or read a file with path="
+    return with_retries(request, url, remedy, secret)
 
 
 # ---- one attempt ----
 
 
-def _download(url: str, path: Path, progress: bool | Any) -> None:
+def _download(url: str, path: Path, progress: bool | ProgressBar) -> None:
     import pooch
 
     answers: list[requests.Response] = []
@@ -214,20 +247,22 @@ def _download(url: str, path: Path, progress: bool | Any) -> None:
 
 
 def _check_length(answer: requests.Response, path: Path) -> None:
-    """Refuse a body that broke off; urllib3 sees to that from version 2 on."""
+    """Refuse a truncated body; urllib3 2 does so itself."""
     import requests
 
     announced = answer.headers.get("Content-Length", "")
-    packed = "Content-Encoding" in answer.headers
-    if announced.isdigit() and not packed and path.stat().st_size != int(announced):
-        raise requests.exceptions.ChunkedEncodingError("the answer has another length than announced")
+    encoded = "Content-Encoding" in answer.headers
+    if announced.isdigit() and not encoded and path.stat().st_size != int(announced):
+        raise requests.exceptions.ChunkedEncodingError("the answer does not have the announced length")
 
 
-def _redirect_policy(url: str, secret: str | None, answers: list | None = None) -> dict[str, Callable]:
-    """Hooks for requests that refuse unsafe redirects, and collect the answers in a list."""
+def _redirect_policy(
+    url: str, secret: str | None, answers: list[requests.Response] | None = None
+) -> dict[str, Callable[..., None]]:
+    """Return hooks for requests that refuse unsafe redirects and collect all answers in a list."""
     start = urlsplit(url)
 
-    def see(response: requests.Response, **options: Any) -> None:
+    def check_redirect(response: requests.Response, **options: Any) -> None:
         if answers is not None:
             answers.append(response)
         if not response.is_redirect:
@@ -237,57 +272,58 @@ def _redirect_policy(url: str, secret: str | None, answers: list | None = None) 
         if not same_host and (target.scheme != "https" or secret is not None):
             response.close()
             raise DownloadError(
-                f"{url} sends on to {target.scheme}://{target.netloc}, which is refused, as nothing shows "
-                "who answers there; if that is the right host, name it by base_url= or the environment."
+                f"{url} redirects to {target.scheme}://{target.netloc}, which is refused because nothing "
+                "proves whose host that is; if it is the right one, pass it as base_url= or set the "
+                "environment variable."
             )
 
-    return {"response": see}
+    return {"response": check_redirect}
 
 
 # ---- several attempts ----
 
 
-def with_retries(action: Callable[[], Any], url: str, remedy: str, secret: str | None = None) -> Any:
-    """Run a request until it succeeds; at last, or at once where that is no use, raise a DownloadError."""
+def with_retries(request: Callable[[], _Result], url: str, remedy: str, secret: str | None = None) -> _Result:
+    """Send a request, again after transient failures; raise a DownloadError if it fails for good."""
     import requests
 
-    for attempt in range(1, RETRY_POLICY.attempts + 1):
+    attempt = 1
+    while True:
         try:
-            return action()
+            return request()
         except requests.RequestException as error:
             failure = error
-        if attempt == RETRY_POLICY.attempts or not _may_pass(failure):
+        if attempt == RETRY_POLICY.attempts or not _is_transient(failure):
             break
         time.sleep(_pause(failure, attempt))
-    error = _explained(failure, url, remedy)
-    if secret is not None:
-        raise DownloadError(str(error).replace(secret, "…"), missing=error.missing)
-    raise error from failure
+        attempt += 1
+    explained = _explained(failure, url, remedy)
+    if secret is not None:  # without its cause, whose message may contain the secret
+        raise DownloadError(str(explained).replace(secret, "…"), missing=explained.missing)
+    raise explained from failure
 
 
-def _may_pass(failure: requests.RequestException) -> bool:
+def _is_transient(failure: requests.RequestException) -> bool:
     import requests
 
     if failure.response is not None:
         return failure.response.status_code in TRANSIENT
     if isinstance(failure, requests.exceptions.SSLError) or _is_unresolved(failure):
         return False
-    # A connection refused, lost or silent; InvalidURL and the like stay what they are.
+    # A connection that was refused, lost or silent; InvalidURL and the like are permanent.
     broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
     return isinstance(failure, (*broken, requests.exceptions.ContentDecodingError))
 
 
 def _pause(failure: requests.RequestException, attempt: int) -> float:
-    """Seconds to wait: what ``Retry-After`` says (seconds or a date), or twice as long as the last time."""
+    """Return the seconds to wait: those of ``Retry-After`` (a number or a date), or twice the last pause."""
     from urllib3 import Retry
     from urllib3.exceptions import InvalidHeader
 
     seconds = RETRY_POLICY.backoff * 2 ** (attempt - 1)
     if failure.response is not None and (asked := failure.response.headers.get("Retry-After")):
-        try:
+        with suppress(InvalidHeader):
             seconds = Retry().parse_retry_after(asked)
-        except InvalidHeader:
-            pass
     return min(seconds, RETRY_POLICY.longest_wait)
 
 
@@ -297,21 +333,21 @@ def _explained(failure: requests.RequestException, url: str, remedy: str) -> Dow
     host = urlsplit(url).netloc
     if failure.response is not None:
         status = failure.response.status_code
-        meaning = MEANING.get(status, "the host is in trouble; try again later" if status >= 500 else "")
-        said = "" if status in MEANING or status >= 500 else _excerpt(failure.response)
-        text = f"{url} was answered with HTTP {status}" + (f": {meaning or said}" if meaning or said else "")
+        meaning = MEANING.get(status, "the host has a problem; try again later" if status >= 500 else "")
+        detail = meaning or _excerpt(failure.response)
+        text = f"{url} returned HTTP {status}" + (f": {detail}" if detail else "")
         return DownloadError(f"{text.rstrip('.')}.", missing=status in (404, 410))
     if _is_unresolved(failure):
-        reason = f"the name {host} cannot be looked up"
+        reason = f"the host name {host} cannot be resolved"
     elif isinstance(failure, requests.exceptions.SSLError):
-        reason = f"the certificate of {host} is not accepted"
+        reason = f"the certificate of {host} is not trusted"
     elif isinstance(failure, requests.Timeout) or "timed out" in str(failure).lower():
         reason = f"{host} does not answer in time"
     elif isinstance(failure, requests.exceptions.ConnectionError):
-        reason = f"{host} accepts no connection"
+        reason = f"{host} does not accept connections"
     else:
-        reason = "the answer breaks off"
-    return DownloadError(f"{url} cannot be fetched, because {reason}: {remedy}.")
+        reason = "the answer was cut off"
+    return DownloadError(f"{url} cannot be downloaded because {reason}: {remedy}.")
 
 
 def _excerpt(response: requests.Response) -> str:
@@ -319,7 +355,7 @@ def _excerpt(response: requests.Response) -> str:
 
     try:
         text = " ".join(response.text.split())
-    except (requests.RequestException, RuntimeError):  # closed, or broken off
+    except (requests.RequestException, RuntimeError):  # closed or cut off
         return ""
     return "" if text.startswith("<") else text[:200]
 
@@ -334,7 +370,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-# ---- what has come ----
+# ---- content of a download ----
 
 
 def _is_html(path: Path) -> bool:
@@ -343,7 +379,7 @@ def _is_html(path: Path) -> bool:
 
 
 def _check_content(path: Path) -> None:
-    """Raise ValueError for an empty file, a web page, or a gzip or zip file that is not whole."""
+    """Raise ValueError for an empty file, a web page, or a damaged gzip or zip file."""
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty.")
     if _is_html(path):
@@ -367,7 +403,7 @@ def _check_zip(path: Path) -> None:
             parts = PurePosixPath(name.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
                 raise ValueError(
-                    f"{path} has a member that would lie outside of it, {name!r}, and is refused."
+                    f"{path} is refused: its member {name!r} would be written outside of its folder."
                 )
         if (damaged := archive.testzip()) is not None:
-            raise ValueError(f"{path} is damaged at its member {damaged!r}.")
+            raise ValueError(f"{path} is damaged: its member {damaged!r} is corrupt.")

@@ -1,1 +1,1 @@
-"""How models are fitted: exactly, or by gradients."""
+"""How models are fitted: a linear head exactly, deeper models by gradients. Tensors and CSR matrices only."""

@@ -1,28 +1,41 @@
-"""Genes that a query lacks, filled in from those it has."""
+"""Genes that a query lacks, imputed from those it has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
+
+from gene_gcn.training.components import COMPONENTS, principal_axes
+from gene_gcn.training.operators import Features, SmoothedCells
 
 
 @dataclass(frozen=True)
-class LowRankGenes:
-    r"""Which genes vary together, as probabilistic principal components (Tipping & Bishop 1999,
-    doi:10.1111/1467-9868.00196): a dense learned graph of all genes, :math:`V \Lambda V^T + \sigma^2 I`.
+class PPCAImputer:
+    r"""Imputer by probabilistic principal component analysis: cells are Gaussian with a low-rank covariance.
+
+    .. math:: x \sim \mathcal N(\mu, \; V \Lambda V^\top + \sigma^2 I)
+
+    The covariance is a dense, learned graph of all genes. One imputer serves queries with any genes: missing
+    ones get their conditional expectation given those that are present, which is linear in these.
 
     Attributes
     ----------
     mean : Tensor, shape (N,)
-        The mean cell.
+        The mean cell, μ.
     axes : Tensor, shape (N, R)
-        V, orthonormal.
+        Orthonormal principal axes, V.
     variances : Tensor, shape (R,)
-        The diagonal of Λ.
+        Variance along each axis, the diagonal of Λ.
     noise : Tensor, shape ()
-        σ², the mean variance of a gene that the axes leave.
+        Mean variance of a gene that the axes leave unexplained, σ².
+
+    References
+    ----------
+    Tipping & Bishop (1999), Probabilistic principal component analysis, doi:10.1111/1467-9868.00196.
     """
 
     mean: Tensor
@@ -30,11 +43,23 @@ class LowRankGenes:
     variances: Tensor
     noise: Tensor
 
-    def to(self, device: torch.device) -> LowRankGenes:
-        return LowRankGenes(*(tensor.to(device) for tensor in vars(self).values()))
+    @classmethod
+    def fit(cls, X: sparse.csr_matrix, device: torch.device | str = "cpu", seed: int = 0) -> PPCAImputer:
+        """Learn which genes vary together from cells (cells, N), labeled or not; the result is on the CPU."""
+        features = Features(SmoothedCells(X, torch.device(device)))
+        axes, variances, total = principal_axes(features, COMPONENTS, np.random.default_rng(seed))
+        noise = (total - variances.sum()).clamp(min=0) / X.shape[1]
+        return cls(features.center, axes, variances, noise).to(torch.device("cpu"))
+
+    def to(self, device: torch.device) -> PPCAImputer:
+        return PPCAImputer(*(tensor.to(device) for tensor in self.tensors().values()))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what is saved, by attribute."""
+        return dict(vars(self))
 
     def encoder(self, present: Tensor) -> Tensor:
-        """The matrix (N, R) from the present genes of a cell, around the mean, to its expected components.
+        """Return the matrix (N, R) from the present genes of a centered cell to its expected components.
 
         Parameters
         ----------
@@ -45,7 +70,27 @@ class LowRankGenes:
         precision = axes.T @ axes / noise + torch.diag(1 / self.variances.clamp(min=1e-12))
         return axes @ torch.linalg.inv(precision.double()).to(axes.dtype) / noise
 
-    def fill(self, x: Tensor, present: Tensor, encoder: Tensor) -> Tensor:
-        """Cells (B, N) with each missing gene as its expectation given the present ones."""
+    def impute(self, x: Tensor, present: Tensor, encoder: Tensor) -> Tensor:
+        """Replace missing genes of cells (B, N) by their expectation given the present ones."""
         expected = torch.addmm(self.mean, (x - self.mean) @ encoder, self.axes.T)
         return torch.where(present, x, expected)
+
+    def fold(self, weight: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Fold the imputation into a linear map of all genes.
+
+        Parameters
+        ----------
+        weight : Tensor, shape (N, K)
+        present : Tensor of bool, shape (N,)
+
+        Returns
+        -------
+        weight : Tensor, shape (N, K)
+        bias : Tensor, shape (K,)
+            With these, ``x @ weight + bias`` is ``impute(x) @ weight`` with the given one.
+        """
+        missing = weight * ~present[:, None]
+        encoder = self.encoder(present)
+        by_component = self.axes.T @ missing  # (R, K)
+        bias = self.mean @ missing - (self.mean @ encoder) @ by_component
+        return weight * present[:, None] + encoder @ by_component, bias

@@ -1,4 +1,8 @@
-"""Features of cells as linear maps, for what is solved by products alone."""
+"""Features of cells as linear operators, for what is solved by products alone.
+
+`matmat` and `rmatmat` are named as in SciPy's `LinearOperator`. A class that has them, over blocks of cells
+on disk or over several processes, can take the place of `SmoothedCells`.
+"""
 
 from __future__ import annotations
 
@@ -6,77 +10,94 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from gene_gcn.nn import GlobalGraph
+from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.kernels import product
-from gene_gcn.nn.sparse import csr_from_scipy
-
-FAINTEST = 0.05  # of the mean variance, added to each gene's so that the faintest are not blown up
+from gene_gcn.nn.sparse import csr_from_scipy, transpose
+from gene_gcn.training.reproducibility import torch_threads
 
 
 class SmoothedCells:
-    """`h = x + λ A x` of all cells, as a linear map: never written out, as A fills a sparse matrix."""
+    """`h = x + λ A x` of all cells, (cells, N): never written out, as A fills a sparse matrix.
+
+    Attributes
+    ----------
+    X : sparse CSR Tensor, shape (cells, N)
+    graph : GlobalGraph or None
+        A; None where λ is 0.
+    network_weight : float
+        λ.
+    """
 
     def __init__(
-        self, X: sparse.csr_matrix, device: torch.device, graph: GlobalGraph | None = None, share: float = 0.0
+        self,
+        X: sparse.csr_matrix,
+        device: torch.device,
+        graph: GlobalGraph | None = None,
+        network_weight: float = 0.0,
+        threads: int = 1,
     ):
         self.X = csr_from_scipy(X).to(device)
         self.transposed = csr_from_scipy(sparse.csr_matrix(X.T)).to(device)
         self.shape = X.shape
-        self.graph = graph if share else None
-        self.share = share
+        self.graph = graph if network_weight else None
+        self.network_weight = network_weight
+        self.threads = threads
 
-    def __matmul__(self, columns: Tensor) -> Tensor:
-        """(cells, N) @ (N, columns)."""
+    def matmat(self, columns: Tensor) -> Tensor:
+        """Multiply (cells, N) @ (N, columns)."""
         if self.graph is not None:
-            columns = columns + self.share * product(self.graph.adj, columns)
-        return product(self.X, columns)
+            columns = columns + self.network_weight * self._product(adjacency(self.graph), columns)
+        return self._product(self.X, columns)
 
-    def adjoint(self, rows: Tensor) -> Tensor:
-        """(N, cells) @ (cells, columns)."""
-        columns = product(self.transposed, rows)
-        return columns if self.graph is None else columns + self.share * product(self.graph.adj_t, columns)
+    def rmatmat(self, rows: Tensor) -> Tensor:
+        """Multiply (N, cells) @ (cells, columns)."""
+        columns = self._product(self.transposed, rows)
+        if self.graph is None:
+            return columns
+        return columns + self.network_weight * self._product(self.graph.adj_t, columns)
 
-    def views(self, target: Tensor) -> list[Features]:
-        """Genes weighted in each of the ways of `gene_weights`.
-
-        By x and not by h, of which the variance of a gene tells how many neighbours it has.
-        """
+    def gene_sums(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum the expression x of genes, not the smoothed h: by type, (N, K), and squared, (N,)."""
         genes = self.X.col_indices().long()
-        squares = torch.zeros(self.shape[1], device=genes.device).index_add_(
-            0, genes, self.X.values().square()
-        )
-        scales = gene_weights(product(self.transposed, target), squares, target.sum(0))
-        return [Features(self, scale) for scale in scales]
+        squares = torch.zeros(self.shape[1], device=genes.device)
+        squares.index_add_(0, genes, self.X.values().square())
+        return self._product(self.transposed, target), squares
+
+    def _product(self, matrix: Tensor, columns: Tensor) -> Tensor:
+        # Each row is summed by one thread, so that the result does not depend on how many there are.
+        with torch_threads(self.threads):
+            return product(matrix, columns)
+
+
+def adjacency(graph: GlobalGraph) -> Tensor:
+    """Return the matrix with sources as rows, the transpose of `adj_t`."""
+    return transpose(graph.adj_t) if graph.adj is None else graph.adj
 
 
 class Features:
-    """`(h − m) ∘ s` of all cells: centred, genes weighted.
+    """`(h − m) ∘ s` of all cells: centered, genes weighted.
 
     Attributes
     ----------
     scale : Tensor, shape (N,)
         s, the weight of each gene; 1 by default.
     center : Tensor, shape (N,)
-        m ∘ s: the mean cell.
+        m ∘ s, where m is the mean cell.
     """
 
     def __init__(self, cells: SmoothedCells, scale: Tensor | None = None):
-        n, self.width = cells.shape
         self.cells = cells
+        self.shape = cells.shape
+        n, width = cells.shape
         device = cells.X.device
-        self.scale = torch.ones(self.width, device=device) if scale is None else scale
-        self.center = self.scale * cells.adjoint(torch.full((n, 1), 1 / n, device=device))[:, 0]
+        self.scale = torch.ones(width, device=device) if scale is None else scale
+        self.center = self.scale * cells.rmatmat(torch.full((n, 1), 1 / n, device=device))[:, 0]
 
-    def __len__(self) -> int:
-        return self.cells.shape[0]
+    def matmat(self, columns: Tensor) -> Tensor:
+        return self.cells.matmat(self.scale[:, None] * columns) - self.center @ columns
 
-    def __matmul__(self, columns: Tensor) -> Tensor:
-        """(cells, N) @ (N, columns)."""
-        return self.cells @ (self.scale[:, None] * columns) - self.center @ columns
-
-    def adjoint(self, rows: Tensor) -> Tensor:
-        """(N, cells) @ (cells, columns)."""
-        return self.scale[:, None] * self.cells.adjoint(rows) - self.center[:, None] * rows.sum(0)
+    def rmatmat(self, rows: Tensor) -> Tensor:
+        return self.scale[:, None] * self.cells.rmatmat(rows) - self.center[:, None] * rows.sum(0)
 
 
 class Dense:
@@ -84,48 +105,10 @@ class Dense:
 
     def __init__(self, matrix: Tensor):
         self.matrix = matrix
-        self.width = matrix.size(1)
+        self.shape = tuple(matrix.shape)
 
-    def __len__(self) -> int:
-        return len(self.matrix)
-
-    def __matmul__(self, columns: Tensor) -> Tensor:
+    def matmat(self, columns: Tensor) -> Tensor:
         return self.matrix @ columns
 
-    def adjoint(self, rows: Tensor) -> Tensor:
+    def rmatmat(self, rows: Tensor) -> Tensor:
         return self.matrix.T @ rows
-
-
-def gene_weights(sums: Tensor, squares: Tensor, counts: Tensor) -> Tensor:
-    """Two weights of each gene by what it tells of the types, (2, N); cells get a mean squared length of 1.
-
-    Both take the fourth root of the share of a gene's variance that lies between the types (the intraclass
-    correlation), so that genes without any are left out; more would trust a few cells too much. The first trusts
-    genes that are sure to differ: it shrinks by 1 − 1/F, F being the variance between over that within the types,
-    which would be 1 by chance. The second hears faint genes: it divides by the standard deviation to the power ¾,
-    as most markers are seen in few cells, where square roots of counts vary little.
-
-    Parameters
-    ----------
-    sums : Tensor, shape (N, K)
-        Sum of a gene over the cells of each type.
-    squares : Tensor, shape (N,)
-        Sum of its squares over all cells.
-    counts : Tensor, shape (K,)
-        Cells of each type.
-    """
-    sums, squares, counts = sums.double(), squares.double(), counts.double()
-    n, classes = float(counts.sum()), int((counts > 0).sum())
-    explained, total = (sums.square() / counts.clamp(min=1)).sum(1), sums.sum(1).square() / n
-    between = (explained - total).clamp(min=0) / max(classes - 1, 1)
-    within = (squares - explained).clamp(min=0) / max(n - classes, 1.0)
-    excess = (between / within.clamp(min=1e-12) - 1).clamp(min=0)  # F − 1
-    ratio = excess * classes / n
-    root = (ratio / (1 + ratio)) ** 0.25
-    variance = (squares - total).clamp(min=0) / n
-    spread = (variance + FAINTEST * variance.mean()).clamp(min=1e-12).sqrt()
-    weight = torch.stack([root * excess / (1 + excess), root / spread**0.75])
-    if not root.any():  # one cell a type, or nothing but noise
-        weight = torch.ones_like(weight)
-    length = (squares * weight.square()).sum(1, keepdim=True) / n
-    return (weight / length.clamp(min=1e-12).sqrt()).float()

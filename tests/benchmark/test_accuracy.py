@@ -1,4 +1,4 @@
-"""The accuracy benchmark: finished runs are kept, peers may fail, tables say what was measured."""
+"""The accuracy benchmark: finished runs are stored, and baselines may fail."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse, stats
+from scipy import sparse
 
 from gene_gcn import GeneGCNClassifier, GeneNetwork
-from gene_gcn.benchmark import accuracy
-from gene_gcn.benchmark.methods import Method, Normalized, methods
-from gene_gcn.benchmark.splits import splits
+from gene_gcn.benchmark import accuracy, accuracy_tables
+from gene_gcn.benchmark.baselines import Normalized
+from gene_gcn.benchmark.methods import Method, choose_methods
+from gene_gcn.benchmark.splits import make_splits
 from gene_gcn.cli.main import main
 
 N = 60
@@ -45,50 +46,50 @@ def cell_set():
     return accuracy.CellSet.prepare("blood", make_cells(), "cell_type", [make_network()])
 
 
-def run(cells, folder, only=("no graph", "SVM"), kinds=("few",), seeds=2, **options):
-    made, _ = splits(cells.cells, "cell_type", kinds, seeds=seeds)
-    known = []
+def run(cells, folder, only=("no graph", "SVM"), kinds=("few-label",), seeds=2, **options):
+    made, _ = make_splits(cells.cells, "cell_type", kinds, seeds=seeds)
+    stored = []
     results = accuracy.run(
         cells,
         made,
-        methods(cells.network, only=only, **options),
+        choose_methods(cells.network, methods=only, **options),
         folder,
-        on_result=lambda row, was_there: known.append(was_there),
+        on_result=lambda row, was_stored: stored.append(was_stored),
     )
-    return results, known
+    return results, stored
 
 
 # ---- sets and their networks ----
 
 
-def test_rare_types_are_left_out(cell_set):
+def test_rare_types_are_excluded(cell_set):
     assert cell_set.cells.n_obs == 90 and set(cell_set.cells.obs["cell_type"]) == {"t0", "t1", "t2"}
     with pytest.raises(ValueError, match="fewer than two types of at least five cells in small"):
         accuracy.CellSet.prepare("small", make_cells()[:12], "cell_type")
 
 
-def test_the_network_that_joins_most_genes_is_taken():
+def test_network_that_connects_most_genes_is_chosen():
     human, mouse = make_network("G"), make_network("g")
     genes = [f"g{i}" for i in range(40)] + ["G0", "G1"]
     assert accuracy.choose_network([human, mouse], genes) == mouse.align(genes)
-    with pytest.raises(ValueError, match="network joins 0 of the 42 genes"):
+    with pytest.raises(ValueError, match=r"network=.* connects 0 of the 42 genes"):
         accuracy.choose_network([make_network("X")], genes)
 
 
 # ---- running ----
 
 
-def test_finished_runs_are_kept(cell_set, tmp_path, monkeypatch):
-    first, known = run(cell_set, tmp_path)
-    assert known == [False] * 4 and (first["macro_f1"] > 0.8).all() and (first["error"] == "").all()
+def test_finished_runs_are_stored(cell_set, tmp_path, monkeypatch):
+    first, stored = run(cell_set, tmp_path)
+    assert stored == [False] * 4 and (first["macro_f1"] > 0.8).all() and (first["error"] == "").all()
     assert first["rare_recall"].tolist() == first["balanced_accuracy"].tolist()  # ten of each type
     has_probabilities = first["method"] == "no graph"
     assert (first["calibration_error"].notna() == has_probabilities).all()
     with monkeypatch.context() as patched:
         for kind in (GeneGCNClassifier, Normalized):
             patched.setattr(kind, "fit", lambda *_, **__: pytest.fail("fitted again"))
-        again, known = run(cell_set, tmp_path)
-    assert known == [True] * 4
+        again, stored = run(cell_set, tmp_path)
+    assert stored == [True] * 4
     pd.testing.assert_frame_equal(first, again)
     assert run(cell_set, tmp_path, seeds=3)[1] == [True] * 4 + [False] * 2
     other = accuracy.CellSet.prepare("blood", make_cells(1), "cell_type", [make_network()])
@@ -96,14 +97,14 @@ def test_finished_runs_are_kept(cell_set, tmp_path, monkeypatch):
     assert not list(tmp_path.glob(".*"))  # nothing half written
 
 
-def test_another_network_is_run_again_and_no_graph_is_not(cell_set, tmp_path):
+def test_only_rows_that_use_the_network_are_run_again_with_another(cell_set, tmp_path):
     only = ("no graph", "default", "permuted")
     assert run(cell_set, tmp_path, only, seeds=1)[1] == [False] * 3
     other = accuracy.CellSet.prepare("blood", make_cells(), "cell_type", [make_network(seed=1)])
     assert run(other, tmp_path, only, seeds=1)[1] == [False, True, False]
 
 
-def test_no_test_cell_and_no_label_of_one_is_seen(cell_set, tmp_path, monkeypatch):
+def test_fit_sees_neither_test_cells_nor_their_labels(cell_set, tmp_path, monkeypatch):
     fit, seen = GeneGCNClassifier.fit, []
 
     def spy(self, X, y, unlabelled=None):
@@ -112,97 +113,36 @@ def test_no_test_cell_and_no_label_of_one_is_seen(cell_set, tmp_path, monkeypatc
         return fit(self, X, y)
 
     monkeypatch.setattr(GeneGCNClassifier, "fit", spy)
-    made, _ = splits(cell_set.cells, "cell_type", ["few", "shallow"], seeds=1)
-    chosen = methods(cell_set.network, unlabelled=True, only=["no graph", "query"])
+    made, _ = make_splits(cell_set.cells, "cell_type", ["few-label", "downsampled"], seeds=1)
+    chosen = choose_methods(cell_set.network, unlabeled=True, methods=["no graph", "query"])
     results = accuracy.run(cell_set, made[:2], chosen, tmp_path)
-    assert results["splits"].tolist() == ["10 per type"] * 2 + [
-        "30 % depth, 10 per type"
-    ]  # for folds and few
+    # The unlabeled query is for folds and few-label splits only.
+    assert results["splits"].tolist() == ["10 per type"] * 2 + ["30 % depth, 10 per type"]
     names = set(cell_set.cells.obs_names)
     assert [others is None for _, others in seen] == [True, False, True]
     assert set(seen[1][1].obs_names) == names - seen[1][0] and len(seen[1][0]) == 30
 
 
-def test_a_peer_that_fails_says_so_and_is_tried_again(cell_set, tmp_path):
+def test_failed_baselines_are_reported_and_tried_again(cell_set, tmp_path):
     class Fails:
-        settings = ["fails"]
+        settings = ("fails",)
 
         def run(self, train, labels, test):
             raise RuntimeError("a class is too small")
 
     def attempt(role):
-        made, _ = splits(cell_set.cells, "cell_type", ["few"], seeds=1)
-        rows = [*methods(None, only=["no graph"]), Method("fails", role, lambda train: Fails())]
+        made, _ = make_splits(cell_set.cells, "cell_type", ["few-label"], seeds=1)
+        rows = [*choose_methods(None, methods=["no graph"]), Method("fails", role, lambda train: Fails())]
         return accuracy.run(cell_set, made, rows, tmp_path)
 
-    results = attempt("peer")
+    results = attempt("baseline")
     failed = results.iloc[1]
     assert failed["error"] == "a class is too small" and np.isnan(failed["macro_f1"])
     assert len(json.loads((tmp_path / "runs.json").read_text())) == 1
-    text = "\n".join(accuracy.markdown(results))
-    assert "| fails | failed | – | – | – | – | – | – | – | – |" in text and "best peer" not in text
+    text = "\n".join(accuracy_tables.markdown(results))
+    assert "| fails | failed | – | – | – | – | – | – | – | – |" in text and "best baseline" not in text
     with pytest.raises(RuntimeError, match="too small"):
         attempt("control")
-
-
-# ---- telling ----
-
-
-@pytest.fixture
-def results():
-    """Two sets, four splits, the default, a control and two peers; one run failed."""
-    rng = np.random.default_rng(0)
-    rows = [
-        {
-            "set": set_name,
-            "splits": "5 folds",
-            "split": split,
-            "method": method,
-            "role": role,
-            "error": "",
-            **dict.fromkeys(accuracy.FIGURES, 0.5),
-            "macro_f1": mean + rng.normal(0, 0.01),
-        }
-        for set_name in ("a", "b")
-        for split in range(4)
-        for method, role, mean in (
-            ("default: global graph", "default", 0.8),
-            ("no graph", "control", 0.7),
-            ("SVM", "peer", 0.75),
-            ("MLP", "peer", 0.6),
-        )
-    ]
-    rows[3].update(macro_f1=np.nan, error="too small")
-    return pd.DataFrame(rows)
-
-
-def test_tables_by_hand(results):
-    summary = accuracy.summarize(results)
-    assert summary.loc[("5 folds", "a", "MLP"), ["runs", "failed"]].tolist() == [4, 1]
-    means = accuracy.over_sets(summary).loc["5 folds"]
-    assert means["rank"].to_dict() == {"default: global graph": 1, "SVM": 2, "no graph": 3, "MLP": 4}
-    of_sets = results[results["method"] == "SVM"].groupby("set")["macro_f1"].mean()
-    assert means.loc["SVM", "macro_f1"] == pytest.approx(of_sets.mean())
-    text = list(accuracy.markdown(results))
-    row = next(line for line in text if line.startswith("| MLP |"))
-    assert "(3 of 4)" in row.split("|")[2] and "(3 of 4)" not in row.split("|")[3]
-
-
-def test_differences_against_scipy(results):
-    table = accuracy.differences(results).set_index(["set", "than"])
-    assert list(table.index) == [
-        (name, than) for name in ("a", "b", "all sets") for than in ("no graph", "best peer")
-    ]
-    assert table.loc[("a", "best peer"), "method"] == "SVM"
-    scores = results[results["set"] == "a"].pivot(index="split", columns="method", values="macro_f1")
-    t = stats.ttest_rel(scores["default: global graph"], scores["no graph"])
-    found = table.loc[("a", "no graph")]
-    assert found["pairs"] == 4 and [found["low"], found["high"]] == pytest.approx(
-        list(t.confidence_interval())
-    )
-    of_sets = [table.loc[(name, "best peer"), "difference"] for name in ("a", "b")]
-    assert table.loc[("all sets", "best peer"), "difference"] == pytest.approx(np.mean(of_sets))
-    assert accuracy.differences(results[results["role"] == "peer"]).empty
 
 
 # ---- the command ----
@@ -233,10 +173,10 @@ def test_command(files, capsys):
         "--network",
         str(files / "g.tsv"),
         "--splits",
-        "few,groups,shallow",
+        "few-label,groups,downsampled",
         "--groups",
         "donor",
-        "--few",
+        "--cells-per-type",
         "3",
         "--seeds",
         "2",
@@ -247,8 +187,8 @@ def test_command(files, capsys):
     ]
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "mouse: skipped: groups='donor' is not a column of obs" in printed
-    assert "mouse: skipped: shallow takes counts away" in printed and "kept" not in printed
+    assert "mouse: skipped: --groups 'donor' is not a column of obs" in printed
+    assert "mouse: skipped: downsampled splits need counts" in printed and "earlier run" not in printed
     assert "human: skipped: no type has more than 50 cells" in printed
     table = pd.read_csv(files / "out/accuracy.csv", keep_default_na=False)
     assert table.groupby("set").size().to_dict() == {"human": 2 * (2 + 2 + 4), "mouse": 2 * 2}
@@ -256,7 +196,7 @@ def test_command(files, capsys):
     assert [line.split(": ")[0] for line in printed.splitlines() if line.startswith("### ")][:-1] == [
         f"### {kind}" for kind in kinds
     ]
-    assert "| 3 per type | all sets | default: global graph − best peer | " in printed
+    assert "| 3 per type | all sets | default: global graph − best baseline | " in printed
     assert (
         "| linear SVM, log1p CP10k | " in printed and "| method | human | mouse | mean over sets |" in printed
     )
@@ -266,7 +206,10 @@ def test_command(files, capsys):
     assert (files / "out/accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert main(command) == 0
     again = capsys.readouterr().out
-    assert again.count("kept") == 20 and again[again.index("\n### ") :] == printed[printed.index("\n### ") :]
+    assert (
+        again.count("earlier run") == 20
+        and again[again.index("\n### ") :] == printed[printed.index("\n### ") :]
+    )
 
 
 def test_without_a_network(files, capsys):
@@ -279,10 +222,10 @@ def test_without_a_network(files, capsys):
                 "--label",
                 "cell_type",
                 "--splits",
-                "few",
+                "few-label",
                 "--seeds",
                 "1",
-                "--no-peers",
+                "--no-baselines",
                 "--out",
                 str(files / "out"),
             ]
@@ -290,7 +233,7 @@ def test_without_a_network(files, capsys):
         == 0
     )
     printed = capsys.readouterr().out
-    assert "network: None; 1 splits × 1 methods" in printed and "| no graph | " in printed
+    assert "network: None; 1 split × 1 method\n" in printed and "| no graph | " in printed
 
 
 @pytest.mark.parametrize(
@@ -298,17 +241,20 @@ def test_without_a_network(files, capsys):
     [
         (
             ["--splits", "fold"],
-            "--splits 'fold' is unknown; choose from folds, few, groups, shallow, missing",
+            "--splits 'fold' is unknown; choose from folds, few-label, groups, downsampled, missing-gene",
         ),
-        (["--splits", "groups"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
-        (["--groups", "donor"], "--splits groups and --groups COLUMN[,COLUMN] go together"),
-        (["--splits", "groups", "--groups", "lab"], "No set can be split by --splits groups"),
-        (["--few", "ten"], "--few 'ten' must be whole numbers"),
-        (["--methods", "forest"], "No method has 'forest' in its name"),
-        (["--celltypist-python", "no-such-python"], "'no-such-python' is not a Python that has celltypist"),
+        (["--splits", "groups"], "--splits 'groups' and --groups COLUMN[,COLUMN] go together"),
+        (["--groups", "donor"], "--splits 'groups' and --groups COLUMN[,COLUMN] go together"),
+        (["--splits", "groups", "--groups", "lab"], "--splits 'groups' allows no split of any set"),
+        (["--cells-per-type", "ten"], "--cells-per-type 'ten' must be whole numbers"),
+        (["--methods", "forest"], "--methods forest matches none of the methods"),
+        (
+            ["--celltypist-python", "no-such-python"],
+            "--celltypist-python 'no-such-python' is not a Python that has celltypist",
+        ),
     ],
 )
-def test_wrong_options(files, capsys, options, message):
+def test_wrong_options_are_named(files, capsys, options, message):
     command = [
         "benchmark",
         "accuracy",
@@ -322,19 +268,19 @@ def test_wrong_options(files, capsys, options, message):
     assert message in capsys.readouterr().err
 
 
-def test_two_files_of_one_name(files, capsys):
+def test_files_with_the_same_name_are_refused(files, capsys):
     path = str(files / "human.h5ad")
     assert (
         main(["benchmark", "accuracy", path, path, "--label", "cell_type", "--out", str(files / "out")]) == 2
     )
-    assert "several files called 'human'" in capsys.readouterr().err
+    assert "several files named 'human'" in capsys.readouterr().err
 
 
-def test_the_default_is_above_logistic_regression_on_real_cells(shared_data, tmp_path):
+def test_default_is_above_logistic_regression_on_real_cells(shared_data, tmp_path):
     cells = anndata.read_h5ad(shared_data / "cells/zheng_sorted_pbmc.h5ad")
     cell_set = accuracy.CellSet.prepare("zheng", cells, "cell_type")
-    made, _ = splits(cell_set.cells, "cell_type", ["few"], seeds=2)
-    chosen = methods(None, only=["no graph", "logistic regression, log1p"])
+    made, _ = make_splits(cell_set.cells, "cell_type", ["few-label"], seeds=2)
+    chosen = choose_methods(None, methods=["no graph", "logistic regression, log1p"])
     results = accuracy.run(cell_set, made, chosen, tmp_path)
     scores = results.pivot(index="split", columns="method", values="macro_f1")
     assert (scores["no graph"] > scores["logistic regression, log1p CP10k"] + 0.02).all()

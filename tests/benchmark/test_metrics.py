@@ -1,4 +1,4 @@
-"""Figures, against counts made by hand."""
+"""Metrics against values computed by hand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TRUE = np.array(["a", "a", "a", "b", "b", "c"])
 PRED = np.array(["a", "a", "b", "b", "b", "a"])
 
 
-def test_figures_by_hand():
+def test_metrics_by_hand():
     f1 = {"a": 2 * 2 / (3 + 3), "b": 2 * 2 / (2 + 3), "c": 0.0}
-    figures = evaluate(TRUE, PRED)
-    assert figures == pytest.approx(
+    metrics = evaluate(TRUE, PRED)
+    assert metrics == pytest.approx(
         {
             "accuracy": 4 / 6,
             "macro_f1": np.mean(list(f1.values())),
@@ -25,7 +25,7 @@ def test_figures_by_hand():
             "balanced_accuracy": np.mean([2 / 3, 1, 0]),
         }
     )
-    assert all(type(value) is float for value in figures.values())
+    assert all(type(value) is float for value in metrics.values())
 
 
 def test_recall_by_hand():
@@ -45,7 +45,7 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(TRUE, PRED, np.full(6, 0.5), n_bins=1) == pytest.approx(4 / 6 - 0.5)
 
 
-def test_order_and_names_of_types_do_not_matter():
+def test_order_of_cells_and_names_of_types_do_not_matter():
     order = np.random.default_rng(0).permutation(len(TRUE))
     other = {"a": "z", "b": "Ä b", "c": "0"}
     renamed = [np.array([other[v] for v in labels[order]], dtype=object) for labels in (TRUE, PRED)]
@@ -58,20 +58,20 @@ def test_any_kind_of_labels(make):
     assert recall_per_type(make(TRUE), make(PRED)).equals(recall_per_type(TRUE, PRED))
 
 
-def test_numbers_and_their_texts_are_the_same_types():
+def test_numbers_and_numerals_are_the_same_types():
     assert evaluate([0, 1, 1], ["0", "1", "0"])["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_perfect_and_unknown_types_without_warnings():
+def test_perfect_and_unknown_types_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert set(evaluate(TRUE, TRUE).values()) == {1.0}
-        figures = evaluate(["a", "a"], ["a", "never seen"])
-    assert figures["accuracy"] == figures["balanced_accuracy"] == 0.5
+        metrics = evaluate(["a", "a"], ["a", "never seen"])
+    assert metrics["accuracy"] == metrics["balanced_accuracy"] == 0.5
 
 
-@pytest.mark.parametrize("true, pred", [([], []), (["a"], ["a", "b"]), ([["a"]], [["a"]])])
-def test_labels_that_do_not_fit_are_refused(true, pred):
+@pytest.mark.parametrize(("true", "pred"), [([], []), (["a"], ["a", "b"]), ([["a"]], [["a"]])])
+def test_mismatched_labels_are_refused(true, pred):
     for function in (evaluate, recall_per_type):
         with pytest.raises(ValueError, match="one label per cell"):
             function(true, pred)

@@ -1,4 +1,4 @@
-"""Splits of labelled cells: nothing of the test is trained on, and what is taken away is really gone."""
+"""Splits of labeled cells: test cells are not trained on, and what is removed is gone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from gene_gcn.benchmark.splits import KINDS, few_labels, folds, most_variable, splits, thin, whole_groups
+from gene_gcn.benchmark.splits import (
+    KINDS,
+    downsample,
+    few_labels,
+    folds,
+    make_splits,
+    most_variable,
+    whole_groups,
+)
 
 LABELS = np.array(["a", "b", "b", "c"] * 60)
 
@@ -49,17 +57,17 @@ def test_folds_and_few_labels():
         assert sorted(labels[train]) == ["a"] * 4 + ["b"] * 4 and not set(train) & set(test)
 
 
-def test_a_small_type_gives_half_of_its_cells():
+def test_small_types_give_half_of_their_cells():
     labels = np.array(["a"] * 5 + ["b"] * 100)
     for train, test in few_labels(labels, 10):
         assert pd.Series(labels[train]).value_counts().to_dict() == {"a": 2, "b": 10}
         assert sorted([*train, *test]) == list(range(105))
 
 
-def test_every_kind_by_its_name(cells):
-    made, left_out = splits(cells, "type", KINDS, few=(5, 20), groups=["donor"], seeds=2)
+def test_names_of_every_kind(cells):
+    made, skipped = make_splits(cells, "type", KINDS, cells_per_type=(5, 20), groups=["donor"], seeds=2)
     names = pd.Series([split.name for split in made])
-    assert left_out == [] and names.value_counts(sort=False).to_dict() == {
+    assert skipped == [] and names.value_counts(sort=False).to_dict() == {
         "5 folds": 5,
         "5 per type": 2,
         "20 per type": 2,
@@ -85,14 +93,14 @@ def test_every_kind_by_its_name(cells):
         assert (again[0].X != train.X).nnz == 0 and (again[1].X != test.X).nnz == 0  # the same every time
 
 
-def test_what_cannot_be_had_is_left_out(cells):
+def test_impossible_splits_are_skipped(cells):
     values = cells[:, :400].copy()
     values.X = values.X * 0.3
-    made, left_out = splits(
+    made, skipped = make_splits(
         values,
         "type",
-        ("few", "groups", "shallow", "missing"),
-        few=(500,),
+        ("few-label", "groups", "downsampled", "missing-gene"),
+        cells_per_type=(500,),
         groups=["lab", "one", "donor"],
         seeds=1,
     )
@@ -101,7 +109,7 @@ def test_what_cannot_be_had_is_left_out(cells):
         *(f"{share} % of genes, {n} per type" for share in (50, 10) for n in (10, 50)),
     }
     for reason, words in zip(
-        left_out,
+        skipped,
         (
             "no type has more than 500 cells",
             "groups='lab' is not a column",
@@ -111,23 +119,23 @@ def test_what_cannot_be_had_is_left_out(cells):
         ),
         strict=True,
     ):
-        assert words in reason
+        assert words in str(reason)
 
 
-def test_thinning_is_binomial(cells):
-    before, after = cells.X.toarray(), thin(cells, 0.3, 0).X.toarray()
+def test_downsampling_is_binomial(cells):
+    before, after = cells.X.toarray(), downsample(cells, 0.3, 0).X.toarray()
     assert (after == np.rint(after)).all() and (after <= before).all() and after.shape == before.shape
     n = before.sum()
     assert abs(after.sum() - 0.3 * n) < 4 * np.sqrt(n * 0.3 * 0.7)
     of_nine = after[before == 9]
     assert of_nine.var() == pytest.approx(9 * 0.3 * 0.7, rel=0.15)
-    assert (thin(cells, 0.3, 1).X != thin(cells, 0.3, 0).X).nnz > 0
+    assert (downsample(cells, 0.3, 1).X != downsample(cells, 0.3, 0).X).nnz > 0
     assert (cells.X.toarray() == before).all()
 
 
-def test_the_panel_is_of_the_training_cells(cells):
+def test_panel_is_chosen_on_training_cells(cells):
     assert set(most_variable(cells, 100)) == set(range(500, 600))
-    made, _ = splits(cells, "type", ["missing"], seeds=1)
+    made, _ = make_splits(cells, "type", ["missing-gene"], seeds=1)
     split = next(split for split in made if split.name == "500 genes, 10 per type")
     train, test = split.cells(cells)
     assert set(test.var_names) == set(cells.var_names[most_variable(train, 500)])

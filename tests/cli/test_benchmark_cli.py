@@ -1,4 +1,4 @@
-"""Every `gene-gcn benchmark` runs on small data and prints figures that can be true."""
+"""Every `gene-gcn benchmark` runs on small data and prints plausible numbers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 
 
 def table(text, header):
-    """Rows of the markdown table whose first column is called so, as lists of cells."""
+    """Return the rows of the Markdown table whose first column has this header, as lists of cells."""
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(f"| {header} |"))
     rows = []
@@ -53,7 +53,7 @@ def table(text, header):
 
 
 def test_attention(folder, capsys):
-    out, picture = folder / "attention.csv", folder / "attention.png"
+    out, figure = folder / "attention.csv", folder / "attention.png"
     assert (
         main(
             [
@@ -65,22 +65,22 @@ def test_attention(folder, capsys):
                 "--out",
                 str(out),
                 "--plot",
-                str(picture),
+                str(figure),
             ]
         )
         == 0
     )
     printed = capsys.readouterr().out
     results = pd.read_csv(out)
-    assert len(table(printed, "N")) == len(results) and picture.read_bytes().startswith(b"\x89PNG")
-    assert set(results["way"]) == attention.WAYS.keys() and set(results["genes"]) == {150, 300}
+    assert len(table(printed, "N")) == len(results) and figure.read_bytes().startswith(b"\x89PNG")
+    assert set(results["method"]) == attention.METHODS.keys() and set(results["genes"]) == {150, 300}
     assert (results["error"] < 1e-4).all() and (results["seconds"] > 0).all()
-    dense = results[results["way"] == "dense"]
+    dense = results[results["method"] == "dense"]
     assert (dense["times_dense"] == 1).all()
     assert (dense["memory"] > dense["genes"] / dense["channels"]).all()  # G is N × N, x is N × C
-    merged = results[(results["way"] == "merged") & (results["channels"] == 1)]
+    merged = results[(results["method"] == "merged") & (results["channels"] == 1)]
     assert (merged["rows"] < 20).all() and (merged["memory"] < 4).all()
-    assert len(table(printed, "way")) == results.groupby(["way", "channels", "batch"]).ngroups
+    assert len(table(printed, "method")) == results.groupby(["method", "channels", "batch"]).ngroups
 
 
 def test_attention_on_simulated_counts(capsys):
@@ -95,7 +95,7 @@ def test_attention_on_simulated_counts(capsys):
     assert np.array_equal(counts, attention.simulate_counts(50, 2000, seed=1))
 
 
-def test_more_genes_than_there_are_are_refused(folder, capsys):
+def test_more_genes_than_in_the_file_are_refused(folder, capsys):
     assert main(["benchmark", "attention", str(folder / "cells.h5ad"), "--genes", "400"]) != 0
     assert "150 cells × 300 genes" in capsys.readouterr().err
 
@@ -140,8 +140,8 @@ def test_epochs_and_the_naive_implementation(folder, capsys):
     assert re.search(r"Both graphs are [\d,]+ times faster", printed)
 
 
-def test_naive_step_is_the_layers_step_on_one_cell(folder):
-    """The same equations: the same weights after a step of the same optimizer."""
+def test_naive_step_equals_a_step_with_the_layer(folder):
+    """The equations are the same: a step of the same optimizer gives the same weights."""
     import torch
     import torch.nn.functional as F
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import anndata
 import numpy as np
@@ -18,6 +21,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gene_gcn import GeneGCNClassifier, GeneNetwork
+from gene_gcn.cells import read_expression
+from gene_gcn.errors import ArgumentError, MissingGenesWarning, NetworkWarning
+from gene_gcn.estimators.fitted import LinearModel
+from gene_gcn.nn import GlobalGraph
 
 
 @parametrize_with_checks([GeneGCNClassifier()])
@@ -66,7 +73,7 @@ def fitted(cells, network, request):
     return GeneGCNClassifier(network, random_state=0, **parameters).fit(cells, "cell_type")
 
 
-def test_learns_and_names_new_cells(fitted):
+def test_learns_and_annotates_new_cells(fitted):
     query = simulate(seed=5)
     assert fitted.score(query, "cell_type") > 0.9
     probability = fitted.predict_proba(query)
@@ -115,7 +122,7 @@ def test_every_part_switches_on_and_off(cells, network, parameters):
     assert len(clf.history_) <= 8
 
 
-def test_mixing_weights_are_learned_told_and_kept(cells, network, tmp_path):
+def test_mixing_weights_are_learned_reported_and_saved(cells, network, tmp_path):
     clf = GeneGCNClassifier(
         network, learn_mixing=True, num_layers=2, random_state=0, **DEEP | {"max_epochs": 4}
     )
@@ -136,9 +143,9 @@ def test_graphs_change_the_model(cells, network):
     assert without.network_ is None
 
 
-def test_values_below_zero_leave_the_network_out_of_an_exact_fit(cells, network):
+def test_an_exact_fit_on_negative_values_does_not_use_the_network(cells, network):
     X, y = cells.X.toarray() - 1, cells.obs["cell_type"].to_numpy()
-    with pytest.warns(UserWarning, match="the network is left out. Pass optimizer='sgd'"):
+    with pytest.warns(NetworkWarning, match="the network is not used. Pass optimizer='sgd'"):
         clf = GeneGCNClassifier(network, random_state=0).fit(X, y)
     without = GeneGCNClassifier(None, random_state=0).fit(X, y)
     assert clf.mixing_["global"].tolist() == [0]
@@ -146,29 +153,77 @@ def test_values_below_zero_leave_the_network_out_of_an_exact_fit(cells, network)
 
 
 @pytest.mark.parametrize("genes", [60, 40])
-def test_a_network_that_is_left_out_is_not_multiplied_by(cells, network, monkeypatch, genes):
+def test_the_module_computes_what_the_classifier_does(cells, network, genes):
     clf = GeneGCNClassifier(network, random_state=0).fit(cells, "cell_type")
-    with torch.no_grad():
-        clf.model_.convs[0].lin.weight.zero_()
-    query = cells[:, :genes]
-    with monkeypatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of missing genes
-        without = clf.predict_proba(query)
-        patch.setattr(GeneGCNClassifier, "_model_and_graph", lambda clf: (clf.model_, clf._graph()))
-        np.testing.assert_array_equal(without, clf.predict_proba(query))
-    monkeypatch.setattr(GeneGCNClassifier, "_graph", lambda clf: pytest.fail("was prepared"))
-    clf.predict(cells)
-    assert clf.mixing_["global"].tolist() == [0]
+    clf.fitted_ = LinearModel(
+        replace(clf.fitted_.head, network_weight=0.8), graph_of(network), clf.imputer_, True
+    )
+    query = cells[:, :genes].copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingGenesWarning)
+        probability = clf.predict_proba(query)
+        x = torch.from_numpy(clf.normalizer_.transform(read_expression(query)).toarray())
+    if genes < cells.n_vars:
+        present = torch.arange(cells.n_vars) < genes
+        x = clf.imputer_.impute(x, present, clf.imputer_.encoder(present)).clamp(min=0)
+    logits = clf.model_(x, graph_of(network))
+    np.testing.assert_allclose(probability, logits.softmax(1).detach(), atol=1e-5 if genes == 60 else 0.02)
+    assert clf.mixing_["global"].tolist() == [0.8]
 
 
-def test_one_model_names_cells_that_lack_genes(cells, network):
+@pytest.mark.parametrize("parameters", [{}, {"attention": "embedded_dot", "max_epochs": 2}])
+def test_the_graph_is_prepared_once(cells, network, monkeypatch, tmp_path, parameters):
+    clf = GeneGCNClassifier(network, random_state=0, **parameters).fit(cells, "cell_type")
+    clf.save(tmp_path / "model")
+    loaded = GeneGCNClassifier.load(tmp_path / "model")
+    monkeypatch.setattr(GlobalGraph, "prepare", lambda graph: pytest.fail("was prepared again"))
+    np.testing.assert_array_equal(clf.predict_proba(cells), loaded.predict_proba(cells))
+
+
+def graph_of(network):
+    return GlobalGraph(network.normalized("sym").adj_t).prepare()
+
+
+@pytest.mark.parametrize("clone_of", [copy.deepcopy, lambda clf: pickle.loads(pickle.dumps(clf))])
+def test_fitted_classifiers_can_be_copied_and_pickled(cells, fitted, clone_of):
+    np.testing.assert_array_equal(clone_of(fitted).predict_proba(cells), fitted.predict_proba(cells))
+
+
+@pytest.mark.parametrize("parameters", [{}, {"hidden_channels": (8,), "dropout": 0.3, "max_epochs": 3}])
+def test_fits_in_python_threads_give_what_they_give_one_after_another(cells, parameters):
+    def fit(seed):
+        clf = GeneGCNClassifier(random_state=seed, **parameters).fit(cells, "cell_type")
+        return clf.predict_proba(cells)
+
+    alone = [fit(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for expected, found in zip(alone, pool.map(fit, range(4)), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("n_jobs", [2, -1])
+def test_an_exact_fit_does_not_depend_on_threads(cells, network, n_jobs):
+    clf = GeneGCNClassifier(network, random_state=0)
+    expected = clone(clf).fit(cells, "cell_type").predict_proba(cells)
+    several = clone(clf).set_params(n_jobs=n_jobs)
+    np.testing.assert_array_equal(several.fit(cells, "cell_type").predict_proba(cells), expected)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        np.testing.assert_array_equal(clone(clf).fit(cells, "cell_type").predict_proba(cells), expected)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_one_model_annotates_cells_that_lack_genes(cells, network):
     fitted = GeneGCNClassifier(network, random_state=0).fit(cells, "cell_type")
     query = simulate(seed=5)[:, ::2]
-    with pytest.warns(UserWarning, match="30 of the model's 60 genes"):
-        filled = fitted.score(query, "cell_type")
+    with pytest.warns(MissingGenesWarning, match="30 of the model's 60 genes"):
+        imputed = fitted.score(query, "cell_type")
     zeros = clone(fitted).set_params(missing_genes="zero").fit(cells, "cell_type")
-    with pytest.warns(UserWarning, match="30 of the model's 60 genes"):
-        assert filled >= zeros.score(query, "cell_type") and filled > 0.9
+    with pytest.warns(MissingGenesWarning, match="30 of the model's 60 genes"):
+        assert imputed >= zeros.score(query, "cell_type") and imputed > 0.9
 
 
 def test_paper_settings(cells, network):
@@ -216,7 +271,9 @@ def test_columns_are_those_of_the_matrix_that_is_read(cells):
 
 
 def test_missing_genes_warn_once_with_the_overlap(cells, fitted):
-    with pytest.warns(UserWarning, match=r"20 of the model's 60 genes \(33.3%\) are missing") as record:
+    with pytest.warns(
+        MissingGenesWarning, match=r"20 of the model's 60 genes \(33.3%\) are missing"
+    ) as record:
         fitted.predict(cells[:, :40])
     assert len(record) == 1
 
@@ -278,12 +335,15 @@ def test_labels_that_cannot_be_learned_are_refused(cells, labels, message):
         ({"hidden_channels": (0,)}, r"hidden_channels=\(0,\)"),
         (
             {"head_init": "autoencoder"},
-            "head_init='autoencoder' initialises hidden layers, and there are none",
+            "head_init='autoencoder' initializes hidden layers, but there are none",
         ),
-        ({"optimizer": "lbfgs", "attention": "dot"}, "cannot train attention='dot'; pass 'sgd' or 'adam'"),
-        ({"missing_genes": "drop"}, "missing_genes='drop' must be one of"),
+        (
+            {"optimizer": "lbfgs", "attention": "dot"},
+            "cannot train attention='dot'; pass optimizer='sgd' or optimizer='adam'",
+        ),
+        ({"missing_genes": "drop"}, "missing_genes='drop' must be 'impute' or 'zero'"),
         ({"normalization": "rank"}, "normalization='rank'"),
-        ({"network": 3}, "network=3"),
+        ({"network": 3}, "network is a int; pass"),
         ({"device": "gpu0"}, "device='gpu0'"),
         ({"layer": "counts"}, "layer='counts'"),
         ({"weight_decay": -1.0}, "weight_decay"),
@@ -295,13 +355,14 @@ def test_labels_that_cannot_be_learned_are_refused(cells, labels, message):
     ],
 )
 def test_wrong_parameters_are_named(cells, parameters, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ArgumentError, match=message) as error:
         GeneGCNClassifier(max_epochs=1, **parameters).fit(cells, "cell_type")
+    assert error.value.argument in parameters
 
 
 @pytest.fixture(scope="module", params=["components", "autoencoder"])
 def pretrained(cells, request):
-    """A classifier that learns from 30 labelled and 90 unlabelled cells."""
+    """A classifier that learns from 30 labeled and 90 unlabeled cells."""
     if request.param == "components":
         return GeneGCNClassifier(random_state=0).fit(cells[:30], "cell_type", unlabelled=cells[30:])
     clf = GeneGCNClassifier(
@@ -311,7 +372,7 @@ def pretrained(cells, request):
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, "", " ", pd.NA])
-def test_cells_without_a_label_are_unlabelled_cells(cells, pretrained, missing):
+def test_cells_without_a_label_are_unlabeled_cells(cells, pretrained, missing):
     labels = cells.obs["cell_type"].astype(object).to_numpy(copy=True)
     labels[30:] = missing
     clf = clone(pretrained).fit(cells, labels)
@@ -319,7 +380,7 @@ def test_cells_without_a_label_are_unlabelled_cells(cells, pretrained, missing):
     np.testing.assert_allclose(clf.predict_proba(cells), pretrained.predict_proba(cells), atol=1e-4)
 
 
-def test_unlabelled_cells_take_part_and_are_matched_by_name(cells, pretrained):
+def test_unlabeled_cells_take_part_and_are_matched_by_name(cells, pretrained):
     without = clone(pretrained).fit(cells[:30], "cell_type")
     assert not np.allclose(without.predict_proba(cells), pretrained.predict_proba(cells), atol=1e-3)
     others = cells[30:, np.random.default_rng(0).permutation(cells.n_vars)].to_df()
@@ -339,8 +400,11 @@ def test_labels_may_be_missing_in_arrays_and_columns(cells):
 
 
 @pytest.mark.parametrize("head_init", ["pca", "random"])
-def test_unlabelled_cells_that_nothing_learns_from_are_refused(cells, head_init):
-    with pytest.raises(ValueError, match=f"head_init='{head_init}'; change one, or leave unlabelled out"):
+def test_unlabeled_cells_that_nothing_learns_from_are_refused(cells, head_init):
+    message = (
+        "unlabelled= holds cells without labels, which are used only with optimizer='lbfgs' or head_init="
+    )
+    with pytest.raises(ArgumentError, match=message):
         GeneGCNClassifier(head_init=head_init, hidden_channels=(8,)).fit(cells, "cell_type", unlabelled=cells)
 
 

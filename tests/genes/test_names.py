@@ -31,7 +31,7 @@ def test_kinds(genes, kind):
     assert gene_kind(genes) == kind
 
 
-def test_versions_are_dropped_unless_that_makes_names_alike():
+def test_versions_are_dropped_unless_names_become_equal():
     names = ["ENSG00000141510.17", "NM_000546.6", "AC123.1", "9606.ENSP00000269305", "RP11-34P13.7"]
     short = ["ENSG00000141510", "NM_000546", "AC123.1", "9606.ENSP00000269305", "RP11-34P13.7"]
     assert without_versions(names, ["A"]) == [short, ["A"]]

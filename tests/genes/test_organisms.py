@@ -1,4 +1,4 @@
-"""Organisms are found by any of their names and by id, and misspelt ones are answered with near names."""
+"""Organisms are found by any of their names and by id; for misspelled names, similar ones are suggested."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_by_name_and_by_id(name, taxid, scientific_name):
     assert find_taxid(name) == taxid and describe_taxid(taxid) == scientific_name
 
 
-def test_every_name_leads_to_its_organism_only():
+def test_names_are_unique():
     names = [
         plain_name(name)
         for known in ORGANISMS
@@ -66,7 +66,7 @@ def test_strains_of_biogrid():
     assert (human.biogrid_taxid, human.biogrid_name) == ("9606", "Homo_sapiens")
 
 
-def test_any_other_by_id():
+def test_other_organisms_by_id():
     assert find_organism("123456") == find_organism(123456) == Organism("123456")
     assert str(find_organism(123456)) == describe_taxid("123456") == "taxid 123456"
     assert find_organism(123456).biogrid_taxid == "123456"
@@ -75,9 +75,9 @@ def test_any_other_by_id():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("humam", "organism='humam' is not known here by name: did you mean 'human'"),
+        ("humam", "organism='humam' is not a known name: did you mean 'human'"),
         ("Mus muscullus", "did you mean 'mus musculus'"),
-        ("unicorn", "not known here by name: .*NCBI taxonomy id.*human, mouse, rat"),
+        ("unicorn", "is not a known name: .*NCBI taxonomy id.*human, mouse, rat"),
     ],
 )
 def test_unknown_names(name, message):
@@ -87,7 +87,7 @@ def test_unknown_names(name, message):
 
 
 @pytest.mark.parametrize("wrong", ["", "  ", None, True, 9606.0, 0, -1, "-9606"])
-def test_no_organism(wrong):
+def test_wrong_types_and_ids(wrong):
     for find in (find_organism, find_taxid):
         with pytest.raises(ValueError, match="organism="):
             find(wrong)

@@ -54,7 +54,7 @@ def test_aliases_of_biogrid():
 
 
 def test_real_aliases(shared_data):
-    from gene_gcn.networks.string_db.network import parse_aliases, parse_info
+    from gene_gcn.networks.string_db.tables import parse_aliases, parse_info
 
     folder = shared_data / "mirror" / "string" / "download"
     names = parse_info(folder / "protein.info.v12.0" / "9606.protein.info.v12.0.txt.gz")

@@ -6,11 +6,13 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from gene_gcn import networks
+from gene_gcn.cells.scale import FORWARD
+from gene_gcn.errors import ArgumentError, EmptyCellsWarning, ScaleWarning
 from gene_gcn.networks import GeneNetwork
 
 MODULE = sys.modules[networks.coexpression.__module__]
@@ -57,41 +59,43 @@ def test_is_the_definition_whatever_the_blocks(seed, n_neighbors, min_correlatio
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MODULE, "_BLOCK_GENES", width)
         patch.setattr(MODULE, "_MIN_BLOCK_GENES", 1)
-        network = networks.coexpression(X, genes, n_neighbors=n_neighbors, min_correlation=min_correlation)
+        network = networks.coexpression(
+            X, genes, normalization="none", n_neighbors=n_neighbors, min_correlation=min_correlation
+        )
     assert_close(network, by_definition(X, genes, n_neighbors, min_correlation))
 
 
 def test_genes_without_signal_have_no_edges():
     X, genes = expression()
-    network = networks.coexpression(X, genes, min_correlation=0.01)
+    network = networks.coexpression(X, genes, normalization="none", min_correlation=0.01)
     assert network.num_genes == 50
     assert network.degree[[3, 4, 5]].tolist() == [0, 0, 0]
-    assert networks.coexpression(np.zeros((5, 2)), ["A", "B"]).num_edges == 0
-    assert networks.coexpression(np.zeros((5, 0)), []).num_edges == 0
+    assert networks.coexpression(np.zeros((5, 2)), ["A", "B"], normalization="none").num_edges == 0
 
 
 def test_every_input_gives_the_same_network():
     X, genes = expression()
-    expected = networks.coexpression(X, genes)
+    expected = networks.coexpression(X, genes, normalization="none")
     cells = [f"cell{i}" for i in range(len(X))]
     adata = anndata.AnnData(
-        sp.csr_matrix(X),
+        sparse.csr_matrix(X),
         obs=pd.DataFrame(index=cells),
         var=pd.DataFrame(index=genes),
         layers={"other": X[::-1] * 3},
     )
+    adata.raw = adata
     inputs = [
-        networks.coexpression(sp.csr_matrix(X), genes),
-        networks.coexpression(sp.csc_array(X), np.array(genes)),
-        networks.coexpression(pd.DataFrame(X, columns=genes)),
-        networks.coexpression(adata),
-        networks.coexpression(adata[:, :]),
+        (sparse.csr_matrix(X), {"genes": genes}),
+        (sparse.csc_array(X), {"genes": np.array(genes)}),
+        (pd.DataFrame(X, columns=genes), {}),
+        (adata, {}),
+        (adata[:, :], {}),
+        (adata, {"use_raw": True}),
     ]
-    for network in inputs:
-        assert network == expected
-    assert_close(
-        networks.coexpression(adata, layer="other"), expected
-    )  # scale and order of cells do not matter
+    for cells, options in inputs:
+        assert networks.coexpression(cells, normalization="none", **options) == expected
+    other = networks.coexpression(adata, layer="other", normalization="none")
+    assert_close(other, expected)  # the order of cells and a constant factor do not matter
     np.testing.assert_array_equal(adata.X.toarray(), X)
     assert expected.source.name == "co-expression"
 
@@ -103,41 +107,73 @@ def test_permuting_genes_permutes_the_network():
     assert_close(permuted.align(genes), networks.coexpression(X, genes))
 
 
-def test_counts_are_normalised():
+def test_counts_are_normalized():
     rng = np.random.default_rng(0)
     counts = rng.poisson(rng.gamma(2, 2, (60, 1)) * rng.gamma(1, 1, 20), (60, 20))
     genes = [f"G{i}" for i in range(20)]
     depth = counts.sum(axis=1, keepdims=True)
-    normalised = np.sqrt(counts / depth * np.median(depth))
-    expected = by_definition(normalised, genes, 10, 0.1)
-    for X in (counts, counts.astype(float), sp.csr_matrix(counts)):
+    normalized = np.sqrt(counts / depth * np.median(depth))
+    expected = by_definition(normalized, genes, 10, 0.1)
+    for X in (counts, counts.astype(float), sparse.csr_matrix(counts)):
         assert_close(networks.coexpression(X, genes, min_correlation=0.1), expected)
-    as_they_are = networks.coexpression(counts, genes, min_correlation=0.1, counts=False)
+    as_they_are = networks.coexpression(counts, genes, min_correlation=0.1, normalization="none")
     assert_close(as_they_are, by_definition(counts, genes, 10, 0.1))
     empty_cell = np.vstack([counts, np.zeros((1, 20))])
-    assert np.isfinite(networks.coexpression(empty_cell, genes).edge_weight.numpy()).all()
+    with pytest.warns(EmptyCellsWarning, match="1 of 61 cells"):
+        assert np.isfinite(networks.coexpression(empty_cell, genes).edge_weight.numpy()).all()
+
+
+@pytest.mark.parametrize("scale", FORWARD)
+def test_scale_of_counts_does_not_matter(scale):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(rng.gamma(2, 2, (60, 1)) * rng.gamma(1, 1, 20), (60, 20)) + 1
+    genes = [f"G{i}" for i in range(20)]
+    X = FORWARD[scale](counts / counts.sum(axis=1, keepdims=True) * 1e4)
+    assert_close(networks.coexpression(X, genes), networks.coexpression(counts, genes))
+
+
+def test_negative_values_are_correlated_as_they_are():
+    X, genes = expression()
+    scaled = X - X.mean(axis=0)
+    expected = by_definition(scaled, genes, 10, 0.2)
+    assert_close(networks.coexpression(scaled, genes, normalization="none"), expected)
+    with pytest.warns(ScaleWarning, match="not normalized"):
+        assert_close(networks.coexpression(scaled, genes), expected)
+    with pytest.raises(ArgumentError, match="negative values"):
+        networks.coexpression(anndata.AnnData(scaled, var=pd.DataFrame(index=genes)))
 
 
 @pytest.mark.parametrize(
     ("X", "options", "message"),
     [
-        (np.ones((5, 2)), {}, "without names of genes; pass genes="),
-        (np.ones((5, 2)), {"genes": ["A"]}, "genes has 1 names but X has 2 columns"),
+        (np.ones((5, 2)), {}, "without gene names; pass one for each column with genes="),
+        (np.ones((5, 2)), {"genes": ["A"]}, "genes has 1 names, but X has 2 columns"),
         (np.ones((5, 2)), {"genes": ["A", "A"]}, "more than once"),
-        (np.ones((2, 2)), {"genes": ["A", "B"]}, "at least 3 cells"),
-        (np.ones(5), {"genes": ["A"]}, r"X has shape \(5,\)"),
-        (np.full((5, 2), np.nan), {"genes": ["A", "B"]}, "missing or infinite"),
-        (np.full((5, 2), "x"), {"genes": ["A", "B"]}, "it must hold numbers"),
-        (-np.ones((5, 2)), {"genes": ["A", "B"], "counts": True}, "negative values"),
-        (np.ones((5, 2)), {"genes": ["A", "B"], "layer": "x"}, "layer='x' is for AnnData only"),
-        (pd.DataFrame(np.ones((5, 2)), columns=["A", "B"]), {"genes": ["A", "B"]}, "X has its own names"),
+        (np.ones((2, 2)), {"genes": ["A", "B"]}, "need at least 3"),
+        (np.ones(5), {"genes": ["A"]}, r"Expected 2D array.*X has shape \(5,\)"),
+        (np.full((5, 2), np.nan), {"genes": ["A", "B"]}, "Input X contains NaN"),
+        (np.full((5, 2), "x"), {"genes": ["A", "B"]}, "dtype <U1, which is not numeric"),
+        (-np.ones((5, 2)), {"genes": ["A", "B"], "normalization": "sqrt"}, "negative values"),
+        (np.ones((5, 2)), {"genes": ["A", "B"], "normalization": "cpm"}, "'cpm' is not supported"),
+        (np.zeros((5, 2)), {"genes": ["A", "B"]}, "zero everywhere"),
+        (np.zeros((5, 0)), {"genes": []}, r"0 feature\(s\)"),
+        (np.ones((5, 2)), {"genes": ["A", "B"], "layer": "x"}, "layer='x' selects a part of an AnnData"),
+        (
+            pd.DataFrame(np.ones((5, 2)), columns=["A", "B"]),
+            {"genes": ["A", "B"]},
+            "with gene names of its own",
+        ),
         (np.ones((5, 2)), {"genes": ["A", "B"], "n_neighbors": 0}, "n_neighbors=0 must be"),
         (np.ones((5, 2)), {"genes": ["A", "B"], "min_correlation": 0}, "min_correlation=0 must be above 0"),
-        (anndata.AnnData(np.ones((5, 2))), {"layer": "x"}, r"layer='x' is not in X.layers; it has \[\]"),
+        (
+            anndata.AnnData(np.ones((5, 2))),
+            {"layer": "x"},
+            "layer='x' is not in this AnnData; it has no layers",
+        ),
     ],
 )
 def test_wrong_arguments(X, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ArgumentError, match=message):
         networks.coexpression(X, **options)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gzip
 
-import networkx
+import networkx as nx
 import pandas as pd
 import pytest
 
@@ -10,7 +10,7 @@ from gene_gcn import networks
 from gene_gcn.networks import GeneNetwork, NetworkSource
 from gene_gcn.networks.edges import parse_edges
 
-EDGES = [("TP53", "MDM2", 900), ("NA", "ACTB", 450)]  # no name is a missing value
+EDGES = [("TP53", "MDM2", 900), ("NA", "ACTB", 450)]  # "NA" is a name, not a missing value
 EXPECTED = GeneNetwork(["ACTB", "MDM2", "NA", "TP53"], [[1, 0], [3, 2]], [900, 450])
 
 
@@ -25,7 +25,7 @@ def text(separator, header=None, columns=3, end="\n"):
 @pytest.mark.parametrize("packed", [False, True])
 def test_layouts(tmp_path, separator, header, packed):
     content = text(separator, header and header.format(separator)).encode()
-    path = tmp_path / "edges"  # the name says nothing about what is inside
+    path = tmp_path / "edges"  # the name does not reveal the format
     path.write_bytes(gzip.compress(content) if packed else content)
     network = networks.read(path)
     assert network == EXPECTED
@@ -53,7 +53,7 @@ def test_two_columns(tmp_path, header):
     assert networks.read(path).edge_weight.tolist() == [1, 1, 1, 1]
 
 
-def test_header_can_be_told(tmp_path):
+def test_header_argument(tmp_path):
     path = tmp_path / "edges.tsv"
     path.write_text("left\tright\nTP53\tMDM2\n")
     assert networks.read(path).num_edges == 2
@@ -62,7 +62,7 @@ def test_header_can_be_told(tmp_path):
     assert networks.read(path, header=False).num_edges == 2
 
 
-def test_windows_line_ends_byte_order_mark_and_quotes(tmp_path):
+def test_windows_line_endings_byte_order_mark_and_quotes(tmp_path):
     path = tmp_path / "edges.tsv"
     path.write_bytes(b"\xef\xbb\xbf" + text("\t", "source\ttarget\tweight", end="\r\n").encode())
     assert networks.read(path) == EXPECTED
@@ -76,12 +76,12 @@ def test_columns_are_found_by_name(tmp_path):
     assert networks.read(path) == EXPECTED
 
 
-def test_other_things_to_read():
+def test_frames_graphs_and_networks():
     frame = EXPECTED.to_frame()
     source = NetworkSource("mine")
     assert networks.read(frame, source=source) == EXPECTED
     assert networks.read(frame, source=source).source == source
-    graph = networkx.Graph([("A", "B")])
+    graph = nx.Graph([("A", "B")])
     assert networks.read(graph) == GeneNetwork(["A", "B"], [[0], [1]])
     assert networks.read(EXPECTED) is EXPECTED
     with pytest.raises(ValueError, match="edges is a list; pass the path"):
@@ -96,9 +96,9 @@ def test_other_things_to_read():
         (b"<!DOCTYPE html>\n<html>", "is a web page"),
         (b"PK\x03\x04\x00\x00", "binary file"),
         (gzip.compress(b"A\tB\t1\n" * 100_000)[:-20], "damaged or incomplete gzip"),
-        (b"A\nB\n", "one column only"),
+        (b"A\nB\n", "has only one column"),
         (b"A\tB\t1\t2\n", "has 4 columns"),
-        (b"A\tB\t1\nC\tD\thigh\n", "third column must hold numbers"),
+        (b"A\tB\t1\nC\tD\thigh\n", "third column must contain numbers"),
         (b"A\tB\t1\nC\tD\t-3\n", r"edge_weight\[1\] is -3"),
         (b"A\tB\t1\nC\t\t3\n", "a gene is named ''"),
         (b"A\tB\nC\tD\tE\tF\n", "is not a table"),

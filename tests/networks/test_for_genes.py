@@ -1,4 +1,4 @@
-"""A database's network under the names of the user's genes, whatever kind they are."""
+"""A database's network under the user's gene names, of whatever kind."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gene_gcn import GeneGCNClassifier, networks
-from gene_gcn.cli.main import main
+from gene_gcn import networks
 
 ALIASES = b"""\
 #string_protein_id\talias\tsource
@@ -44,8 +43,8 @@ def test_any_kind_of_names(host, genes):
     assert match.counts["connected"] == 2
 
 
-def test_refusals(host):
-    with pytest.raises(ValueError, match=r"cannot be told; pass organism="):
+def test_errors(host):
+    with pytest.raises(ValueError, match=r"cannot be inferred; pass organism="):
         networks.for_genes("string", ["@", "?"])
     with pytest.raises(ValueError, match=r"None of the 1 genes .*Is organism='human' right"):
         networks.for_genes("string", ["CD3E"], "human")
@@ -53,7 +52,9 @@ def test_refusals(host):
         networks.for_genes("kegg", ["CD3E"], "human")
 
 
-def test_classifier_fetches_by_name_and_is_offline_afterwards(host, tmp_path):
+def test_classifier_downloads_by_name_and_is_offline_afterwards(host, tmp_path):
+    from gene_gcn import GeneGCNClassifier
+
     rng = np.random.default_rng(0)
     kind = np.arange(40) % 2
     counts = rng.poisson(np.where(kind[:, None] == np.arange(3) % 2, 6, 1)) + 1
@@ -67,24 +68,7 @@ def test_classifier_fetches_by_name_and_is_offline_afterwards(host, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
     again.save(tmp_path / "model")
     source = GeneGCNClassifier.load(tmp_path / "model").network_.source
-    assert source.licence == "CC BY 4.0" and "doi:" in source.citation
-
-
-def test_commands(host, capsys):
-    assert main(["fetch", "string", "--organism", "human"]) == 0
-    shown = capsys.readouterr().out
-    assert "STRING 12.0, Homo sapiens" in shown and "CC BY 4.0" in shown
-    assert main(["networks"]) == 0
-    shown = capsys.readouterr().out
-    assert "9606.protein.aliases.v12.0.txt.gz" in shown and "sha256" in shown
-    assert main(["networks", "--remove", "*aliases*"]) == 0
-    assert main(["networks", "--remove", "*aliases*"]) == 2
-    assert "Nothing in" in capsys.readouterr().err
-    host.close()
-    assert main(["fetch", "string", "--organism", "mouse"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert main(["fetch", "string", "--organism", "humman"]) == 2
-    assert "human" in capsys.readouterr().err
+    assert source.license == "CC BY 4.0" and "doi:" in source.citation
 
 
 def test_real_cells(host, shared_data):

@@ -1,4 +1,4 @@
-"""A file is read as what its content tells."""
+"""The kind of a file is recognized by its content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from gene_gcn import networks
 
 
-def test_real_networks_are_told_apart_by_their_content(shared_data):
+def test_real_files_are_recognized_by_content(shared_data):
     mirror, folder = shared_data / "mirror", shared_data / "networks"
     string = mirror / "string/download/protein.links.v11.5/10090.protein.links.v11.5.txt.gz"
     biogrid = mirror / "biogrid/Download/BioGRID/Release-Archive/BIOGRID-3.4.128"
@@ -23,13 +23,13 @@ def test_real_networks_are_told_apart_by_their_content(shared_data):
         assert str(network.source).startswith(name) and network.num_edges
 
 
-def test_arguments_that_do_not_go_with_the_file_are_refused(tmp_path):
+def test_arguments_that_do_not_apply_are_refused(tmp_path):
     edges = tmp_path / "edges.tsv"
     edges.write_text("A\tB\nB\tC\n")
     assert networks.from_file(edges).num_edges == 2
-    with pytest.raises(ValueError, match="organism='human' goes with files of STRING and BioGRID"):
+    with pytest.raises(ValueError, match="organism='human' applies only to files of STRING and BioGRID"):
         networks.from_file(edges, organism="human")
-    with pytest.raises(ValueError, match=r"info='x' goes with STRING's protein\.links"):
+    with pytest.raises(ValueError, match=r"info='x' applies only to STRING's protein\.links"):
         networks.from_file(edges, info="x")
     with pytest.raises(FileNotFoundError, match="absent.tsv"):
         networks.from_file(tmp_path / "absent.tsv")

@@ -1,4 +1,4 @@
-"""Each of a user's names means one gene of the network, by the documented rule."""
+"""Each of the user's names refers to one gene of the network, by the documented rules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gene_gcn.errors import NetworkWarning
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.networks.matching import match_genes
 
@@ -37,12 +38,12 @@ ALIASES = table(
     ("gene", "name", "how"),
     [
         ("TP53", "TP53", "name"),
-        ("MDM2", "MDM2", "name"),  # the preferred name, though it is also the official alias of another gene
+        ("MDM2", "MDM2", "name"),  # a preferred name, although it is also an official alias of another gene
         ("ENSG00000141510.17", "TP53", "alias"),
         ("7157", "TP53", "alias"),
-        ("HDMX", "ACTB", "alias"),  # an official symbol before a synonym
+        ("HDMX", "ACTB", "alias"),  # an official symbol ranks before a synonym
         ("BOTH", None, "ambiguous"),
-        ("OFF", "OFFLINE", "alias"),  # known, but it has no edge
+        ("OFF", "OFFLINE", "alias"),  # known, but without edges
         ("TWIN", None, "unknown"),  # a paralog's name
         ("lone", "LONE", "case"),
         ("p53", "TP53", "case"),
@@ -50,17 +51,17 @@ ALIASES = table(
         ("NONE", None, "unknown"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*only when case is ignored")
-def test_the_rule(gene, name, how):
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.NetworkWarning")
+def test_rules(gene, name, how):
     match = match_genes([gene], NETWORK, ALIASES)
     assert (match.matched, match.how) == ((name,), (how,))
     assert match.connected == (name in ("TP53", "MDM2", "ACTB"),)
 
 
-def test_one_gene_of_the_network_goes_to_the_best_of_several():
+def test_best_of_several_matches_wins():
     genes = ["p53", "P53", "7157", "TP53", "ENSG00000141510"]
     assert match_genes(genes, NETWORK, ALIASES).how == ("duplicate",) * 3 + ("name", "duplicate")
-    match = match_genes(["P53", "7157", "ENSG00000141510"], NETWORK, ALIASES)  # an id before a synonym
+    match = match_genes(["P53", "7157", "ENSG00000141510"], NETWORK, ALIASES)  # an id ranks before a synonym
     assert match.how == ("duplicate", "alias", "duplicate")
     assert match.dropped == ("P53", "ENSG00000141510")
     assert match_genes(["ENSG00000141510.2", "ENSG00000141510.1"], NETWORK, ALIASES).how == (
@@ -69,8 +70,8 @@ def test_one_gene_of_the_network_goes_to_the_best_of_several():
     )
 
 
-@pytest.mark.filterwarnings("ignore:.*only when case is ignored")
-def test_case_is_ignored_only_where_that_is_clear():
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.NetworkWarning")
+def test_case_is_ignored_only_if_unambiguous():
     network = GeneNetwork(["Abc", "ABC", "Def"], [[0, 1], [1, 2]])
     assert match_genes(["abc", "Abc", "DEF"], network).how == ("ambiguous", "name", "case")
     assert match_genes(["def", "DEF"], network).how == ("ambiguous", "ambiguous")
@@ -96,15 +97,15 @@ def test_counts_and_summary():
     assert match_genes([], NETWORK).counts["matched"] == 0
 
 
-def test_another_species_is_suspected():
-    with pytest.warns(UserWarning, match=r"2 of 2 genes match only when case is ignored .*to_organism"):
+def test_warning_of_another_species():
+    with pytest.warns(NetworkWarning, match=r"2 of 2 genes match only if case is ignored .*to_organism"):
         match_genes(["Mdm2", "Actb"], NETWORK)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         match_genes(["Mdm2", "ACTB", "TP53"], NETWORK)
 
 
-def test_the_network_under_the_users_names():
+def test_apply_uses_the_users_names():
     genes = ["X", "ENSG00000141510.17", "ENSG00000141510.18", "mdm2"]
     applied = match_genes(genes, NETWORK, ALIASES).apply(NETWORK)
     assert applied.genes == tuple(genes)
@@ -112,20 +113,20 @@ def test_the_network_under_the_users_names():
     assert applied.to_frame().values.tolist() == expected
     assert applied.source == NETWORK.source
     assert match_genes(["X"], NETWORK).apply(NETWORK) == GeneNetwork(["X"], [[], []])
-    # A name of the network's that the user's means otherwise takes nothing along.
+    # MDM2 is matched under another name; its edges do not go to a gene of the user's by its old name.
     swapped = table(("MDM2.old", "MDM2", "x"))
     assert match_genes(["MDM2.old", "ACTB"], NETWORK, swapped).apply(NETWORK).num_edges == 1
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.permutations(["TP53", "P53", "7157", "LONE", "BOTH", "X", "HDMX", "ACTB", "OFF"]), st.randoms())
-def test_the_order_of_aliases_does_not_matter_and_no_gene_is_given_twice(genes, random):
+def test_order_of_aliases_does_not_matter_and_matches_are_unique(genes, random):
     rows = list(range(len(ALIASES)))
     random.shuffle(rows)
     match = match_genes(genes, NETWORK, ALIASES)
     assert match_genes(genes, NETWORK, ALIASES.iloc[rows]) == match
-    given_out = [name for name in match.matched if name is not None]
-    assert len(given_out) == len(set(given_out)) == match.counts["matched"]
+    names = [name for name in match.matched if name is not None]
+    assert len(names) == len(set(names)) == match.counts["matched"]
     assert [name is None for name in match.matched] == [gene in match.dropped for gene in genes]
     assert sum(match.counts[key] for key in list(match.counts)[3:]) == len(genes)
 

@@ -1,4 +1,4 @@
-"""A network goes over to another organism by its orthologs: one-to-one, or copied to each of several."""
+"""Networks of another organism's orthologs: one-to-one, or copied to each of several."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_one_to_one():
     assert mouse.genes == ("a", "c") and mouse.num_edges == 0
     mouse = HUMAN.to_organism(pd.concat([PAIRS[PAIRS["human"] != "B"], pd.DataFrame(
         [("B", "b")], columns=PAIRS.columns)]))  # fmt: skip
-    assert edges(mouse) == {("a", "b"): 0.25, ("c", "b"): 0.5}  # weights are not scaled again
+    assert edges(mouse) == {("a", "b"): 0.25, ("c", "b"): 0.5}  # weights are not rescaled
     assert mouse.source.organism == "Mus musculus by one-to-one orthologs of Homo sapiens (3 of 5 genes)"
-    assert (mouse.source.name, mouse.source.licence, mouse.source.sha256) == ("STRING", "CC BY 4.0", "0" * 64)
+    assert (mouse.source.name, mouse.source.license, mouse.source.sha256) == ("STRING", "CC BY 4.0", "0" * 64)
 
 
 def test_copies():
@@ -41,7 +41,7 @@ def test_copies():
     assert mouse.source.organism == "Mus musculus by orthologs of Homo sapiens (5 of 5 genes)"
 
 
-def test_a_bijection_is_a_renaming():
+def test_bijection_renames():
     rng = np.random.default_rng(0)
     genes = [f"G{i}" for i in range(40)]
     net = GeneNetwork(genes, rng.integers(0, 40, (2, 200)), rng.uniform(0.1, 1, 200)).with_diagonal(1)
@@ -61,12 +61,12 @@ def test_a_bijection_is_a_renaming():
     ("orthologs", "options", "message"),
     [
         (PAIRS[["mouse", "human"]], {}, r"first column, 'mouse' .*pass orthologs\[\['human', 'mouse'\]\]"),
-        (PAIRS + "x", {}, "names none of the genes of this network"),
+        (PAIRS + "x", {}, "contains none of the genes of this network"),
         (PAIRS.assign(third=1), {}, r"two columns.*got \(8, 3\)"),
         ({"A": "a"}, {}, "two columns.*got dict"),
-        (PAIRS.assign(mouse=1), {}, "orthologs holds 1; names of genes must be strings"),
+        (PAIRS.assign(mouse=1), {}, "orthologs contains 1; gene names must be strings"),
         (PAIRS, {"many": "all"}, "many='all' is unknown"),
-        (PAIRS, {"organism": "mousse"}, "organism='mousse' is not known here by name: did you mean 'mouse'"),
+        (PAIRS, {"organism": "mousse"}, "organism='mousse' is not a known name: did you mean 'mouse'"),
     ],
 )
 def test_wrong_arguments(orthologs, options, message):

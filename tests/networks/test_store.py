@@ -19,7 +19,7 @@ def unexpected(*args):
     raise AssertionError("not to be called")
 
 
-def test_networks_are_read_from_their_files_once():
+def test_files_are_read_once():
     file = fetched()
     options = ("string/12.0/9606", {"min_score": 400}, [file])
     assert get_network(*options, lambda: NETWORK) is NETWORK
@@ -32,7 +32,7 @@ def test_networks_are_read_from_their_files_once():
 
 
 @pytest.mark.parametrize("place", [20, -20, None])
-def test_a_damaged_network_is_read_again(place):
+def test_damaged_copy_is_replaced(place):
     options = ("x", {}, [fetched()])
     get_network(*options, lambda: NETWORK)
     (path,) = cache.cache_folder().glob("x.*.safetensors")
@@ -46,12 +46,12 @@ def test_a_damaged_network_is_read_again(place):
     assert get_network(*options, unexpected) == NETWORK
 
 
-def test_a_network_that_cannot_be_kept_is_there_all_the_same(monkeypatch):
+def test_network_that_cannot_be_stored_is_returned(monkeypatch):
     file = fetched()
 
     def full(*args):
         raise OSError("no space")
 
     monkeypatch.setattr(store, "_save", full)
-    with pytest.warns(StorageWarning, match="not kept for the next call: no space"):
+    with pytest.warns(StorageWarning, match="not stored for the next call: no space"):
         assert get_network("x", {}, [file], lambda: NETWORK) is NETWORK

@@ -1,4 +1,4 @@
-"""Attention: every way gives what the graph written out gives, and an N × N matrix is never made."""
+"""Attention: every method equals the graph written out, and none makes an N × N matrix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from layer_reference import LargestTensor, attention_of, average, double, graphs, relative_error, rng
 
 from gene_gcn.nn import DotAttention, EmbeddedDotAttention, InteractionConv, find_equal_genes
-from gene_gcn.nn.attention import FEW_KEYS, LARGEST_DENSE_GRAPH, attend
+from gene_gcn.nn.attention import MAX_DENSE_ENTRIES, MAX_UNFUSED_KEYS, attend
 
 ALL_GENES = 20_499
 FUNCTIONS = ["embedded_dot", "dot", "additive"]
@@ -34,7 +34,7 @@ def dense_attention(query, key, value, multiplicity):
 @given(
     b=st.integers(1, 3),
     n=st.integers(1, 9),
-    m=st.sampled_from([1, 2, 9, FEW_KEYS, FEW_KEYS + 1]),
+    m=st.sampled_from([1, 2, 9, MAX_UNFUSED_KEYS, MAX_UNFUSED_KEYS + 1]),
     d=st.integers(1, 9),
     c=st.integers(1, 9),
     seed=st.integers(0, 2**32),
@@ -57,7 +57,7 @@ def test_attend_equals_its_equation(b, n, m, d, c, seed, dtype):
 
 
 @pytest.mark.parametrize("repeats", [1, 100])
-def test_a_multiplicity_is_a_repetition(repeats):
+def test_multiplicities_equal_repetitions(repeats):
     query, key, value = (
         torch.randn(2, 3 * repeats, 4, generator=rng(i), dtype=torch.float64) for i in range(3)
     )
@@ -69,7 +69,7 @@ def test_a_multiplicity_is_a_repetition(repeats):
 
 
 @pytest.mark.parametrize("repeats", [1, 100])
-def test_keys_of_multiplicity_0_take_no_part_and_get_no_gradient(repeats):
+def test_keys_of_multiplicity_0_are_ignored_and_get_no_gradient(repeats):
     query, key, value = (
         torch.randn(1, 4 * repeats, 3, generator=rng(i), requires_grad=True) for i in range(3)
     )
@@ -82,12 +82,12 @@ def test_keys_of_multiplicity_0_take_no_part_and_get_no_gradient(repeats):
     assert not key.grad[:, 1::2].any() and not value.grad[:, 1::2].any()
 
 
-# ---- every function, every way ----
+# ---- every function, every method ----
 
 
 @st.composite
 def problems(draw):
-    """An attention, cells with none, some or only equal genes, W of each graph, and a gradient to send back."""
+    """Draw an attention, cells with no, some or only equal genes, W of each graph, and an output gradient."""
     function = draw(st.sampled_from(FUNCTIONS))
     heads = draw(st.integers(1, 3))
     channels = heads * draw(st.integers(1, 2)) if function == "dot" else draw(st.integers(1, 4))
@@ -102,20 +102,20 @@ def problems(draw):
         if draw(st.booleans()):  # learned vectors times expression
             x = x * torch.randn(n, channels, generator=generator)
     weight = torch.randn(heads, channels, c_out, generator=generator)
-    send_back = torch.randn(b, n, c_out, generator=generator)
+    grad_output = torch.randn(b, n, c_out, generator=generator)
     key_channels = draw(st.integers(1, 5))
-    return attention_of(function, channels, heads, key_channels, seed, torch.float32), x, weight, send_back
+    return attention_of(function, channels, heads, key_channels, seed, torch.float32), x, weight, grad_output
 
 
-def with_gradients(call, attention, x, weight, send_back):
-    """The output and the gradients of x, W and the parameters."""
+def with_gradients(call, attention, x, weight, grad_output):
+    """Return the output and the gradients of x, W and the parameters."""
     x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
     out = call(attention, x, weight)
     wanted = [x, weight, *attention.parameters()]
-    return [out.detach()], torch.autograd.grad((out * send_back).sum(), wanted)
+    return [out.detach()], torch.autograd.grad((out * grad_output).sum(), wanted)
 
 
-WAYS = {
+METHODS = {
     "auto": lambda attention, x, weight: attention(x, weight),
     "flash": lambda attention, x, weight: attention(x, weight, method="flash"),
     "merged": lambda attention, x, weight: attention(x, weight, method="merged"),
@@ -124,32 +124,32 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", METHODS)
 @settings(deadline=None, max_examples=60)
 @given(problems())
-def test_values_and_gradients_of_double_precision_are_those_of_the_equation(way, problem):
+def test_double_precision_equals_the_equation(method, problem):
     attention, *tensors = problem
     attention, tensors = double(attention), [t.double() for t in tensors]
-    out, gradients = with_gradients(WAYS[way], attention, *tensors)
+    out, gradients = with_gradients(METHODS[method], attention, *tensors)
     expected, expected_gradients = with_gradients(average, attention, *tensors)
     torch.testing.assert_close(out, expected)
     torch.testing.assert_close(gradients, expected_gradients)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", METHODS)
 @settings(deadline=None, max_examples=60)
 @given(problems())
-def test_values_and_gradients_of_single_precision_are_exact_to_1e_5(way, problem):
+def test_single_precision_is_exact_to_1e_5(method, problem):
     attention, *tensors = problem
     tensors = [t.abs() for t in tensors]  # sums of one sign do not cancel
-    out, gradients = with_gradients(WAYS[way], attention, *tensors)
+    out, gradients = with_gradients(METHODS[method], attention, *tensors)
     expected, expected_gradients = with_gradients(average, double(attention), *(t.double() for t in tensors))
-    assert relative_error(out, expected) <= 1e-5  # which NaN is not
+    assert relative_error(out, expected) <= 1e-5  # also fails for NaN
     assert relative_error(gradients, expected_gradients) <= 1e-5
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_without_weights_it_is_the_mean_of_the_graphs(function):
+def test_without_weights_the_graphs_are_averaged(function):
     attention, x = (
         attention_of(function, 4, heads=2),
         torch.randint(0, 3, (2, 9, 4), generator=rng()).double(),
@@ -170,17 +170,17 @@ def test_counts_of_a_whole_transcriptome_merge_exactly(function):
 def test_large_scores_do_not_overflow(function):
     attention = attention_of(function, 1, dtype=torch.float32)
     x = torch.linspace(-300, 300, 7).view(1, 7, 1).repeat_interleave(2, 1)
-    for way in WAYS.values():
-        out = way(attention, x, torch.ones(1, 1, 1))
+    for call in METHODS.values():
+        out = call(attention, x, torch.ones(1, 1, 1))
         torch.testing.assert_close(out.double(), average(double(attention), x.double()), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_nan_comes_out_as_nan(function):
+def test_nan_is_propagated(function):
     x = torch.rand(2, 6, 1, generator=rng())
     x[0, 3] = math.nan
-    for name, way in WAYS.items():
-        out = way(attention_of(function, 1, dtype=torch.float32), x, torch.ones(1, 1, 1))
+    for name, call in METHODS.items():
+        out = call(attention_of(function, 1, dtype=torch.float32), x, torch.ones(1, 1, 1))
         assert out[0].isnan().all() and out[1].isfinite().all(), name
 
 
@@ -195,7 +195,7 @@ def test_ragged_batch_equals_cells_one_by_one():
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_equal_genes_get_equal_results_and_permuted_genes_permuted_ones(function):
+def test_permuting_the_genes_permutes_the_output_and_equal_genes_get_equal_results(function):
     x = torch.randint(0, 3, (2, 9, 1), generator=rng()).double() * torch.ones(3)
     attention, order = attention_of(function, 3), torch.randperm(9, generator=rng())
     out = attention(x)
@@ -219,8 +219,8 @@ def test_return_attention_gives_the_graphs_of_the_equation(function):
     torch.testing.assert_close(out, attention(x))
 
 
-def test_graph_of_too_many_genes_is_refused():
-    assert ALL_GENES**2 > LARGEST_DENSE_GRAPH
+def test_graph_of_too_many_genes_is_rejected():
+    assert ALL_GENES**2 > MAX_DENSE_ENTRIES
     x = torch.zeros(1, ALL_GENES, 1)
     for arguments in ({"method": "dense"}, {"return_attention": True}):
         with pytest.raises(
@@ -230,9 +230,11 @@ def test_graph_of_too_many_genes_is_refused():
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-@pytest.mark.parametrize("channels, num_genes, largest", [(1, ALL_GENES, ALL_GENES), (4, 2000, 2000 * 64)])
+@pytest.mark.parametrize(
+    ("channels", "num_genes", "largest"), [(1, ALL_GENES, ALL_GENES), (4, 2000, 2000 * 64)]
+)
 def test_no_tensor_is_near_n_squared(function, channels, num_genes, largest):
-    """One channel: none is larger than the cell itself. Distinct features: a few per gene."""
+    """With one channel, none is larger than the cell; with distinct features, a few entries per gene."""
     x = torch.poisson(torch.full((1, num_genes, 1), 0.5), rng())
     if channels > 1:
         x = torch.randn(1, num_genes, channels, generator=rng()).requires_grad_()
@@ -247,7 +249,7 @@ def test_no_tensor_is_near_n_squared(function, channels, num_genes, largest):
 
 
 @pytest.mark.parametrize("function", ["embedded_dot", "additive"])
-def test_attention_starts_at_random_near_the_plain_mean(function):
+def test_attention_starts_randomly_near_the_plain_mean(function):
     conv = InteractionConv(1, 1, attention=function)
     before = copy.deepcopy(conv.attention.state_dict())
     conv.reset_parameters()
@@ -258,23 +260,23 @@ def test_attention_starts_at_random_near_the_plain_mean(function):
     assert (out[x == 0] < 1.5 * x.mean()).all()
 
 
-def test_prints_its_sizes():
+def test_repr_shows_the_sizes():
     assert repr(DotAttention(6, heads=3)) == "DotAttention(6, heads=3)"
     assert "EmbeddedDotAttention(\n  8, heads=2\n" in repr(EmbeddedDotAttention(8, heads=2))
 
 
-def test_what_cannot_be_done_is_refused():
+def test_unsupported_arguments_are_rejected():
     x = torch.rand(1, 5, 2)
     with pytest.raises(ValueError, match="method='fast' is unknown; choose one of"):
         EmbeddedDotAttention(2)(x, method="fast")
     with pytest.raises(
-        ValueError, match=r"'scalar' is for dot products of genes with one channel.*\(1, 5, 2\)"
+        ValueError, match=r"method='scalar' requires dot-product attention with one channel.*\(1, 5, 2\)"
     ):
         EmbeddedDotAttention(2)(x, method="scalar")
-    with pytest.raises(ValueError, match="'scalar' is for dot products.*this is AdditiveAttention"):
+    with pytest.raises(ValueError, match="requires dot-product attention.*this is AdditiveAttention"):
         attention_of("additive", 1)(x[..., :1].double(), method="scalar")
     with pytest.raises(
-        ValueError, match=r"too fine a grid for x of shape \(1, 5, 1\), between .* Use 'auto'"
+        ValueError, match=r"too fine a grid to be exact for x of shape \(1, 5, 1\).* Use method='auto'"
     ):
         EmbeddedDotAttention(1)(x[..., :1], method="scalar")
     with pytest.raises(ValueError, match="heads=3 does not divide in_channels=4"):

@@ -1,4 +1,4 @@
-"""Equal genes: found, listed without the background, and given back what is computed for their group."""
+"""Equal genes are found, listed without the background, and get the results of their group."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gene_gcn.nn import find_equal_genes
 
 @st.composite
 def cells(draw):
-    """Features (B, N, C) in double precision, none, some or all of them equal."""
+    """Draw features (B, N, C) in double precision, of which none, some or all are equal."""
     b, n, c = draw(st.integers(1, 3)), draw(st.integers(1, 12)), draw(st.integers(1, 4))
     generator = rng(draw(st.integers(0, 2**32)))
     largest = draw(st.sampled_from([0, 1, 3, 8, None]))
@@ -46,7 +46,7 @@ def test_groups_are_the_sets_of_equal_genes(x):
 
 @settings(deadline=None, max_examples=40)
 @given(cells())
-def test_the_largest_group_is_the_background_and_is_not_listed(x):
+def test_largest_group_is_the_background_and_not_listed(x):
     equal = find_equal_genes(x)
     assert torch.equal(equal.size[:, 0], equal.size.amax(1))
     assert len(equal.gene) == x.size(0) * x.size(1) - int(equal.size[:, 0].sum())
@@ -70,12 +70,12 @@ def test_gradients_of_distinct_and_spread_are_the_sums_over_groups(x, seed):
     torch.testing.assert_close(distinct, shared.gather(1, group))
 
 
-def test_genes_of_the_same_projection_but_unequal_features_stay_apart():
+def test_unequal_features_with_the_same_projection_are_kept_apart():
     x = torch.tensor([[[1e30, 0.0], [1e30, 1.0], [1e30, 0.0]]])  # 1 is lost in 1e30, even in double
     equal = find_equal_genes(x)
     assert torch.equal(equal.spread(equal.distinct(x), 3), x)
 
 
-def test_zero_of_either_sign_is_one_value():
+def test_positive_and_negative_zero_are_equal():
     equal = find_equal_genes(torch.tensor([[[0.0], [-0.0], [1.0]]]))
     assert equal.size.tolist() == [[2, 1]]

@@ -1,4 +1,4 @@
-"""GeneGCN: the model equals its equation, written out with dense matrices."""
+"""GeneGCN: the model equals its equation written out with dense matrices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ N, K = 9, 4
 
 
 def model_of(channels=1, num_layers=1, **kwargs):
-    """A model in double precision with weights that let no part vanish."""
+    """Return a model in double precision whose weights keep every part of the equation active."""
     model = GeneGCN(N, K, channels, num_layers, hidden_channels=(6, 5), key_channels=3, **kwargs)
     model = model.double().eval()
     with torch.no_grad():
@@ -40,7 +40,7 @@ def adjacency():
 
 
 def equation(model, x, adj_t):
-    """Logits of expression (B, N), from dense matrices and the model's weights alone."""
+    """Compute the logits of expression (B, N) from dense matrices and the model's weights alone."""
     x = x.unsqueeze(-1)
     if model.gene_vectors is not None:
         x = x * model.gene_vectors
@@ -87,11 +87,11 @@ def test_gradients_equal_those_of_the_equation(channels):
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_genes_stay_equal_through_layers_of_the_individual_graph_alone(channels, monkeypatch):
-    """The groups of the input serve every layer, with the gradients of the equation."""
+def test_equal_genes_stay_equal_through_layers_without_a_network(channels, monkeypatch):
+    """All layers use the groups of the input and have the gradients of the equation."""
     model, x = model_of(channels, 3), expression()
     equal = find_equal_genes(model.embed(x).detach())
-    monkeypatch.setattr("gene_gcn.nn.attention.find_equal_genes", None)  # nor are they looked for
+    monkeypatch.setattr("gene_gcn.nn.attention.find_equal_genes", None)  # no search
     parameters = list(model.parameters())
     torch.testing.assert_close(
         torch.autograd.grad(model(x, equal=equal).square().sum(), parameters),
@@ -100,8 +100,8 @@ def test_genes_stay_equal_through_layers_of_the_individual_graph_alone(channels,
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_features_lie_gene_after_gene_in_memory(channels):
-    """The product with the global graph then copies nothing, and so it is after a layer."""
+def test_features_are_stored_gene_by_gene(channels):
+    """The product with the global graph then copies nothing; the output of a layer is stored the same way."""
     model, x = model_of(channels), expression().t().contiguous().t()
     features = model.embed(x)
     out = model.convs[0](features, adjacency().to_sparse_csr(), equal=find_equal_genes(features))
@@ -109,7 +109,7 @@ def test_features_lie_gene_after_gene_in_memory(channels):
         assert table.transpose(0, 1).is_contiguous()
 
 
-def test_without_layers_it_is_the_head_alone():
+def test_without_layers_only_the_head_is_left():
     model, x = model_of(1, 0), expression()
     assert not len(model.convs)
     torch.testing.assert_close(model(x), model.head(x))
@@ -124,11 +124,11 @@ def test_the_diagonal_adds_each_gene_to_itself():
     assert (model(x, with_diagonal) - model(x, adjacency().to_sparse_csr())).abs().max() > 1e-3
 
 
-# ---- the same in every form ----
+# ---- every form of the input gives the same ----
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_expression_and_features_cells_and_batches_give_the_same(channels):
+def test_expression_or_features_of_cells_or_batches_give_the_same(channels):
     model, x, adj_t = model_of(channels), expression(), adjacency().to_sparse_csr()
     expected, features = model(x, adj_t), model.embed(x)
     assert features.shape == (3, N, channels)
@@ -140,8 +140,8 @@ def test_expression_and_features_cells_and_batches_give_the_same(channels):
         torch.testing.assert_close(model(cell.unsqueeze(0), adj_t), logits.unsqueeze(0))
 
 
-@pytest.mark.parametrize("num_genes, channels", [(1, 1), (3, 3)])
-def test_expression_of_as_many_cells_as_genes_and_channels_is_still_expression(num_genes, channels):
+@pytest.mark.parametrize(("num_genes", "channels"), [(1, 1), (3, 3)])
+def test_square_input_is_taken_as_expression(num_genes, channels):
     model = GeneGCN(num_genes, K, channels, hidden_channels=(5,)).eval()
     x = torch.rand(num_genes, num_genes, generator=rng())
     assert model(x).shape == (num_genes, K)
@@ -165,7 +165,7 @@ def test_given_and_found_groups_of_equal_genes_give_the_same(channels, num_layer
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_permuting_genes_with_network_and_weights_leaves_the_logits(channels):
+def test_permuting_genes_with_network_and_weights_keeps_the_logits(channels):
     model, x, adj_t = model_of(channels, 2), expression(), adjacency()
     order = torch.randperm(N, generator=rng())
     permuted = copy.deepcopy(model)
@@ -179,7 +179,7 @@ def test_permuting_genes_with_network_and_weights_leaves_the_logits(channels):
     )
 
 
-def test_what_the_head_sees_is_the_fused_features():
+def test_input_of_the_head_is_the_fused_features():
     model, x, adj_t = model_of(4), expression(), adjacency().to_sparse_csr()
     fused = model.fuse(x, adj_t)
     assert fused.shape == (3, N * 4)
@@ -198,7 +198,7 @@ def test_copies_and_restored_states_give_the_same():
         assert torch.equal(other(x), model(x))
 
 
-def test_first_weights_lie_in_the_range_of_their_inputs():
+def test_initial_weights_are_scaled_by_the_number_of_inputs():
     model = GeneGCN(400, 3, channels=4, hidden_channels=(50, 20))
     for lin in model.head.lins:
         bound = lin.in_channels**-0.5
@@ -210,12 +210,12 @@ def test_first_weights_lie_in_the_range_of_their_inputs():
     model.reset_parameters()
     after = model.state_dict()
     changed = {name for name in before if (before[name] != after[name]).any()}
-    # W starts as the identity, and the attention near the plain mean
+    # W starts as the identity, and the bias of θ at zero
     assert changed == before.keys() - {"convs.0.lin.weight", "convs.0.attention.theta.bias"}
     assert torch.equal(after["convs.0.lin.weight"], torch.eye(4))
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_active_only_during_training():
     model, x = model_of(dropout=0.5), expression()
     torch.testing.assert_close(model(x), model(x))
     model.train()
@@ -231,24 +231,25 @@ def test_bfloat16_autocast_runs(channels):
     torch.testing.assert_close(out.float(), model(x, adj_t), rtol=0.1, atol=0.3)
 
 
-# ---- what does not fit ----
+# ---- invalid input ----
 
 
 @pytest.mark.parametrize(
-    "channels, shape", [(1, (3, N + 1)), (1, ()), (1, (N, 2)), (4, (3, N, 3)), (4, (2, 3, N)), (4, (N, 1))]
+    ("channels", "shape"),
+    [(1, (3, N + 1)), (1, ()), (1, (N, 2)), (4, (3, N, 3)), (4, (2, 3, N)), (4, (N, 1))],
 )
-def test_another_number_of_genes_or_channels_is_refused(channels, shape):
+def test_wrong_number_of_genes_or_channels_is_rejected(channels, shape):
     shown = r"\(" + ", ".join(map(str, shape)) + r",?\)"
     expected = rf"\(B, {N}\) or \(B, {N}, {channels}\)"
     with pytest.raises(ValueError, match=f"x has shape {shown}, expected {expected}"):
         model_of(channels)(torch.zeros(shape).double())
 
 
-def test_layers_without_any_graph_are_refused():
-    with pytest.raises(ValueError, match="there is no graph; pass one"):
+def test_layers_without_any_graph_are_rejected():
+    with pytest.raises(ValueError, match="leave no graph; pass at least one"):
         model_of(attention=None)(expression())
 
 
-def test_a_network_of_other_genes_is_refused():
+def test_network_with_another_number_of_genes_is_rejected():
     with pytest.raises(ValueError, match=rf"matrix of shape \(5, 5\), but x has {N} genes"):
         model_of()(expression(), torch.eye(5).double().to_sparse_csr())

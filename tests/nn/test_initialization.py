@@ -1,4 +1,4 @@
-"""Fully connected layers start uniform in ±1/√d_in, which is said in code and not left to a library."""
+"""Fully connected layers start uniformly in ±1/√d_in, whatever the defaults of libraries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def layers(module):
         lambda: GeneAutoEncoder(400, (100, 50)),
     ],
 )
-def test_weights_are_drawn_from_the_uniform_distribution_of_the_paper(make):
+def test_weights_are_drawn_uniformly_as_in_the_paper(make):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = make()
@@ -36,9 +36,11 @@ def test_weights_are_drawn_from_the_uniform_distribution_of_the_paper(make):
         drawn = layer.weight.detach().flatten().double()
         assert drawn.abs().max() <= bound * (1 + 1e-6) and layer.bias.abs().max() <= bound * (1 + 1e-6)
         assert kstest(drawn / bound, "uniform", args=(-1, 2)).pvalue > 1e-3
-        assert kstest(drawn / bound * 0.9, "uniform", args=(-1, 2)).pvalue < 1e-3  # that would be seen
+        assert (
+            kstest(drawn / bound * 0.9, "uniform", args=(-1, 2)).pvalue < 1e-3
+        )  # a narrower range is noticed
 
 
-def test_each_start_is_another_one():
+def test_two_initializations_differ():
     first, second = (GeneAutoEncoder(50, (8, 4)) for _ in range(2))
     assert not torch.equal(first.encoder.lins[0].weight, second.encoder.lins[0].weight)

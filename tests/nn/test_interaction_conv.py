@@ -1,4 +1,4 @@
-"""InteractionConv: (G + A) X W, whatever form the graph has."""
+"""InteractionConv: (G + A) X W for every form of the graph."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.explain.algorithm.utils import set_masks
 
 from gene_gcn.nn import GlobalGraph, InteractionConv, find_equal_genes
+from gene_gcn.nn.sparse import to_csr
 
 FUNCTIONS = ["embedded_dot", "dot", "additive", None]
 
@@ -26,7 +27,7 @@ def conv_of(c_in=2, c_out=3, seed=0, dtype=torch.float64, **kwargs):
 
 
 def graph_of(num_genes=7, num_edges=15, seed=0):
-    """Directed edges without repetition, some genes without any, and weights."""
+    """Return distinct directed edges, which leave out some genes, and their weights."""
     pairs = torch.randperm((num_genes - 1) ** 2, generator=rng(seed))[:num_edges]
     edge_index = torch.stack([pairs // (num_genes - 1), pairs % (num_genes - 1)])
     return edge_index, torch.rand(pairs.numel(), generator=rng(seed + 1), dtype=torch.float64) + 0.1
@@ -42,7 +43,7 @@ def features(b=3, n=7, c=2, seed=0):
     return torch.randint(0, 4, (b, n, c), generator=rng(seed)).double()
 
 
-# ---- the same in every form ----
+# ---- every form of the graph gives the same ----
 
 
 @settings(deadline=None, max_examples=100)
@@ -87,12 +88,12 @@ def test_sparse_tensor_equals_coo():
     torch.testing.assert_close(conv(x, without_value), conv(x, edge_index))
     with pytest.raises(ValueError, match=r"matrix of shape \(7, 7\), but x has 6 genes"):
         conv(x[:, :6], adj_t)
-    with pytest.raises(ValueError, match="a sparse matrix has its weights inside"):
+    with pytest.raises(ValueError, match="edge_index is a sparse matrix, which contains its weights"):
         conv(x, adj_t, edge_weight)
 
 
 @pytest.mark.parametrize("sort_order", [None, "row", "col"])
-def test_edge_index_of_pyg_equals_a_tensor(sort_order):
+def test_edge_index_class_of_pyg_equals_a_tensor(sort_order):
     edge_index, edge_weight = graph_of()
     conv, x = conv_of(), features()
     order = torch.arange(edge_index.size(1))
@@ -113,7 +114,7 @@ def test_repeated_edges_add_up():
 
 
 @pytest.mark.parametrize("individual", [True, False])
-def test_one_cell_is_a_batch_of_one_and_a_batch_its_cells_one_by_one(individual):
+def test_batch_equals_its_cells_one_by_one(individual):
     conv, x, graph = conv_of(attention="embedded_dot" if individual else None), features(), graph_of()
     out = conv(x, *graph)
     assert out.shape == (3, 7, 3)
@@ -123,10 +124,10 @@ def test_one_cell_is_a_batch_of_one_and_a_batch_its_cells_one_by_one(individual)
         torch.testing.assert_close(conv(cell.unsqueeze(0), *graph).squeeze(0), expected)
 
 
-# ---- what the graph means ----
+# ---- meaning of the graph ----
 
 
-def test_an_edge_leads_from_the_first_row_to_the_second():
+def test_edges_point_from_the_first_row_to_the_second():
     conv = conv_of(1, 1, attention=None)
     conv.lin.weight.data.fill_(1)
     x = torch.tensor([[10.0], [20], [30]]).double()
@@ -140,7 +141,7 @@ def test_weights_are_1_by_default():
     torch.testing.assert_close(conv(x, edge_index), conv(x, edge_index, torch.ones_like(edge_weight)))
 
 
-def test_isolated_genes_get_nothing_from_the_global_graph():
+def test_isolated_genes_receive_nothing_from_the_global_graph():
     edge_index, edge_weight = graph_of()
     reached = torch.zeros(7, dtype=torch.bool).index_fill(0, edge_index[1], True)
     assert not reached.all()
@@ -149,7 +150,7 @@ def test_isolated_genes_get_nothing_from_the_global_graph():
     torch.testing.assert_close(both(x, edge_index, edge_weight)[:, ~reached], both(x)[:, ~reached])
 
 
-def test_a_graph_without_edges_adds_nothing():
+def test_graph_without_edges_adds_nothing():
     conv, x, none = conv_of(), features(), torch.empty(2, 0, dtype=torch.int64)
     torch.testing.assert_close(conv(x, none), conv(x))
     assert not conv_of(attention=None)(x, none).any()
@@ -158,9 +159,9 @@ def test_a_graph_without_edges_adds_nothing():
 def test_permuting_the_genes_permutes_the_output():
     (edge_index, edge_weight), conv, x = graph_of(), conv_of(), features()
     order = torch.randperm(7, generator=rng())
-    new_place = order.argsort()
+    new_index = order.argsort()
     torch.testing.assert_close(
-        conv(x[:, order], new_place[edge_index], edge_weight), conv(x, edge_index, edge_weight)[:, order]
+        conv(x[:, order], new_index[edge_index], edge_weight), conv(x, edge_index, edge_weight)[:, order]
     )
 
 
@@ -174,7 +175,7 @@ def test_both_graphs_are_the_sum_of_each():
     )
 
 
-def test_no_matrix_of_genes_by_genes_nor_cells_by_edges():
+def test_no_tensor_is_near_genes_squared_or_cells_times_edges():
     n, e, b = 20_499, 30_000, 3
     edge_index = torch.randint(0, n, (2, e), generator=rng())
     x = torch.poisson(torch.full((b, n, 1), 0.5), rng())
@@ -229,8 +230,8 @@ def test_compiles_without_a_graph_break(function):
     torch.testing.assert_close(compiled_gradients, [p.grad for p in conv.parameters()])
 
 
-def test_explanations_of_pyg_see_the_edges():
-    """A mask on the edges, as the explainers of PyG set it, takes edges away."""
+def test_explainers_of_pyg_can_mask_edges():
+    """An edge mask, as the explainers of PyG set it, removes edges."""
     conv, (edge_index, edge_weight), x = conv_of(1, 1, attention=None), graph_of(), features(c=1)
     mask = torch.full((edge_index.size(1),), 20.0, dtype=torch.float64)
     mask[:5] = -20  # before a sigmoid
@@ -241,7 +242,7 @@ def test_explanations_of_pyg_see_the_edges():
     )
 
 
-def test_mixing_weights_start_at_1_stay_positive_and_are_told():
+def test_mixing_weights_start_at_1_and_stay_positive():
     conv, x, graph = InteractionConv(2, 2, learn_mixing=True).double(), features(), graph_of()
     torch.testing.assert_close(conv.mixing_weights(), torch.ones(2).double())
     with torch.no_grad():
@@ -253,7 +254,7 @@ def test_mixing_weights_start_at_1_stay_positive_and_are_told():
     assert torch.equal(InteractionConv(2, 2).mixing_weights(), torch.ones(2))
 
 
-def test_w_starts_as_the_identity_where_it_is_square_and_is_reset_to_it():
+def test_square_w_starts_as_the_identity_and_is_reset_to_it():
     conv = InteractionConv(4, 4)
     assert torch.equal(conv.lin.weight, torch.eye(4))
     before = copy.deepcopy(conv.attention.state_dict())
@@ -268,14 +269,14 @@ def test_w_starts_as_the_identity_where_it_is_square_and_is_reset_to_it():
     assert InteractionConv(4, 2).lin.weight.count_nonzero() == 8
 
 
-def test_prints_its_sizes():
+def test_repr_shows_the_sizes():
     assert str(InteractionConv(8, 32)) == "InteractionConv(8, 32)"
     assert str(InteractionConv(8, 32, attention="dot", heads=4)) == "InteractionConv(8, 32)"
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_bfloat16_autocast_runs_and_is_near(function, channels):
+def test_bfloat16_autocast_is_close(function, channels):
     conv, graph = conv_of(channels, 3, attention=function, dtype=torch.float32), graph_of()
     x = features(c=channels).float().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
@@ -294,49 +295,53 @@ def test_copies_and_restored_states_give_the_same():
         assert torch.equal(other(x, *graph), conv(x, *graph))
 
 
-# ---- what does not fit ----
+# ---- invalid input ----
 
 
 @pytest.mark.parametrize(
-    "x, message",
+    ("x", "message"),
     [
         (torch.zeros(7), r"x has shape \(7,\), expected \(N, 2\) or \(B, N, 2\)"),
         (torch.zeros(3, 7, 5), r"x has shape \(3, 7, 5\), expected \(N, 2\) or \(B, N, 2\)"),
         (torch.zeros(1, 3, 7, 2), r"x has shape \(1, 3, 7, 2\)"),
     ],
 )
-def test_features_of_another_shape_are_refused(x, message):
+def test_features_of_another_shape_are_rejected(x, message):
     with pytest.raises(ValueError, match=message):
         conv_of()(x)
 
 
 @pytest.mark.parametrize(
-    "edge_index, edge_weight, message",
+    ("edge_index", "edge_weight", "message"),
     [
         (torch.zeros(15, 2, dtype=torch.int64), None, r"edge_index has shape \(15, 2\), expected \(2, E\)"),
         (torch.zeros(2, dtype=torch.int64), None, r"edge_index has shape \(2,\), expected \(2, E\)"),
-        (torch.tensor([[0], [7]]), None, "edge_index holds 0 to 7, but x has 7 genes, 0 to 6"),
-        (torch.tensor([[-1], [3]]), None, "edge_index holds -1 to 3, but x has 7 genes"),
-        (torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight has shape \(2,\) for 1 edges"),
-        (torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight has shape \(1, 1\) for 1 edges"),
+        (torch.tensor([[0], [7]]), None, "genes 0 to 7, but x has 7 genes, numbered 0 to 6"),
+        (torch.tensor([[-1], [3]]), None, "edge_index contains genes -1 to 3, but x has 7 genes"),
+        (torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight has shape \(2,\), expected \(1,\)"),
+        (torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight has shape \(1, 1\), expected \(1,\)"),
         (torch.eye(6).to_sparse_coo(), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
-        (torch.eye(7).to_sparse_coo(), torch.ones(7), "a sparse matrix has its weights inside"),
-        (torch.eye(7).to_sparse_csr().requires_grad_(), None, "requires a gradient; pass its edges as"),
-        (GlobalGraph(torch.eye(6).to_sparse_csr()), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
+        (
+            torch.eye(7).to_sparse_coo(),
+            torch.ones(7),
+            "edge_index is a sparse matrix, which contains its weights",
+        ),
+        (to_csr(torch.eye(7)).requires_grad_(), None, "requires a gradient.* Pass edges of shape"),
+        (GlobalGraph(to_csr(torch.eye(6))), None, r"matrix of shape \(6, 6\), but x has 7 genes"),
     ],
 )
-def test_a_graph_that_does_not_fit_is_refused(edge_index, edge_weight, message):
+def test_mismatched_graph_is_rejected(edge_index, edge_weight, message):
     with pytest.raises(ValueError, match=message):
         conv_of()(features(), edge_index, edge_weight)
 
 
-def test_arguments_that_name_no_attention_are_refused():
+def test_unknown_attention_and_zero_heads_are_rejected():
     with pytest.raises(ValueError, match="attention='gauss' is unknown; choose one of .*'additive'"):
         InteractionConv(2, 2, attention="gauss")
-    with pytest.raises(ValueError, match="heads=0 must be 1 or more"):
+    with pytest.raises(ValueError, match="heads=0 must be at least 1"):
         InteractionConv(2, 2, heads=0)
 
 
-def test_no_graph_at_all_is_refused():
-    with pytest.raises(ValueError, match="attention=None: there is no graph; pass one"):
+def test_layer_without_any_graph_is_rejected():
+    with pytest.raises(ValueError, match="edge_index=None and attention=None leave no graph; pass at"):
         conv_of(attention=None)(features())

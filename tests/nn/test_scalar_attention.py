@@ -1,4 +1,4 @@
-"""Attention over distinct values of one channel: within the bound that chose the grid, and the rest refused."""
+"""Attention over distinct values of one channel: exact within its error bound, or not used."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from layer_reference import attention_of, average, double, relative_error, rng
 
-from gene_gcn.nn.scalar_attention import MOST_INTERVALS, error_bound, grid_intervals, scalar_attention
+from gene_gcn.nn.scalar_attention import MAX_INTERVALS, error_bound, grid_intervals, scalar_attention
 
 
 def exact(x, scale, offset):
-    """g(a x_i + c), (B, H, N), with the graph written out."""
+    """Compute g(a x_i + c), (B, H, N), with the graph written out."""
     t = scale.view(-1, 1) * x.unsqueeze(1) + offset.view(-1, 1)
     return ((t.unsqueeze(-1) * x[:, None, None, :]).softmax(-1) @ x[:, None, :, None]).squeeze(-1)
 
@@ -48,16 +48,16 @@ def test_values_and_gradients_are_exact_to_1e_5(kind, b, n, h, largest, seed):
     scale, offset = torch.randn(h, generator=generator) / 2, torch.randn(h, generator=generator) / 2
     intervals = grid_intervals(x, scale, offset)
     assume(intervals is not None)
-    send_back = torch.rand(b, h, n, generator=generator)  # of one sign: sums do not cancel
+    grad_output = torch.rand(b, h, n, generator=generator)  # all positive, so that sums do not cancel
 
     def with_gradients(call, dtype):
         tensors = [t.to(dtype).requires_grad_() for t in (x, scale, offset)]
         out = call(*tensors)
-        return [out.detach()], torch.autograd.grad((out * send_back.to(dtype)).sum(), tensors)
+        return [out.detach()], torch.autograd.grad((out * grad_output.to(dtype)).sum(), tensors)
 
     out, gradients = with_gradients(lambda *tensors: scalar_attention(*tensors, intervals), torch.float32)
     expected, expected_gradients = with_gradients(exact, torch.float64)
-    # Against the largest feature: means of many small and few large ones have less of their own digits.
+    # Relative to the largest feature: a mean of many small and few large ones has fewer digits of its own.
     assert (out[0] - expected[0]).abs().max() <= 1e-5 * x.max()
     assert relative_error(gradients, expected_gradients) <= 3e-5
 
@@ -71,34 +71,34 @@ def test_values_and_gradients_are_exact_to_1e_5(kind, b, n, h, largest, seed):
     largest=st.floats(0.5, 6),
     seed=st.integers(0, 2**32),
 )
-def test_the_error_is_within_its_bound_also_on_coarse_grids(kind, intervals, scale, offset, largest, seed):
+def test_error_is_within_its_bound_even_on_coarse_grids(kind, intervals, scale, offset, largest, seed):
     x = largest * CELLS[kind](2, 200, rng(seed)).double()
     scale, offset = torch.tensor([scale]).double(), torch.tensor([offset]).double()
-    spread = x.amax(1) - x.amin(1)
+    extent = x.amax(1) - x.amin(1)
     steepest = (scale * x + offset).abs().amax(1)
-    bound = error_bound(spread, steepest, scale.abs(), intervals)
-    # The bound holds to first order in the error of the sums themselves.
-    assume((bound < 0.1 * spread).all())
+    bound = error_bound(extent, steepest, scale.abs(), intervals)
+    # The bound holds to first order in the error of the sums.
+    assume((bound < 0.1 * extent).all())
     error = (scalar_attention(x, scale, offset, intervals) - exact(x, scale, offset)).abs().amax((1, 2))
     assert (error <= 1.2 * bound + 1e-12).all()
 
 
-def test_the_bound_decides_the_grid_and_refuses_what_is_too_steep():
+def test_bound_chooses_the_grid_and_rules_out_steep_functions():
     x, offset = torch.rand(2, 4000, generator=rng()), torch.zeros(1)
     grids = [grid_intervals(x, torch.tensor([a]), offset) for a in (0.5, 8.0, 60.0)]
-    assert grids[0] < grids[1] < grids[2] <= MOST_INTERVALS
+    assert grids[0] < grids[1] < grids[2] <= MAX_INTERVALS
     assert grid_intervals(x, torch.tensor([1e5]), offset) is None
     assert grid_intervals(x, torch.tensor([1.0]), torch.tensor([1e6])) is None
-    assert grid_intervals(x[:, :100], torch.tensor([0.5]), offset) is None  # few genes: not worth it
+    assert grid_intervals(x[:, :100], torch.tensor([0.5]), offset) is None  # too few genes to be worthwhile
     x[0, 0] = torch.nan
     assert grid_intervals(x, torch.tensor([0.5]), offset) is None
 
 
 @pytest.mark.parametrize("heads", [1, 2])
 @pytest.mark.parametrize("function", ["embedded_dot", "dot"])
-def test_it_is_chosen_for_later_layers_and_falls_back_where_it_must(function, heads, monkeypatch):
+def test_grid_is_chosen_for_distinct_values_and_flash_for_steep_functions(function, heads, monkeypatch):
     if function == "dot" and heads == 2:
-        pytest.skip("the dot product shares its channels between graphs; one channel is for one graph")
+        pytest.skip("the graphs of the dot product split the channels, so one channel allows one graph")
     used = []
     monkeypatch.setattr(
         "gene_gcn.nn.attention.scalar_attention",
@@ -116,7 +116,7 @@ def test_it_is_chosen_for_later_layers_and_falls_back_where_it_must(function, he
     assert len(used) == 2
 
 
-def test_all_values_equal():
+def test_equal_values():
     x = torch.full((1, 200), 3.0, requires_grad=True)
     scale, offset = torch.tensor([0.5]), torch.tensor([0.1])
     out = scalar_attention(x, scale, offset, grid_intervals(x, scale, offset))
@@ -128,5 +128,5 @@ def test_all_values_equal():
 def test_chunks_of_cells_give_the_same(monkeypatch):
     x, scale, offset = torch.rand(5, 300, generator=rng()), torch.tensor([0.7]), torch.tensor([0.1])
     whole = scalar_attention(x, scale, offset, 64)
-    monkeypatch.setattr("gene_gcn.nn.scalar_attention.CHUNK", 2 * 8 * 300)
+    monkeypatch.setattr("gene_gcn.nn.scalar_attention.CHUNK_ENTRIES", 2 * 8 * 300)
     torch.testing.assert_close(scalar_attention(x, scale, offset, 64), whole)

@@ -14,7 +14,7 @@ SOURCE = NetworkSource("X", "1", "Homo sapiens")
 NETWORK = GeneNetwork(["A", "B", "C"], [[0, 1], [1, 2]], [2, 1], source=SOURCE)
 
 
-def keep(content="text", name=NAME, **metadata):
+def make_file(content="text", name=NAME, **metadata):
     return cache.get_file(
         name, lambda path: path.write_text(content) and None, check=lambda path: None, **metadata
     )
@@ -24,28 +24,28 @@ def unexpected(*args):
     raise AssertionError("not to be called")
 
 
-def test_kept_once_with_its_metadata():
-    path = keep(version="12.0")
+def test_file_is_made_once_and_has_metadata():
+    path = make_file(version="12.0")
     assert path == cache.cache_folder() / NAME and path.read_text() == "text"
     record = cache.get_record(path)
     assert record["version"] == "12.0" and len(record["sha256"]) == 64
     assert cache.get_file(NAME, unexpected, check=unexpected) == path
 
 
-def test_a_changed_file_says_how_to_remove_it():
-    path = keep()
+def test_error_for_a_changed_file_names_the_remedy():
+    path = make_file()
     path.write_text("other")
     with pytest.raises(OSError, match=r"has changed since .* 20.* networks.remove\('string/12.0"):
-        keep()
+        make_file()
     assert networks.remove(NAME) == [NAME]
-    assert keep().read_text() == "text"
+    assert make_file().read_text() == "text"
 
 
-def test_a_file_put_there_by_hand_is_checked_and_recorded():
+def test_file_copied_into_the_cache_is_checked_and_recorded():
     path = cache.cache_folder() / NAME
     path.parent.mkdir(parents=True)
-    path.write_text("by hand")
-    assert networks.cached().empty  # not ours yet
+    path.write_text("copied")
+    assert networks.cached().empty  # it has no record yet
 
     def refuse(path):
         raise ValueError(f"{path} is wrong")
@@ -57,7 +57,7 @@ def test_a_file_put_there_by_hand_is_checked_and_recorded():
     assert list(networks.cached()["name"]) == [NAME]
 
 
-def test_nothing_stays_of_what_fails():
+def test_failure_leaves_nothing():
     def half(path):
         path.write_text("half")
         raise KeyboardInterrupt
@@ -69,9 +69,9 @@ def test_nothing_stays_of_what_fails():
 
 def test_list_and_remove():
     assert networks.cached().empty and list(networks.cached().columns) == cache.COLUMNS
-    file = keep(version="12.0", organism="Homo sapiens")
+    file = make_file(version="12.0", organism="Homo sapiens")
     get_network("string/12.0/9606", {}, [file], lambda: NETWORK)
-    keep(name="biogrid/x.zip")
+    make_file(name="biogrid/x.zip")
     foreign = cache.cache_folder() / "mine.txt"
     foreign.write_text("not of the cache")
     table = networks.cached().set_index("name")
@@ -84,7 +84,7 @@ def test_list_and_remove():
         NETWORK.content_hash,
     )
     assert table["date"].str.startswith("20").all() and table["path"].notna().all()
-    with pytest.raises(ValueError, match="Nothing in .* is named 'nothing'; it holds biogrid/x.zip"):
+    with pytest.raises(ValueError, match="Nothing in .* is named 'nothing'; it contains biogrid/x.zip"):
         networks.remove("nothing")
     assert networks.remove("string/*") == [network, NAME]
     assert list(networks.cached()["name"]) == ["biogrid/x.zip"]
@@ -93,12 +93,12 @@ def test_list_and_remove():
 
 
 def test_records_are_json():
-    path = keep(version="1")
+    path = make_file(version="1")
     record = json.loads((path.parent / f"{path.name}.record").read_text())
     assert set(record) == {"sha256", "date", "version"}
 
 
-def test_the_folder(monkeypatch, tmp_path):
+def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("GENE_GCN_CACHE", "~/x")
     assert cache.cache_folder().name == "x" and "~" not in str(cache.cache_folder())
     monkeypatch.delenv("GENE_GCN_CACHE")

@@ -1,4 +1,4 @@
-"""Every fault of a host, a line or a disk: a clear error, nothing left, and the next call works."""
+"""After every fault of a host, a connection or a disk: a clear error, no leftovers, and the next call works."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gene_gcn.storage.text_files import read_header
 
 BODY = gzip.compress(b"a header\n" + random.Random(0).randbytes(100_000), mtime=0)
 PATH = "/folder/file.txt.gz"
-NAME = "kept/file.txt.gz"
+NAME = "folder/file.txt.gz"
 
 
 def check_header(path):
@@ -35,7 +35,7 @@ def files_of(cache):
 
 @pytest.fixture
 def fetch(host, cache):
-    """Fetch the file; a function that first checks that an error of the right words leaves nothing behind."""
+    """A function that downloads the file; with `match`, it expects an error and checks that nothing is left."""
     host.files[PATH] = BODY
 
     def fetch(match=None, url=host.url + PATH, **options):
@@ -54,7 +54,7 @@ def fetch(host, cache):
     return fetch
 
 
-def test_fetched_once(host, fetch, cache):
+def test_downloaded_once(host, fetch, cache):
     path = fetch()
     fetch()
     assert host.paths() == [PATH]
@@ -70,43 +70,43 @@ BROKEN[len(BODY) // 2] ^= 0xFF
     ("answer", "match"),
     [
         ({"status": 404, "body": b"<html>"}, "HTTP 404: there is no such file"),
-        ({"status": 403, "body": b"x"}, "HTTP 403: access is refused"),
+        ({"status": 403, "body": b"x"}, "HTTP 403: access is denied"),
         ({"status": 418, "body": b"I am a teapot"}, r"HTTP 418\."),
         ({"body": b"\n <!DOCTYPE html><html>Sorry</html>"}, "is a web page"),
         ({"body": b""}, "is empty"),
         ({"body": bytes(BROKEN)}, "is damaged or incomplete"),
-        ({"body": BODY[:-20]}, "is damaged or incomplete"),  # cut off, and the length agrees
+        ({"body": BODY[:-20]}, "is damaged or incomplete"),  # truncated, although the length agrees
         ({"announced": len(BODY) - 5}, "is damaged or incomplete"),
         ({"body": gzip.compress(b"other\n")}, "has another header"),
         ({"body": b"\0\1\2binary"}, "binary"),
         (
             {"status": 302, "headers": {"Location": "http://elsewhere.invalid/file"}},
-            "sends on to http://elsew",
+            "redirects to http://elsew",
         ),
-        ({"status": 302, "headers": {"Location": "ftp://127.0.0.1/file"}}, "sends on to ftp://127"),
+        ({"status": 302, "headers": {"Location": "ftp://127.0.0.1/file"}}, "redirects to ftp://127"),
     ],
 )
-def test_faults_that_stay(host, fetch, answer, match):
+def test_permanent_faults(host, fetch, answer, match):
     host.answers(PATH, host.Answer(**answer))
     error = fetch(match)
     assert error.missing == (answer.get("status") == 404 or b"html" in answer.get("body", b""))
-    assert host.paths() == [PATH]  # asked once
+    assert host.paths() == [PATH]  # requested once
     fetch()
 
 
 @pytest.mark.parametrize(
     ("answer", "match"),
     [
-        ({"status": 500}, "HTTP 500: the host is in trouble"),
+        ({"status": 500}, "HTTP 500: the host has a problem"),
         ({"status": 503}, "HTTP 503"),
         ({"status": 429}, "HTTP 429: too many requests"),
-        ({"sent": 1000}, "accepts no connection|breaks off"),
-        ({"announced": len(BODY) + 5}, "breaks off"),
+        ({"sent": 1000}, "does not accept connections|was cut off"),
+        ({"announced": len(BODY) + 5}, "was cut off"),
         ({"sent": 1000, "silence": 5.0}, "does not answer in time"),
         ({"sent": 0, "silence": 5.0}, "does not answer in time"),
     ],
 )
-def test_faults_that_may_pass(host, fetch, answer, match):
+def test_transient_faults(host, fetch, answer, match):
     host.answers(PATH, *[host.Answer(**answer)] * 3)
     fetch(match)
     assert len(host.seen) == 3
@@ -117,7 +117,7 @@ def test_faults_that_may_pass(host, fetch, answer, match):
 
 def test_retry_after(host, fetch):
     host.answers(PATH, host.Answer(503, headers={"Retry-After": "0"}))
-    host.answers(PATH, host.Answer(429, headers={"Retry-After": "3600"}))  # cut to longest_wait
+    host.answers(PATH, host.Answer(429, headers={"Retry-After": "3600"}))  # reduced to longest_wait
     fetch()
     assert 0.15 < host.times[2] - host.times[1] < 2
 
@@ -134,7 +134,7 @@ def test_retry_after_as_a_date(host, fetch, monkeypatch):
 
 def test_connection_refused(host, fetch, cache):
     closed = "http://127.0.0.1:9/file.txt.gz"
-    error = fetch("127.0.0.1:9 accepts no connection", url=closed)
+    error = fetch("127.0.0.1:9 does not accept connections", url=closed)
     assert "pass it as path=" in str(error) and str(cache / NAME) in str(error)
     assert str(error).count(". ") == 0  # one sentence
     fetch()
@@ -143,30 +143,32 @@ def test_connection_refused(host, fetch, cache):
 def test_dns_failure(host, fetch, monkeypatch):
     waits = []
     monkeypatch.setattr(time, "sleep", waits.append)
-    fetch("the name nowhere.invalid cannot be looked up: go online once", url="http://nowhere.invalid/f.gz")
+    fetch(
+        "the host name nowhere.invalid cannot be resolved: go online once", url="http://nowhere.invalid/f.gz"
+    )
     assert not waits
     monkeypatch.undo()
 
 
-def test_redirects_that_are_safe(host, fetch):
+def test_safe_redirects(host, fetch):
     host.answers(PATH, host.Answer(301, headers={"Location": "/other"}))
     host.files["/other"] = BODY
     fetch()
     assert host.paths() == [PATH, "/other"]
 
 
-def test_https_never_sends_on_to_http():
+def test_https_never_redirects_to_http():
     import requests
 
     policy = download._redirect_policy("https://a.org/x", None)["response"]
     answer = requests.Response()
     answer.status_code, answer.url, answer.raw = 302, "https://a.org/x", io.BytesIO()
     answer.headers["location"] = "http://a.org/x"
-    with pytest.raises(DownloadError, match="sends on to http://a.org"):
+    with pytest.raises(DownloadError, match="redirects to http://a.org"):
         policy(answer)
     answer.headers["location"] = "https://b.org/x"
     policy(answer)
-    with pytest.raises(DownloadError, match="sends on to https://b.org"):
+    with pytest.raises(DownloadError, match="redirects to https://b.org"):
         download._redirect_policy("https://a.org/x", "secret")["response"](answer)
 
 
@@ -177,7 +179,7 @@ def test_zip_with_members_outside(host, fetch, member):
         archive.writestr("good.txt", "a header\n")
         archive.writestr(member, "x")
     host.answers(PATH, host.Answer(body=file.getvalue()))
-    fetch("has a member that would lie outside")
+    fetch("would be written outside of its folder")
     fetch()
 
 
@@ -188,7 +190,7 @@ def test_damaged_zip(host, fetch):
     content = bytearray(file.getvalue())
     content[100] ^= 0xFF
     host.answers(PATH, host.Answer(body=bytes(content)), host.Answer(body=bytes(content[:500])))
-    fetch("is damaged at its member 'good.txt'")
+    fetch("is damaged: its member 'good.txt' is corrupt")
     fetch("is damaged or incomplete")
     fetch()
 
@@ -198,8 +200,8 @@ def test_known_hash(fetch):
     fetch(known_hash=hashlib.sha256(BODY).hexdigest())
 
 
-def test_a_host_that_packs_files_again(host, fetch, cache):
-    """Some hosts send .gz files as a gzip-encoded text, which requests unpacks."""
+def test_host_that_compresses_again(host, fetch, cache):
+    """Some hosts send .gz files with gzip as content encoding, which requests decompresses."""
     host.answers(PATH, host.Answer(headers={"Content-Encoding": "gzip"}))
     path = download.fetch(host.url + PATH, NAME, check=check_header)
     assert path.read_bytes() == gzip.decompress(BODY)
@@ -240,16 +242,16 @@ def test_disk_full(host, fetch, cache, python):
     setup = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))"
     host.files[PATH] = bytes(100_000)
     process = python(PROGRAM.format(setup=setup, url=host.url + PATH, name=NAME))
-    said, _ = process.communicate(timeout=30)
-    assert said.startswith(f"OSError {cache / NAME} cannot be written (File too large); make room")
-    assert "GENE_GCN_CACHE" in said and files_of(cache) == []
+    output, _ = process.communicate(timeout=30)
+    assert output.startswith(f"OSError {cache / NAME} cannot be written (File too large); free some space")
+    assert "GENE_GCN_CACHE" in output and files_of(cache) == []
     host.files[PATH] = BODY
     fetch()
 
 
-def test_cache_that_cannot_be_made(host, fetch, cache):
+def test_cache_folder_that_cannot_be_created(host, fetch, cache):
     cache.write_text("a file")
-    with pytest.raises(OSError, match=r"cannot be written \(.*\); make room, or name another folder"):
+    with pytest.raises(OSError, match=r"cannot be written \(.*\); free some space, or choose another folder"):
         download.fetch(host.url + PATH, NAME)
     cache.unlink()
     fetch()
@@ -262,10 +264,10 @@ def test_ctrl_c(host, fetch, cache, python):
     end = time.monotonic() + 20
     while not files_of(cache) and time.monotonic() < end:
         time.sleep(0.01)
-    assert files_of(cache)  # under another name, half of it
+    assert files_of(cache)  # half of it, under a temporary name
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=20)
-    assert said.startswith("KeyboardInterrupt") and files_of(cache) == []
+    output, _ = process.communicate(timeout=20)
+    assert output.startswith("KeyboardInterrupt") and files_of(cache) == []
     fetch()
 
 
@@ -276,7 +278,7 @@ def test_two_processes_at_once(host, fetch, cache, python):
     fetch()
 
 
-def test_ask(host):
+def test_request_text(host):
     host.forms["/api"] = lambda form: f"hello {form['name']}".encode()
     host.answers("/api", host.Answer(503))
     assert download.request_text(host.url + "/api", {"name": "x"}) == "hello x"
@@ -287,7 +289,7 @@ def test_ask(host):
         download.request_text(host.url + "/none")
 
 
-def test_a_secret_does_not_show(host, caplog, capfd):
+def test_secret_is_not_shown(host, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     host.answers("/api", host.Answer(400, body=b"wrong key s3cret"), host.Answer(500, body=b"s3cret"))
     with pytest.raises(DownloadError, match="HTTP 400: wrong key …") as error:
@@ -297,8 +299,8 @@ def test_a_secret_does_not_show(host, caplog, capfd):
     host.next["/api"].pop(0)
     with pytest.raises(DownloadError, match="which is refused") as moved:
         download.request_text(host.url + "/api", {"accesskey": "s3cret"}, secret="s3cret")
-    said = "".join([str(error.value), str(moved.value), caplog.text, *capfd.readouterr()])
-    assert "s3cret" not in said
+    output = "".join([str(error.value), str(moved.value), caplog.text, *capfd.readouterr()])
+    assert "s3cret" not in output
 
 
 def test_base_url(monkeypatch):
@@ -310,7 +312,7 @@ def test_base_url(monkeypatch):
     assert download.base_url(variable) == "https://stringdb-downloads.org/download"
     assert all(url.startswith("https://") for url in download.HOSTS.values())
     for url in ("ftp://mirror", "mirror", "file:///etc"):
-        with pytest.raises(ValueError, match="is no web address; the usual one is https://"):
+        with pytest.raises(ValueError, match="is not a web address; the default is https://"):
             download.base_url(variable, url)
 
 

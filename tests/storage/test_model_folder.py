@@ -1,4 +1,4 @@
-"""Model folders: the same bits back, whole or not at all, and damage told in words."""
+"""Model folders: equal to the bit after loading, written completely or not at all, and damage is reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from gene_gcn.storage import model_folder as persistence
+from gene_gcn.storage import model_folder
 from gene_gcn.storage.model_folder import read_model, write_model
 
 CONFIG = {"classes": ["B", "T é"], "depth": 1234.5, "n": 3, "layer": None, "nested": {"on": True}}
@@ -39,7 +39,7 @@ def same_bits(a, b) -> bool:
 # ---- round trip ----
 
 
-def test_what_is_written_is_read_and_nothing_else_is_left(model, tmp_path):
+def test_round_trip_leaves_no_other_files(model, tmp_path):
     config, tensors = read_model(model)
     assert config == CONFIG
     assert tensors.keys() == TENSORS.keys() and all(same_bits(tensors[k], TENSORS[k]) for k in TENSORS)
@@ -61,7 +61,7 @@ def test_what_is_written_is_read_and_nothing_else_is_left(model, tmp_path):
     ],
     ids=["transposed", "strided", "big endian", "tensor", "scalar", "empty", "parameter", "bfloat16", "bool"],
 )
-def test_any_layout_and_dtype_comes_back(tmp_path, value):
+def test_round_trip_of_any_layout_and_dtype(tmp_path, value):
     write_model(tmp_path / "m", {}, {"a": value})
     back = read_model(tmp_path / "m")[1]["a"]
     if isinstance(value, torch.Tensor):
@@ -70,7 +70,7 @@ def test_any_layout_and_dtype_comes_back(tmp_path, value):
         assert same_bits(back, value.astype(value.dtype.newbyteorder("=")))
 
 
-def test_tensors_that_share_memory_and_arrays_that_are_read_only(tmp_path):
+def test_shared_memory_and_read_only_arrays(tmp_path):
     shared = torch.arange(6.0)
     fixed = np.arange(3.0)
     fixed.setflags(write=False)
@@ -80,27 +80,27 @@ def test_tensors_that_share_memory_and_arrays_that_are_read_only(tmp_path):
     assert same_bits(tensors["d"], fixed)
 
 
-def test_numpy_numbers_in_the_config_become_plain_ones(tmp_path):
+def test_numpy_numbers_become_plain_numbers(tmp_path):
     write_model(tmp_path / "m", {"a": np.int64(3), "b": [np.float32(0.5)], "c": (1, np.bool_(True))}, {})
     assert read_model(tmp_path / "m")[0] == {"a": 3, "b": [0.5], "c": [1, True]}
 
 
 def test_no_code_is_stored():
-    # Neither pickle nor torch.load, which uses it, may appear.
-    source = Path(persistence.__file__).read_text()
+    # Neither pickle nor torch.load, which uses it, may be used.
+    source = Path(model_folder.__file__).read_text()
     assert "pickle" not in source and "torch.load(" not in source.replace("safetensors_torch.load(", "")
 
 
 # ---- writing ----
 
 
-def test_a_model_is_replaced(model, tmp_path):
+def test_model_is_replaced(model, tmp_path):
     write_model(model, {"new": 1}, {})
     assert read_model(model) == ({"new": 1}, {})
     assert files_in(tmp_path) == ["model"]
 
 
-def test_parents_are_made_and_an_empty_folder_is_used(tmp_path, monkeypatch):
+def test_parents_are_created_and_empty_folders_are_used(tmp_path, monkeypatch):
     write_model(tmp_path / "a" / "b" / "m", CONFIG, {})
     (tmp_path / "empty").mkdir()
     write_model(tmp_path / "empty", CONFIG, {})
@@ -110,14 +110,14 @@ def test_parents_are_made_and_an_empty_folder_is_used(tmp_path, monkeypatch):
         assert read_model(tmp_path / folder)[0] == CONFIG
 
 
-def test_a_link_to_a_model_stays_a_link(model, tmp_path):
+def test_link_to_a_model_stays_a_link(model, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(model, target_is_directory=True)
     write_model(link, {"new": 1}, {})
     assert link.is_symlink() and read_model(model)[0] == {"new": 1}
 
 
-def test_what_is_not_a_model_is_never_replaced(model, tmp_path):
+def test_only_models_are_replaced(model, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "results.csv").write_text("precious")
     (tmp_path / "file").write_text("precious")
@@ -135,7 +135,7 @@ def test_what_is_not_a_model_is_never_replaced(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "config, tensors, message",
+    ("config", "tensors", "message"),
     [
         ({"a": {1, 2}}, {}, "JSON.*set"),
         ({}, {"a": np.array(["x"])}, "dtype"),
@@ -143,7 +143,7 @@ def test_what_is_not_a_model_is_never_replaced(model, tmp_path):
         ({}, {"a": torch.eye(3).to_sparse()}, "sparse"),
     ],
 )
-def test_what_cannot_be_written_is_refused(model, tmp_path, config, tensors, message):
+def test_unsupported_values_are_refused(model, tmp_path, config, tensors, message):
     with pytest.raises(ValueError, match=message):
         write_model(model, config, tensors)
     assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
@@ -151,7 +151,7 @@ def test_what_cannot_be_written_is_refused(model, tmp_path, config, tensors, mes
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("step", ["_write_to_disk", "_sync_folder", "rename 1", "rename 2"])
-def test_the_old_model_survives_a_failure_at_any_step(model, tmp_path, monkeypatch, step, error):
+def test_previous_model_survives_a_failure_at_any_step(model, tmp_path, monkeypatch, step, error):
     """`rename 1` moves the old model aside, `rename 2` moves the new one into its place."""
     calls = {"rename": 0}
     rename = Path.rename
@@ -169,7 +169,7 @@ def test_the_old_model_survives_a_failure_at_any_step(model, tmp_path, monkeypat
         if step.startswith("rename"):
             patch.setattr(Path, "rename", fail_at_rename)
         else:
-            patch.setattr(persistence, step, fail)
+            patch.setattr(model_folder, step, fail)
         with pytest.raises(type(error)):
             write_model(model, {"new": 1}, {})
     assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
@@ -192,7 +192,7 @@ def run_writer(setup: str, folder: Path, **options) -> subprocess.Popen:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on file sizes")
-def test_a_disk_that_is_really_full(model, tmp_path):
+def test_full_disk(model, tmp_path):
     setup = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))"
@@ -205,11 +205,11 @@ def test_a_disk_that_is_really_full(model, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL] if os.name == "posix" else [])
-def test_a_process_stopped_in_the_middle_of_writing(model, tmp_path, sent):
-    """The process waits when its tensors are on disk and nothing is renamed yet."""
+def test_process_that_is_stopped_while_writing(model, tmp_path, sent):
+    """The process waits after its tensors are on disk, before anything is renamed."""
     setup = (
-        "import os, time; from gene_gcn import persistence; "
-        "persistence._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))"
+        "import os, time; from gene_gcn.storage import model_folder; "
+        "model_folder._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))"
     )
     process = run_writer(setup, model, stdout=subprocess.PIPE)
     assert process.stdout.readline().strip() == "ready"
@@ -219,17 +219,17 @@ def test_a_process_stopped_in_the_middle_of_writing(model, tmp_path, sent):
     assert read_model(model)[0] == CONFIG
     if sent == signal.SIGINT:
         assert files_in(tmp_path) == ["model"]
-    write_model(model, {"new": 1}, {})  # what a kill leaves is in no one's way
+    write_model(model, {"new": 1}, {})  # leftovers of a killed process do no harm
     assert read_model(model)[0] == {"new": 1}
 
 
-def test_after_a_kill_between_the_renames_the_error_names_the_old_model(model):
+def test_error_names_the_previous_model_after_a_kill_between_the_renames(model):
     model.rename(model.with_name(".model.old-1234abcd"))
     with pytest.raises(FileNotFoundError, match="old-1234abcd"):
         read_model(model)
 
 
-def test_a_folder_without_permission(tmp_path):
+def test_folder_without_permission(tmp_path):
     if os.name != "posix" or os.geteuid() == 0:
         pytest.skip("permissions do not bind this user")
     tmp_path.chmod(0o500)
@@ -259,7 +259,7 @@ def flip(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage, message",
+    ("damage", "message"),
     [
         (lambda m: cut(m / "model.safetensors", 0.5), "damaged.*bytes"),
         (lambda m: cut(m / "model.safetensors", 0), "damaged.*0 bytes"),
@@ -268,33 +268,33 @@ def flip(file: Path) -> None:
         (lambda m: cut(m / "config.json", 0), "not JSON"),
         (lambda m: (m / "config.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
         (lambda m: (m / "config.json").write_text("[" * 100_000), "not JSON"),
-        (lambda m: (m / "config.json").write_text("[1]"), "no model of gene_gcn"),
-        (lambda m: (m / "config.json").write_text('{"model_type": "bert"}'), "no model of gene_gcn"),
-        (lambda m: edit(m, format_version=2, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
-        (lambda m: edit(m, format_version="1"), "format_version"),
+        (lambda m: (m / "config.json").write_text("[1]"), "not a gene_gcn model"),
+        (lambda m: (m / "config.json").write_text('{"model_type": "bert"}'), "not a gene_gcn model"),
+        (lambda m: edit(m, format_version=3, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
+        (lambda m: edit(m, format_version="2"), "format_version"),
         (lambda m: edit(m, tensors={}), "incomplete"),
         (lambda m: edit(m, config=None), "incomplete"),
     ],
     ids=range(13),
 )
-def test_damage_is_told_with_the_path(model, damage, message):
+def test_damage_is_reported_with_the_path(model, damage, message):
     damage(model)
     with pytest.raises(ValueError, match=message) as caught:
         read_model(model)
     assert str(model) in str(caught.value)
 
 
-def test_a_tensor_file_that_is_not_one_though_its_hash_fits(model):
+def test_invalid_tensor_file_with_the_right_hash(model):
     data = b"not safetensors"
     (model / "model.safetensors").write_bytes(data)
     import hashlib
 
     edit(model, tensors={"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
-    with pytest.raises(ValueError, match="no safetensors file"):
+    with pytest.raises(ValueError, match="not a safetensors file"):
         read_model(model)
 
 
-def test_what_is_absent_is_not_found(model, tmp_path):
+def test_missing_files(model, tmp_path):
     (tmp_path / "other").mkdir()
     with pytest.raises(FileNotFoundError, match="no model folder"):
         read_model(tmp_path / "absent")

@@ -11,108 +11,25 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from layer_reference import LargestTensor
-from scipy import sparse
-
-from gene_gcn.nn import EmbeddedDotAttention, GeneAutoEncoder, GeneGCN, GlobalGraph, find_equal_genes
-from gene_gcn.training.gradient import (
-    PREDICT_BATCH,
-    CellDataset,
-    TrainingOptions,
-    encode,
-    initialize_head,
-    predict_logits,
-    sample_features,
-    train,
-    train_autoencoder,
+from training_cells import (
+    K,
+    N,
+    autoencoder_of,
+    dataset,
+    loss_of,
+    make_cells,
+    model_of,
+    network,
+    same_weights,
+    short,
 )
 
-N, K = 30, 3
-
-
-def make_cells(n=90, genes=N, seed=0):
-    """Expression of three types that differ in five genes each, and the types."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % K
-    X = rng.poisson(0.4, (n, genes))
-    for k in range(K):
-        X[y == k, 5 * k : 5 * k + 5] += rng.poisson(1.5, ((y == k).sum(), 5))
-    return sparse.csr_matrix(np.sqrt(X).astype(np.float32)), y.astype(np.int64)
-
-
-def dataset(n=90, seed=0, **kwargs):
-    return CellDataset(*make_cells(n, seed=seed), **kwargs)
-
-
-def model_of(channels=1, seed=0, genes=N, **kwargs):
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return GeneGCN(genes, K, channels, hidden_channels=(8, 6), **kwargs)
-
-
-def network(genes=N):
-    """A ring: every gene interacts with the next one."""
-    adj = torch.eye(genes).roll(1, 0) * 0.5
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that CSR is new
-        return GlobalGraph((adj + adj.T).to_sparse_csr()).prepare()
-
-
-def short(**changes):
-    return TrainingOptions(**{"max_epochs": 3, "learning_rate": 0.02, "batch_size": 16, **changes})
-
-
-def loss_of(model, cells, graph=None, weight=None):
-    return F.cross_entropy(predict_logits(model, cells, graph), cells.y, weight).item()
-
-
-def same_weights(a, b):
-    return all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
-
-
-# ---- cells in batches ----
-
-
-@st.composite
-def matrices(draw):
-    n, genes = draw(st.integers(1, 6)), draw(st.integers(1, 9))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    X = rng.integers(0, draw(st.sampled_from([1, 2, 4, 10])), (n, genes)).astype(np.float32)
-    X[rng.random(n) < 0.2] = 0  # cells without any expression
-    X[rng.random(n) < 0.2] += 1  # cells without an unexpressed gene
-    return X
-
-
-@settings(deadline=None, max_examples=60)
-@given(matrices(), st.sampled_from([1, 3]), st.integers(0, 2**32))
-def test_the_groups_of_a_batch_are_those_of_its_features(X, channels, seed):
-    generator = torch.Generator().manual_seed(seed)
-    cells = torch.randperm(len(X), generator=generator)[:4].tolist()
-    x, equal, y = CellDataset(sparse.csr_matrix(X), channels=channels).__getitems__(cells)
-    assert torch.equal(x, torch.from_numpy(X[cells])) and y is None
-    vectors = torch.ones(1) if channels == 1 else torch.randn(X.shape[1], channels, generator=generator)
-    features = (x.unsqueeze(-1) * vectors).double()
-    found = find_equal_genes(features)
-    assert torch.equal(equal.size.sum(1), found.size.sum(1))
-    assert torch.equal(equal.spread(equal.distinct(features), X.shape[1]), features)
-    if channels == 1:
-        assert torch.equal((equal.size > 0).sum(1), (found.size > 0).sum(1))
-    attention = EmbeddedDotAttention(channels, key_channels=4).double()
-    torch.testing.assert_close(attention(features, equal=equal), attention(features, equal=found))
-    torch.testing.assert_close(
-        attention(features, equal=equal), attention.graph(features).squeeze(1) @ features
-    )
-
-
-def test_grouping_can_be_left_out_and_labels_follow_their_cells():
-    X, y = make_cells()
-    batch = CellDataset(X, y, group=False).__getitems__([5, 0, 7])
-    assert batch.equal is None
-    assert batch.y.tolist() == y[[5, 0, 7]].tolist()
-    assert len(CellDataset(X, y)) == 90
-
+from gene_gcn.errors import DivergenceError
+from gene_gcn.nn import GeneAutoEncoder
+from gene_gcn.training.data import CellDataset
+from gene_gcn.training.gradient import initialize_head, sample_features, train, train_autoencoder
+from gene_gcn.training.inference import predict_logits
+from gene_gcn.training.options import TrainingOptions
 
 # ---- reproducible, and nothing else touched ----
 
@@ -143,7 +60,8 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_global_state(head_init):
 
 def test_global_random_states_stay_as_they_were():
     def states():
-        return torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()
+        numpy_state = str(np.random.get_state())
+        return torch.get_rng_state().tolist(), numpy_state, random.getstate()
 
     model, before = model_of(dropout=0.2), states()
     train(model, dataset(), dataset(30, 1), options=short(head_init="autoencoder"))
@@ -172,7 +90,7 @@ def test_levels_of_loggers_and_filters_of_warnings_are_restored():
             logger.setLevel(level)
         filters = list(warnings.filters)
         train(model_of(), dataset(), options=short(max_epochs=1))
-        with pytest.raises(FloatingPointError):
+        with pytest.raises(DivergenceError):
             train(model_of(), dataset(), options=short(learning_rate=1e30))
         assert [logger.level for logger in loggers] == [logging.DEBUG, logging.CRITICAL]
         assert warnings.filters == filters
@@ -190,7 +108,7 @@ def test_a_progress_bar_is_shown_on_request(capfd):
 
 
 @pytest.mark.parametrize("head_init", ["pca", "autoencoder", "random"])
-@pytest.mark.parametrize("optimizer, learning_rate", [("sgd", 0.02), ("adam", 0.01)])
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("sgd", 0.02), ("adam", 0.01)])
 def test_training_reduces_the_loss(optimizer, learning_rate, head_init):
     model = model_of()
     history = train(
@@ -206,7 +124,7 @@ def test_training_reduces_the_loss(optimizer, learning_rate, head_init):
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_every_parameter_learns(channels):
-    """But b_φ, which adds the same to all scores of a gene: a softmax does not see it."""
+    """Except b_φ, which adds the same to all scores of a gene: a softmax does not see it."""
     model = model_of(channels, num_layers=2)
     before = copy.deepcopy(model)
     train(model, dataset(channels=channels), graph=network(), options=short(head_init="random"))
@@ -224,7 +142,7 @@ def test_the_weights_of_the_best_epoch_are_restored():
     best = int(np.argmin(losses))
     assert best < len(losses) - 1 and losses[-1] > losses[best] + 0.05
     assert loss_of(model, validation) == pytest.approx(losses[best], rel=1e-4)
-    assert len(history) == best + 1 + 6 < 40  # stopped after six epochs in vain
+    assert len(history) == best + 1 + 6 < 40  # stopped after six epochs without improvement
 
 
 def test_a_validation_set_does_not_change_what_is_learned():
@@ -243,7 +161,7 @@ def test_without_validation_it_runs_all_epochs():
     assert [epoch["epoch"] for epoch in history] == list(range(7))
 
 
-def test_the_history_tells_means_over_cells():
+def test_the_history_has_means_over_cells():
     """With steps of almost no length, the model after an epoch is the one that was measured in it."""
     model, weight, validation = model_of(), torch.tensor([1.0, 2, 3]), dataset(50, 1)
     history = train(
@@ -290,13 +208,15 @@ def test_weight_decay_shrinks_weights():
 
 @pytest.mark.parametrize("validate", [True, False])
 def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy(validate):
-    with pytest.raises(FloatingPointError, match=r"loss is (nan|inf) in epoch \d+; a smaller learning_rate"):
+    with pytest.raises(
+        DivergenceError, match=r"loss is (nan|inf) in epoch \d+; pass a smaller learning_rate="
+    ):
         train(model_of(), dataset(), dataset(30, 1) if validate else None, options=short(learning_rate=1e30))
 
 
 def test_a_validation_loss_that_is_not_finite_is_an_error_too():
     """One step of enormous length: the loss before it was finite, what follows is not."""
-    with pytest.raises(FloatingPointError, match="in epoch 0; a smaller learning_rate"):
+    with pytest.raises(DivergenceError, match="in epoch 0; pass a smaller learning_rate="):
         train(model_of(), dataset(), dataset(30, 1), options=short(learning_rate=1e38, batch_size=90))
 
 
@@ -304,7 +224,7 @@ def test_a_validation_loss_that_is_not_finite_is_an_error_too():
 
 
 def learning_rate_used(options, monkeypatch, X=None):
-    """The rate that the optimiser is given."""
+    """The rate that the optimizer is given."""
     rates = []
     for name in ("SGD", "Adam"):
         optimizer = getattr(torch.optim, name)
@@ -320,7 +240,7 @@ def learning_rate_used(options, monkeypatch, X=None):
     return rates[0]
 
 
-@pytest.mark.parametrize("scale, expected", [(1, None), (100, None), (0.01, 0.05), (0, 0.05)])
+@pytest.mark.parametrize(("scale", "expected"), [(1, None), (100, None), (0.01, 0.05), (0, 0.05)])
 def test_the_rate_of_sgd_follows_the_length_of_a_cell(monkeypatch, scale, expected):
     X = make_cells()[0] * np.float32(scale)
     if expected is None:
@@ -330,7 +250,7 @@ def test_the_rate_of_sgd_follows_the_length_of_a_cell(monkeypatch, scale, expect
 
 
 @pytest.mark.parametrize(
-    "options, expected",
+    ("options", "expected"),
     [
         (TrainingOptions(max_epochs=1, optimizer="adam"), 1e-3),
         (TrainingOptions(max_epochs=1, optimizer="adam", learning_rate=0.3), 0.3),
@@ -356,13 +276,13 @@ def test_pca_starts_with_pairs_of_principal_components():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         initialize_head(model, X, "pca")
-    first, centred = model.head.lins[0].requires_grad_(False), X - X.mean(0)
+    first, centered = model.head.lins[0].requires_grad_(False), X - X.mean(0)
     plus, minus = first.weight[:4], first.weight[4:]
     assert torch.equal(plus, -minus)
     torch.testing.assert_close(plus @ plus.T, torch.eye(4), atol=1e-4, rtol=0)
-    torch.testing.assert_close(first(X), centred @ first.weight.T, atol=1e-4, rtol=0)
-    best = torch.linalg.svdvals(centred)[:4].square().sum()  # the most that four can explain
-    assert 0.95 * best < (centred @ plus.T).square().sum() <= best * 1.0001
+    torch.testing.assert_close(first(X), centered @ first.weight.T, atol=1e-4, rtol=0)
+    best = torch.linalg.svdvals(centered)[:4].square().sum()  # the most that four can explain
+    assert 0.95 * best < (centered @ plus.T).square().sum() <= best * 1.0001
 
 
 def test_random_keeps_the_first_weights_and_the_autoencoder_learns_its_own():
@@ -382,12 +302,6 @@ def test_random_keeps_the_first_weights_and_the_autoencoder_learns_its_own():
 def error_of(autoencoder, features):
     with torch.no_grad():
         return F.mse_loss(autoencoder(features), features).item()
-
-
-def autoencoder_of(seed=0):
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return GeneAutoEncoder(N, (8, 6))
 
 
 @pytest.mark.parametrize("fused", [False, True])
@@ -430,19 +344,11 @@ def test_the_autoencoder_keeps_its_best_epoch():
     assert error_of(learned, features) == pytest.approx(min(losses), rel=1e-3)
 
 
-def test_optimiser_options_are_not_those_of_the_autoencoder():
+def test_optimizer_options_are_not_those_of_the_autoencoder():
     results = [autoencoder_of(), autoencoder_of()]
     for learned, options in zip(results, (short(), short(learning_rate=5.0, weight_decay=9.0)), strict=True):
         train_autoencoder(learned, dataset(), options=options)
     assert same_weights(*results)
-
-
-def test_codes_are_those_of_the_encoder():
-    X, _ = make_cells(PREDICT_BATCH + 20)
-    autoencoder = autoencoder_of()
-    with torch.no_grad():
-        expected = autoencoder.encoder(torch.from_numpy(X.toarray()))
-    torch.testing.assert_close(encode(autoencoder, CellDataset(X, group=False)), expected)
 
 
 def test_further_cells_change_the_start_from_an_autoencoder_only():
@@ -476,46 +382,3 @@ def test_few_cells_train(n, head_init):
     model = model_of()
     train(model, dataset(n), options=short(head_init=head_init, max_epochs=1))
     assert predict_logits(model, dataset(n)).isfinite().all()
-
-
-# ---- predictions ----
-
-
-@pytest.mark.parametrize("channels", [1, 4])
-def test_predictions_do_not_depend_on_the_batch(channels):
-    X, _ = make_cells(PREDICT_BATCH + 40)
-    model = model_of(channels)
-    with torch.no_grad():
-        model.gene_vectors is not None and model.gene_vectors.mul_(2)
-    together = predict_logits(model, CellDataset(X, channels=channels), network())
-    assert together.shape == (PREDICT_BATCH + 40, K)
-    order = np.random.default_rng(0).permutation(X.shape[0])
-    torch.testing.assert_close(
-        predict_logits(model, CellDataset(X[order], channels=channels), network()), together[order]
-    )
-    for cell in (0, 17, PREDICT_BATCH + 39):
-        alone = CellDataset(X[cell], channels=channels)
-        torch.testing.assert_close(predict_logits(model, alone, network()), together[[cell]])
-    ungrouped = CellDataset(X, channels=channels, group=False)
-    torch.testing.assert_close(predict_logits(model, ungrouped, network()), together)
-
-
-def test_predicting_leaves_the_model_as_it_was_and_out_of_training():
-    model = model_of(dropout=0.5).train()
-    before = copy.deepcopy(model)
-    first = predict_logits(model, dataset())
-    assert torch.equal(first, predict_logits(model, dataset()))
-    assert not first.requires_grad and same_weights(model, before)
-
-
-def test_cells_are_never_dense_as_a_whole(monkeypatch):
-    """A table of 2,000 cells × 20,000 genes would be 160 MB; a batch of predictions is 20 MB."""
-    monkeypatch.setattr("gene_gcn.training.gradient.SAMPLE_VALUES", 2**20)  # else all of these are the sample
-    monkeypatch.setattr("gene_gcn.training.gradient.LARGEST_KEPT_BLOCK", 0)  # which holds no cells
-    X = sparse.random(2000, 20_000, density=0.002, format="csr", dtype=np.float32, random_state=0)
-    model = model_of(genes=20_000, num_layers=0)
-    with LargestTensor() as seen:
-        cells = CellDataset(X, np.arange(2000) % K)
-        train(model, cells, cells, options=TrainingOptions(head_init="random", max_epochs=1))
-        predict_logits(model, cells)
-    assert seen.entries == PREDICT_BATCH * 20_000

@@ -1,1 +1,1 @@
-"""BioGRID: its files and its service."""
+"""BioGRID: its archives, its web service and the networks made from them."""

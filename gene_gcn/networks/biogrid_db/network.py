@@ -1,45 +1,34 @@
-"""BioGRID: interactions curated from publications, fetched by release or read from its files."""
+"""BioGRID: interactions curated from publications, downloaded by release or read from BioGRID's files."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.organisms import describe_taxid, find_organism, find_taxid
-from gene_gcn.networks.biogrid_db.tables import (
-    Choice,
-    check_archive,
-    parse_biogrid,
-    parse_biogrid_genes,
-    read_pairs,
-)
-from gene_gcn.networks.network import GeneNetwork, NetworkSource
+from gene_gcn.networks.biogrid_db.service import request_interactions
+from gene_gcn.networks.biogrid_db.tables import InteractionFilter, check_archive, read_pairs
+from gene_gcn.networks.network import GeneNetwork
+from gene_gcn.networks.source import NetworkSource
 from gene_gcn.networks.store import get_network
 from gene_gcn.storage import cache, download
+from gene_gcn.storage.download import ProgressBar
 from gene_gcn.storage.text_files import existing_file, sha256_of
 
-__all__ = [
-    "biogrid",
-    "biogrid_versions",
-    "fetch_archive",
-    "latest_release",
-    "parse_biogrid",
-    "parse_biogrid_genes",
-]
-
-LICENCE = "MIT"
+LICENSE = "MIT"
 CITATION = "Oughtred et al. 2021, doi:10.1002/pro.3978"
 
 LATEST = "BioGRID/Latest-Release/"
 RELEASES = "BioGRID/Release-Archive/"
 ARCHIVE = "Download/BioGRID/Release-Archive/BIOGRID-{release}/BIOGRID-ORGANISM-{release}.{layout}.zip"
-FIRST_TAB3 = (3, 5, 183)  # older releases come as tab2
-REMEMBERED = datetime.timedelta(days=30)  # BioGRID is released every month
+FIRST_TAB3 = (3, 5, 183)  # older releases are in the tab2 layout
+LATEST_EXPIRES = dt.timedelta(days=30)  # BioGRID is released monthly
 
 _VERSION = re.compile(r"-(\d+\.\d+\.\d+)\.tab")
 _RELEASE = re.compile(r"BIOGRID-(?:[A-Z]+-)?(\d+\.\d+\.\d+)")
@@ -56,91 +45,104 @@ def biogrid(
     access_key: str | None = None,
     path: str | os.PathLike[str] | None = None,
     base_url: str | None = None,
-    progress: bool | Any = False,
+    progress: bool | ProgressBar = False,
 ) -> GeneNetwork:
-    r"""Return the BioGRID network of an organism: fetched once, then from the cache and offline.
+    r"""Return the BioGRID network of an organism: downloaded once, then read from the cache, also offline.
 
     The weight of a pair comes from the number n of distinct publications that report it,
 
     .. math:: s = \log(1 + n), \quad A = s / \max s \in (0, 1],
 
-    so that a few heavily studied pairs do not flatten all others. BioGRID's own Score column is not used: it
-    holds whatever each paper reports. Genes have their official symbols; both interactors must be of the
-    organism.
+    so that a few heavily studied pairs do not flatten all others. BioGRID's own Score column is not used,
+    because each publication defines it differently. Genes have their official symbols; both interactors must
+    be of the organism.
 
     Parameters
     ----------
-    organism
-        A name (``"human"``, ``"Mus musculus"``), a taxonomy id or BioGRID's own name of it
-        (``"Saccharomyces_cerevisiae_S288c"``). None for human, or for the only one that `path` holds.
-    version
-        Release, for instance ``"4.4.232"``; None for the latest, which is looked up once a month.
-    evidence
-        ``"physical"``, ``"genetic"`` or ``"all"`` interactions.
-    throughput
-        Only interactions of ``"low"`` or ``"high"`` throughput experiments; None for any.
-    min_publications
-        Smallest number of distinct publications, of those that the above leaves.
-    genes
-        Ask BioGRID's service for the interactions between these genes (official symbols) only, instead of
-        fetching the archive of all organisms, some 150 MB. It answers for the latest release.
-    access_key
-        The key that the service asks for, free at https://webservice.thebiogrid.org; None for the
-        environment's ``BIOGRID_ACCESS_KEY``. It is sent to the service and goes nowhere else.
-    path
+    organism : str or int, optional
+        A name (``"human"``, ``"Mus musculus"``), a taxonomy id or BioGRID's own name for it
+        (``"Saccharomyces_cerevisiae_S288c"``); by default human, or the only organism of `path`.
+    version : str, optional
+        Release, for instance ``"4.4.232"``; by default the latest, which is looked up once a month.
+    evidence : {"physical", "genetic", "all"}
+        Which interactions to use.
+    throughput : {"low", "high"}, optional
+        Use only interactions from low or high throughput experiments; by default any.
+    min_publications : int
+        Smallest number of distinct publications, of those that satisfy the above.
+    genes : sequence of str, optional
+        Request only the interactions between these genes (official symbols) from BioGRID's service, instead
+        of downloading the archive of all organisms, some 150 MB. The service has the latest release.
+    access_key : str, optional
+        The key that the service requires, free at https://webservice.thebiogrid.org; by default the
+        environment variable ``BIOGRID_ACCESS_KEY``. It is sent to the service and nowhere else.
+    path : path, optional
         Read this file instead: ``.tab2.txt`` or ``.tab3.txt``, plain or gzip, or a zip archive with one
-        member per organism, ``BIOGRID-ORGANISM-{release}.tab3.zip``. Of an archive only the member asked for
-        is unpacked, while it is read.
-    base_url
-        A mirror of the host; None for the one that the environment names (``GENE_GCN_BIOGRID_URL``; with
+        member per organism, ``BIOGRID-ORGANISM-{release}.tab3.zip``. Only the requested member of an archive
+        is decompressed, while it is read.
+    base_url : str, optional
+        A mirror of the host; by default the one that the environment names (``GENE_GCN_BIOGRID_URL``; with
         `genes`, ``GENE_GCN_BIOGRID_API``), or else BioGRID's own.
-    progress
+    progress : bool or ProgressBar
         Whether to show a progress bar, which needs tqdm.
 
     Returns
     -------
     GeneNetwork
-        Its source has the version, organism, licence, citation and the SHA-256 of the file.
+        Its source has the version, organism, license, citation and the SHA-256 of the file.
 
     Raises
     ------
     DownloadError
-        If a file cannot be fetched, or there is no such release.
+        If a file cannot be downloaded, or there is no such release.
     OSError
         If the cache cannot be written, or a file in it has changed.
     FileNotFoundError
         If `path` does not exist.
-    ValueError
-        If an argument is wrong, a file is damaged or no BioGRID table, the organism is missing, unknown or
+    ArgumentError
+        If an argument is wrong, a file is damaged or not a BioGRID table, the organism is absent, unknown or
         one of several, or no interaction is left.
 
     References
     ----------
-    Oughtred et al. (2021), The BioGRID database, doi:10.1002/pro.3978. Licence MIT.
+    Oughtred et al. (2021), The BioGRID database, doi:10.1002/pro.3978. License MIT.
     """
-    choice = Choice(evidence, throughput, min_publications)
+    interactions = InteractionFilter(evidence, throughput, min_publications)
     if genes is not None:
-        return _of_genes(genes, organism, version, choice, access_key, path, base_url)
+        for name, value in {"path": path, "version": version}.items():
+            if value is not None:
+                text = " requests the latest release from BioGRID's service; leave out "
+                raise ArgumentError(name, Argument("genes"), text, Argument(name), ".")
+        return _of_genes(genes, organism, interactions, access_key, base_url)
     if path is not None:
-        return _read(path, organism, choice, version)
+        return _read(path, organism, interactions, version)
     label = _label("human" if organism is None else organism)
-    archive = fetch_archive(version, base_url=base_url, progress=progress)
-    release = _VERSION.search(archive.name)[1]
+    release = _release(version, base_url)
+    archive = _fetch_release(release, base_url, progress)
     return get_network(
-        f"biogrid/{release}/{re.sub(r'[^A-Za-z0-9_-]+', '_', label)}.{choice.evidence}",
-        {"organism": label, **asdict(choice)},
+        f"biogrid/{release}/{re.sub(r'[^A-Za-z0-9_-]+', '_', label)}.{interactions.evidence}",
+        {"organism": label, **asdict(interactions)},
         [archive],
-        lambda: _read(archive, label, choice, release),
+        lambda: _read(archive, label, interactions, release),
     )
 
 
 def fetch_archive(
-    version: str | None = None, *, base_url: str | None = None, progress: bool | Any = False
+    version: str | None = None, *, base_url: str | None = None, progress: bool | ProgressBar = False
 ) -> Path:
-    """Return the archive of all organisms of a release, from the cache or fetched; see :func:`biogrid`."""
+    """Return a release's archive of all organisms, downloading it first if needed; see :func:`biogrid`."""
+    return _fetch_release(_release(version, base_url), base_url, progress)
+
+
+def _release(version: str | None, base_url: str | None) -> str:
     release = latest_release(base_url=base_url) if version is None else str(version)
     if not re.fullmatch(r"\d+\.\d+\.\d+", release):
-        raise ValueError(f"version={version!r} is no release of BioGRID, which are like '4.4.232'.")
+        text = " is not a release of BioGRID; releases look like '4.4.232'."
+        raise ArgumentError("version", Argument("version", version), text)
+    return release
+
+
+def _fetch_release(release: str, base_url: str | None, progress: bool | ProgressBar) -> Path:
     layout = "tab3" if _number(release) >= FIRST_TAB3 else "tab2"
     base = download.base_url("GENE_GCN_BIOGRID_URL", base_url)
     url = f"{base}/{ARCHIVE.format(release=release, layout=layout)}"
@@ -158,42 +160,60 @@ def fetch_archive(
 
 
 def latest_release(*, base_url: str | None = None) -> str:
-    """Return the latest release of BioGRID, as its page said at most 30 days ago.
+    """Return the latest release of BioGRID, looked up on its page at most once in 30 days.
 
-    Where that page cannot be reached, an older answer will do.
+    If the page cannot be reached, an older answer is used.
+
+    Parameters
+    ----------
+    base_url : str, optional
+        As for :func:`biogrid`.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
     DownloadError
-        If there is no earlier answer, and the page cannot be reached or names no release.
+        If there is no earlier answer, and the page cannot be reached or lists no release.
     """
-    note = cache.cache_folder() / "biogrid" / "latest.json"
-    known = cache.read_json(note)
-    if known is not None:
-        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(known["date"])
-        if age < REMEMBERED:
-            return known["version"]
+    file = cache.cache_folder() / "biogrid" / "latest.json"
+    last = cache.read_json(file)
+    if last is not None:
+        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(last["date"])
+        if age < LATEST_EXPIRES:
+            return last["version"]
     try:
         release = (_releases(LATEST, base_url) or biogrid_versions(base_url=base_url))[0]
     except download.DownloadError:
-        if known is None:
+        if last is None:
             raise
-        return known["version"]
-    cache.write_json(note, {"version": release, "date": cache.now()})
+        return last["version"]
+    cache.write_json(file, {"version": release, "date": cache.now()})
     return release
 
 
 def biogrid_versions(*, base_url: str | None = None) -> list[str]:
-    """List the releases of BioGRID, newest first, as its page of archives names them.
+    """List the releases of BioGRID on its page of archives, newest first.
+
+    Parameters
+    ----------
+    base_url : str, optional
+        As for :func:`biogrid`.
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------
     DownloadError
-        If that page cannot be reached or names none.
+        If that page cannot be reached or lists none.
     """
     if not (releases := _releases(RELEASES, base_url)):
         raise download.DownloadError(
-            f"The page {RELEASES} names no release of BioGRID; pass version=, for instance version='4.4.232'."
+            f"The page {RELEASES} lists no release of BioGRID; pass version=, for instance version='4.4.232'."
         )
     return releases
 
@@ -211,7 +231,7 @@ def _known_releases(base_url: str | None) -> str:
 
 
 def _label(organism: str | int) -> str:
-    """Return BioGRID's taxonomy id, or the name of an archive's member as it is; ValueError for neither."""
+    """Return BioGRID's taxonomy id of an organism; a name of an archive's member stays as it is."""
     if find_taxid(organism) is None and "_" in str(organism):
         return str(organism)
     return find_organism(organism).biogrid_taxid
@@ -224,43 +244,36 @@ def _number(release: str) -> tuple[int, ...]:
 def _of_genes(
     genes: Sequence[str],
     organism: str | int | None,
-    version: str | None,
-    choice: Choice,
+    interactions: InteractionFilter,
     access_key: str | None,
-    path: Any,
     base_url: str | None,
 ) -> GeneNetwork:
-    from gene_gcn.networks.biogrid_db.service import fetch_interactions
-
-    for name, value in {"path": path, "version": version}.items():
-        if value is not None:
-            raise ValueError(
-                f"genes= asks BioGRID's service for its latest release; {name}= does not go with it."
-            )
     if organism is None:
-        raise ValueError("genes= needs organism=, for instance organism='human'.")
+        example = Argument("organism", "human")
+        raise ArgumentError("organism", Argument("genes"), " needs an organism, for instance ", example, ".")
     found = find_organism(organism)
-    table = fetch_interactions(genes, found, access_key, base_url=base_url)
-    return _read(table, found.biogrid_taxid, choice, cache.get_record(table)["version"])
+    table = request_interactions(genes, found, access_key, base_url=base_url)
+    return _read(table, found.biogrid_taxid, interactions, cache.require_record(table)["version"])
 
 
 def _read(
-    path: str | os.PathLike[str], organism: str | int | None, choice: Choice, version: str | None
+    path: str | os.PathLike[str],
+    organism: str | int | None,
+    interactions: InteractionFilter,
+    version: str | None,
 ) -> GeneNetwork:
-    """Read the network of a file on disk."""
+    """Read a network from a file on disk."""
     path = existing_file(path)
-    table, taxid, name = read_pairs(path, organism, choice)
-    named = _VERSION.search(name) or _VERSION.search(path.name)
-    kinds = [
-        choice.evidence if choice.evidence != "all" else "",
-        choice.throughput and f"{choice.throughput} throughput",
-    ]
+    pairs = read_pairs(path, organism, interactions)
+    named = _VERSION.search(pairs.file_name) or _VERSION.search(path.name)
+    kinds = [interactions.evidence] if interactions.evidence != "all" else []
+    kinds += [f"{interactions.throughput} throughput"] if interactions.throughput else []
     source = NetworkSource(
-        name=" ".join(filter(None, ["BioGRID", *kinds])),
-        version=version or (named and named[1]),
-        organism=describe_taxid(taxid),
-        licence=LICENCE,
+        name=" ".join(["BioGRID", *kinds]),
+        version=version or (named[1] if named else None),
+        organism=describe_taxid(pairs.taxid),
+        license=LICENSE,
         citation=CITATION,
         sha256=sha256_of(path),
     )
-    return GeneNetwork.from_frame(table, source=source)
+    return GeneNetwork.from_frame(pairs.table, source=source)

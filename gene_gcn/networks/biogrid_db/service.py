@@ -1,4 +1,4 @@
-"""BioGRID's service: the interactions between the genes of a list."""
+"""BioGRID's web service: the interactions between the genes of a list."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.organisms import Organism
 from gene_gcn.storage import cache, download
 from gene_gcn.storage.text_files import read_header
 
 KEY = "BIOGRID_ACCESS_KEY"  # the environment variable
-ROWS = 10_000  # the most that the service sends at a time
+ROWS = 10_000  # the service sends at most this many at a time
 MAX_GENES = 2000
 
 _HEADER = "#BioGRID Interaction ID\t"
 
 
-def fetch_interactions(
+def request_interactions(
     genes: Sequence[str],
     organism: Organism,
     access_key: str | None = None,
     *,
     base_url: str | None = None,
 ) -> Path:
-    """Return a ``tab2`` file, gzip, of the interactions between genes, from the cache or asked for.
+    """Return a ``tab2`` file, gzip, of the interactions between genes, requesting it first if needed.
 
-    Its record in the cache has the release that answered.
+    Its record in the cache has the release that the service had.
 
     Parameters
     ----------
-    genes
+    genes : sequence of str
         Official symbols, at most 2,000.
-    organism
-        Both interactors are of it.
-    access_key
-        The key; None for ``BIOGRID_ACCESS_KEY``. It is sent in the body of a POST, so that it is in no
-        address, and neither in the name of the file, nor in errors. With a warm cache none is needed.
-    base_url
-        A mirror; None for ``GENE_GCN_BIOGRID_API``, or else BioGRID's own service.
+    organism : Organism
+        Both interactors are of this organism.
+    access_key : str, optional
+        The key; by default the environment variable ``BIOGRID_ACCESS_KEY``. It is sent in the body of a POST,
+        so that it appears neither in an address nor in the name of the file or in errors. If the file is in
+        the cache, no key is needed.
+    base_url : str, optional
+        A mirror; by default ``GENE_GCN_BIOGRID_API``, or else BioGRID's own service.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     DownloadError
-        If BioGRID cannot be reached, or refuses the key.
-    ValueError
+        If BioGRID cannot be reached or refuses the key.
+    ArgumentError
         If there is no key, there are no genes or too many, or no interaction between them is known.
     """
     genes = _checked(genes)
@@ -57,11 +63,14 @@ def fetch_interactions(
     def make(path: Path) -> dict[str, Any]:
         secret = _secret(access_key)
         release = _release(base, secret)
-        lines = _ask(f"{base}/interactions", genes, organism.biogrid_taxid, secret)
+        lines = _request(f"{base}/interactions", genes, organism.biogrid_taxid, secret)
         if len(lines) < 2:
-            raise ValueError(
+            raise ArgumentError(
+                "genes",
                 f"BioGRID knows no interaction between the {len(genes):,} genes ({', '.join(genes[:3])}, …) "
-                f"in {organism}; genes= are official symbols."
+                f"in {organism}; pass official symbols with ",
+                Argument("genes"),
+                ".",
             )
         path.write_bytes(gzip.compress("".join(line + "\n" for line in lines).encode(), mtime=0))
         return {"version": release}
@@ -72,14 +81,17 @@ def fetch_interactions(
 
 def _checked(genes: Sequence[str]) -> list[str]:
     if isinstance(genes, str):
-        raise ValueError(f"genes={genes!r} is one name; pass a list of them.")
+        raise ArgumentError("genes", Argument("genes", genes), " is a single name; pass a list of names.")
     genes = list(dict.fromkeys(str(gene).strip() for gene in genes))
     if not genes or not all(genes) or any("|" in gene for gene in genes):
-        raise ValueError("genes must be a list of official symbols, none of them empty or with a '|'.")
+        text = "genes must be a list of official symbols, none of them empty or with a '|'."
+        raise ArgumentError("genes", text)
     if len(genes) > MAX_GENES:
-        raise ValueError(
-            f"genes has {len(genes):,} names, but BioGRID's service is asked for {MAX_GENES:,} at most; "
-            "leave out genes= to fetch the archive, then align(genes)."
+        raise ArgumentError(
+            "genes",
+            f"genes has {len(genes):,} names, but BioGRID's service takes {MAX_GENES:,} at most; leave out ",
+            Argument("genes"),
+            " to download the archive, then call align(genes).",
         )
     return genes
 
@@ -87,9 +99,11 @@ def _checked(genes: Sequence[str]) -> list[str]:
 def _secret(access_key: str | None) -> str:
     secret = access_key or os.environ.get(KEY)
     if not secret:
-        raise ValueError(
-            f"BioGRID's service asks for a key, free at https://webservice.thebiogrid.org; pass access_key= "
-            f"or set {KEY}."
+        raise ArgumentError(
+            "access_key",
+            "BioGRID's service requires a key, free at https://webservice.thebiogrid.org; pass ",
+            Argument("access_key"),
+            f" or set the environment variable {KEY}.",
         )
     return secret
 
@@ -101,12 +115,12 @@ def _release(base: str, secret: str) -> str | None:
         if not error.missing:
             raise
         return None
-    named = re.search(r"\d+\.\d+\.\d+", answer)
-    return named and named[0]
+    found = re.search(r"\d+\.\d+\.\d+", answer)
+    return found[0] if found else None
 
 
-def _ask(url: str, genes: Sequence[str], taxid: str, secret: str) -> list[str]:
-    """Ask page by page; return the header and all rows."""
+def _request(url: str, genes: Sequence[str], taxid: str, secret: str) -> list[str]:
+    """Request all pages; return the header and all rows."""
     form = {
         "geneList": "|".join(genes),
         "searchNames": "true",
@@ -122,7 +136,7 @@ def _ask(url: str, genes: Sequence[str], taxid: str, secret: str) -> list[str]:
         data = {**form, "start": max(0, len(lines) - 1), "accesskey": secret}
         header, *rows = download.request_text(url, data, secret=secret).splitlines() or [""]
         if not header.startswith(_HEADER):
-            said = " ".join(" ".join([header, *rows[:3]]).split())[:200].replace(secret, "…")
-            raise download.DownloadError(f"{url} was answered with something else than a table: {said!r}.")
+            excerpt = " ".join(" ".join([header, *rows[:3]]).split())[:200].replace(secret, "…")
+            raise download.DownloadError(f"{url} did not return a table: {excerpt!r}.")
         lines += rows if lines else [header, *rows]
     return lines

@@ -1,27 +1,36 @@
-"""The tables of BioGRID: ``tab2`` and ``tab3`` files and the archives of them."""
+"""BioGRID's tables: ``tab2`` and ``tab3`` files and archives of them."""
 
 from __future__ import annotations
 
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.organisms import describe_taxid, find_organism, find_taxid, plain_name
-from gene_gcn.storage.text_files import AS_IS, errors_naming, existing_file, first_line, is_zip, open_file
+from gene_gcn.networks.categoricals import select_categories
+from gene_gcn.storage.text_files import (
+    VERBATIM,
+    damage_as_argument_error,
+    existing_file,
+    first_line,
+    is_zip,
+    open_file,
+)
 
 EVIDENCE = ("physical", "genetic", "all")
 THROUGHPUT = (None, "low", "high")
 
-# What is read of the 24 (tab2) or 37 (tab3) columns; the layouts differ in three names.
+# The columns used, of the 24 (tab2) or 37 (tab3); three of them have another name in each layout.
 COLUMNS = {
     "source": ("Official Symbol Interactor A",),
     "target": ("Official Symbol Interactor B",),
@@ -35,7 +44,7 @@ GENE_COLUMNS = {
     "symbol": ("Official Symbol Interactor {}",),
     "entrez": ("Entrez Gene Interactor {}",),
     "systematic": ("Systematic Name Interactor {}",),
-    "synonyms": ("Synonyms Interactor {}", "Synonymns Interactor {}"),  # the second in old files
+    "synonyms": ("Synonyms Interactor {}", "Synonymns Interactor {}"),  # the second in older releases
     "taxid": ("Organism Interactor {}", "Organism ID Interactor {}"),
 }
 MISSING = "-"  # how BioGRID writes a missing value
@@ -44,17 +53,16 @@ _MEMBER = re.compile(r"BIOGRID-ORGANISM-(?P<organism>.+)-\d+\.\d+\.\d+\.(?:tab[2
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which interactions to keep.
+class InteractionFilter:
+    """Which interactions to use.
 
     Parameters
     ----------
-    evidence
-        ``"physical"``, ``"genetic"`` or ``"all"``.
-    throughput
-        ``"low"`` or ``"high"``, an interaction marked with both counts as either; None for any.
-    min_publications
-        Smallest number of distinct publications that report a pair, of those kept by the above.
+    evidence : {"physical", "genetic", "all"}
+    throughput : {"low", "high"}, optional
+        Interactions marked as both count as either; by default any.
+    min_publications : int
+        Smallest number of distinct publications that report a pair, of those that satisfy the above.
     """
 
     evidence: str = "physical"
@@ -63,15 +71,44 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.evidence not in EVIDENCE:
-            raise ValueError(f"evidence={self.evidence!r} is unknown; choose 'physical', 'genetic' or 'all'.")
+            text = " is unknown; choose 'physical', 'genetic' or 'all'."
+            raise ArgumentError("evidence", Argument("evidence", self.evidence), text)
         if self.throughput not in THROUGHPUT:
-            raise ValueError(
-                f"throughput={self.throughput!r} is unknown; choose 'low', 'high' or None for any."
-            )
+            text = " is unknown; choose 'low', 'high' or None for any."
+            raise ArgumentError("throughput", Argument("throughput", self.throughput), text)
         n = self.min_publications
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"min_publications={n!r} must be a whole number, 1 or more.")
+            text = " must be an integer of at least 1."
+            raise ArgumentError("min_publications", Argument("min_publications", n), text)
         object.__setattr__(self, "min_publications", int(n))
+
+    @property
+    def arguments(self) -> list[Argument]:
+        """The arguments that restrict the interactions, for messages."""
+        shown = [Argument("evidence", self.evidence)]
+        if self.throughput is not None:
+            shown.append(Argument("throughput", self.throughput))
+        if self.min_publications > 1:
+            shown.append(Argument("min_publications", self.min_publications))
+        return shown
+
+
+class Pairs(NamedTuple):
+    """What :func:`read_pairs` returns.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        The table of :func:`parse_biogrid`.
+    taxid : str
+        Taxonomy id of its organism.
+    file_name : str
+        Name of the file or of the archive's member.
+    """
+
+    table: pd.DataFrame
+    taxid: str
+    file_name: str
 
 
 def parse_biogrid(
@@ -86,10 +123,10 @@ def parse_biogrid(
 
     Parameters
     ----------
-    path
+    path : path
         The file, plain or gzip, or an archive of several.
     organism, evidence, throughput, min_publications
-        As for :func:`gene_gcn.networks.biogrid_db.network.biogrid`.
+        As for :func:`gene_gcn.networks.biogrid`.
 
     Returns
     -------
@@ -99,36 +136,35 @@ def parse_biogrid(
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        As for :func:`gene_gcn.networks.biogrid_db.network.biogrid`.
+    FileNotFoundError, ArgumentError
+        As for :func:`gene_gcn.networks.biogrid`.
     """
-    return read_pairs(path, organism, Choice(evidence, throughput, min_publications))[0]
+    return read_pairs(path, organism, InteractionFilter(evidence, throughput, min_publications)).table
 
 
 def read_pairs(
-    path: str | os.PathLike[str], organism: str | int | None, choice: Choice
-) -> tuple[pd.DataFrame, str, str]:
-    """Return the table of :func:`parse_biogrid`, its organism's taxonomy id and the table's file name."""
+    path: str | os.PathLike[str], organism: str | int | None, interactions: InteractionFilter
+) -> Pairs:
+    """Read a table as :func:`parse_biogrid` does, with its organism and the name of its file."""
     with _opened(path, organism) as (file, where, name):
-        optional = {"throughput"} if choice.throughput is None else set()
+        optional = {"throughput"} if interactions.throughput is None else set()
         rows = _read_columns(file, where, COLUMNS, optional)
     taxid = _which_taxid(rows, where, name, organism)
     keep = (rows["taxid_a"] == taxid) & (rows["taxid_b"] == taxid)
     if not keep.any():
-        raise ValueError(f"{where} holds no interaction within organism={organism!r} (taxid {taxid}).")
-    if choice.evidence != "all":
-        keep &= _in_categories(rows["evidence"], lambda text: text == choice.evidence)
-    if choice.throughput is not None:
-        keep &= _in_categories(rows["throughput"], lambda text: f"{choice.throughput} throughput" in text)
+        within = Argument("organism", organism)
+        text = f"{where} contains no interaction within "
+        raise ArgumentError("organism", text, within, f" (taxid {taxid}).")
+    keep &= _satisfies(rows, interactions)
     keep &= (rows["source"] != MISSING) & (rows["target"] != MISSING)
     pairs = _count_publications(rows[keep])
-    pairs = pairs[pairs["n"] >= choice.min_publications]
+    pairs = pairs[pairs["n"] >= interactions.min_publications]
     if pairs.empty:
-        asked = f"evidence={choice.evidence!r}"
-        asked += f", throughput={choice.throughput!r}" if choice.throughput is not None else ""
-        asked += f", min_publications={choice.min_publications}" if choice.min_publications > 1 else ""
-        raise ValueError(f"{where} holds no interaction of {asked} within {describe_taxid(taxid)}.")
-    return pairs.assign(weight=np.log1p(pairs["n"])).drop(columns="n"), taxid, name
+        first, *others = interactions.arguments
+        shown = [first, *(part for argument in others for part in (", ", argument))]
+        text = f" within {describe_taxid(taxid)}."
+        raise ArgumentError(first.name, f"{where} contains no interaction with ", *shown, text)
+    return Pairs(pairs.assign(weight=np.log1p(pairs["n"])).drop(columns="n"), taxid, name)
 
 
 def parse_biogrid_genes(path: str | os.PathLike[str], organism: str | int | None = None) -> pd.DataFrame:
@@ -136,18 +172,19 @@ def parse_biogrid_genes(path: str | os.PathLike[str], organism: str | int | None
 
     Parameters
     ----------
-    path, organism
+    path : path
+    organism : str or int, optional
         As for :func:`parse_biogrid`.
 
     Returns
     -------
     pandas.DataFrame
-        A row per gene, text throughout: ``symbol`` (official), ``entrez``, ``systematic`` and ``synonyms``
-        (joined by ``|``); empty where BioGRID does not say.
+        A row per gene, all of it text: ``symbol`` (official), ``entrez``, ``systematic`` and ``synonyms``
+        (joined by ``|``); empty if BioGRID has none.
 
     Raises
     ------
-    FileNotFoundError, ValueError
+    FileNotFoundError, ArgumentError
         As for :func:`parse_biogrid`.
     """
     with _opened(path, organism) as (file, where, name):
@@ -169,9 +206,9 @@ def parse_biogrid_genes(path: str | os.PathLike[str], organism: str | int | None
 
 
 def check_archive(path: Path) -> None:
-    """Raise ValueError for a file that is no zip archive of BioGRID's tables."""
+    """Raise ArgumentError unless a file is a zip archive of BioGRID's tables."""
     if not is_zip(path):
-        raise ValueError(f"{path} is no zip archive.")
+        raise ArgumentError("path", f"{path} is not a zip archive.")
     with zipfile.ZipFile(path) as archive:
         member = _tables(archive, path)[0]
         with archive.open(member) as file:
@@ -183,13 +220,13 @@ def check_archive(path: Path) -> None:
 
 @contextmanager
 def _opened(path: str | os.PathLike[str], organism: str | int | None) -> Iterator[tuple[IO[bytes], str, str]]:
-    """Open a table or, of an archive, the organism's; give the file, what to call it in errors, its name."""
+    """Open a table, possibly in an archive; yield the file, its name in messages, and its own name."""
     path = existing_file(path)
     if not is_zip(path):
         with open_file(path) as file:
             yield file, str(path), path.name
         return
-    with errors_naming(path), zipfile.ZipFile(path) as archive:
+    with damage_as_argument_error(path), zipfile.ZipFile(path) as archive:
         member = _choose_member(_tables(archive, path), organism, path)
         with archive.open(member) as file:
             yield file, f"{path}:{member}", Path(member).name
@@ -198,87 +235,91 @@ def _opened(path: str | os.PathLike[str], organism: str | int | None) -> Iterato
 def _tables(archive: zipfile.ZipFile, path: Path) -> list[str]:
     members = [name for name in archive.namelist() if name.endswith(".txt")]
     if not members:
-        raise ValueError(f"{path} is a zip archive without a .txt member; get the tab3 archive of BioGRID.")
+        text = f"{path} is a zip archive without a .txt member; download BioGRID's tab3 archive."
+        raise ArgumentError("path", text)
     return members
 
 
 def _choose_member(members: list[str], organism: str | int | None, path: Path) -> str:
-    """Choose the member of an archive by the organism in its name; one alone needs no choice."""
+    """Choose the member of an archive by the organism in its name; a single member needs no choice."""
     if len(members) == 1:
         return members[0]
     organisms = {m: match["organism"] for m in members if (match := _MEMBER.search(m))}
     shown = ", ".join(sorted(organisms.values()) or sorted(members))
     if organism is None:
-        raise ValueError(f"{path} holds several organisms; choose one with organism=: {shown}.")
-    known = find_organism(organism) if find_taxid(organism) is not None else None
+        text = f"{path} contains several organisms; choose one with "
+        raise ArgumentError("organism", text, Argument("organism"), f": {shown}.")
     names = {plain_name(str(organism))}
-    if known is not None and known.biogrid_name is not None:
-        names |= {plain_name(known.biogrid_name), plain_name(known.scientific_name)}
+    if find_taxid(organism) is not None:
+        found = find_organism(organism)
+        names |= {plain_name(name) for name in (found.biogrid_name, found.scientific_name) if name}
     chosen = [m for m in members if plain_name(organisms.get(m, "")) in names]
     if not chosen:
-        raise ValueError(f"{path} has no member for organism={organism!r}; choose one of these: {shown}.")
+        text = f"; choose one of these: {shown}."
+        raise ArgumentError("organism", f"{path} has no member for ", Argument("organism", organism), text)
     return chosen[0]
 
 
 def _read_columns(
-    file: IO[bytes], where: str, spellings: dict[str, tuple[str, ...]], optional: set[str] = frozenset()
+    file: IO[bytes], where: str, spellings: dict[str, tuple[str, ...]], optional: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Read the columns of a table that are named, each categorical."""
-    at = _find_columns(first_line(file, where), where, spellings, optional)
-    with errors_naming(where):
-        rows = pd.read_csv(file, sep="\t", header=None, usecols=list(at.values()), dtype="category", **AS_IS)
-    return rows[list(at.values())].set_axis(list(at), axis="columns")
+    """Read some columns of a table, as categoricals."""
+    positions = _find_columns(first_line(file, where), where, spellings, optional)
+    columns = list(positions.values())
+    with damage_as_argument_error(where):
+        rows = pd.read_csv(file, sep="\t", header=None, usecols=columns, dtype="category", **VERBATIM)
+    return rows[columns].set_axis(list(positions), axis="columns")
 
 
 def _find_columns(
-    line: str, where: str, spellings: dict[str, tuple[str, ...]], optional: set[str]
+    line: str, where: str, spellings: dict[str, tuple[str, ...]], optional: Collection[str]
 ) -> dict[str, int]:
+    """Return the position of each column in the header, under any of its spellings."""
     header = line.lstrip("#").split("\t")
-    at = {}
+    positions = {}
     for name, names in spellings.items():
         found = [header.index(spelling) for spelling in names if spelling in header]
         if found:
-            at[name] = found[0]
+            positions[name] = found[0]
         elif name not in optional:
-            raise ValueError(
-                f"{where} is no BioGRID tab2 or tab3 table: its header {' '.join(header)[:80]!r} lacks "
-                f"{' or '.join(map(repr, names))}."
+            raise ArgumentError(
+                "path",
+                f"{where} is not a BioGRID tab2 or tab3 table: its header {' '.join(header)[:80]!r} lacks "
+                f"{' or '.join(map(repr, names))}.",
             )
-    return at
+    return positions
 
 
 def _which_taxid(rows: pd.DataFrame, where: str, file_name: str, organism: str | int | None) -> str:
-    """Find out which organism to keep: the one asked for, that of the file, or the only one there is."""
-    counts = (
-        pd.concat([rows["taxid_a"].value_counts(), rows["taxid_b"].value_counts()])
-        .groupby(level=0, observed=True)
-        .sum()
-    )
+    """Return the organism to keep: the requested one, that of the file, or the only one in it."""
+    sides = [rows["taxid_a"].value_counts(), rows["taxid_b"].value_counts()]
+    counts = pd.concat(sides).groupby(level=0, observed=True).sum()
     counts = counts[counts > 0].sort_values(ascending=False)
-    asked = None if organism is None else find_taxid(organism)
-    if asked is not None:
-        ours = find_organism(organism).biogrid_taxid
-        return ours if ours in counts.index else asked
+    if organism is not None and (taxid := find_taxid(organism)) is not None:
+        in_biogrid = find_organism(organism).biogrid_taxid
+        return in_biogrid if in_biogrid in counts.index else taxid
     member = _MEMBER.search(file_name)
     if member and (organism is None or plain_name(str(organism)) == plain_name(member["organism"])):
-        # Each row of an organism's file has at least one interactor of it, so its id is the most frequent
-        # one.
-        known = find_taxid(member["organism"])
-        return known if known in counts.index else str(counts.index[0])
+        # Each row of an organism's file has at least one interactor of it, so its id is the most frequent.
+        named = find_taxid(member["organism"])
+        return named if named is not None and named in counts.index else str(counts.index[0])
     if organism is not None:
-        return find_organism(organism).biogrid_taxid  # raises, listing near names
+        return find_organism(organism).biogrid_taxid  # raises and suggests similar names
     if len(counts) > 1:
-        raise ValueError(
-            f"{where} holds {len(counts)} organisms (taxids {', '.join(map(str, counts.index[:5]))}); choose "
-            "one with organism=."
-        )
+        text = f"{where} contains {len(counts)} organisms (taxids {', '.join(map(str, counts.index[:5]))}); "
+        raise ArgumentError("organism", text, "choose one with ", Argument("organism"), ".")
     return str(counts.index[0])
 
 
-def _in_categories(column: pd.Series, wanted) -> np.ndarray:
-    """Say of each row whether its category, in small letters, is wanted."""
-    flags = np.array([wanted(str(text).lower()) for text in column.cat.categories], dtype=bool)
-    return flags[column.cat.codes]
+def _satisfies(rows: pd.DataFrame, interactions: InteractionFilter) -> np.ndarray:
+    """Return for each row whether its evidence and throughput are wanted."""
+    keep = np.ones(len(rows), dtype=bool)
+    if interactions.evidence != "all":
+        keep &= select_categories(rows["evidence"], lambda text: text == interactions.evidence)
+    if interactions.throughput is not None:
+        wanted = f"{interactions.throughput} throughput"
+        keep &= select_categories(rows["throughput"], lambda text: wanted in text)
+    return keep
 
 
 def _count_publications(rows: pd.DataFrame) -> pd.DataFrame:

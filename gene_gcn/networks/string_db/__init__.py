@@ -1,1 +1,1 @@
-"""STRING: its files and its service."""
+"""STRING: its files, its web service and the networks made from them."""

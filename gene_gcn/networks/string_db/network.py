@@ -1,4 +1,4 @@
-"""STRING: functional associations between proteins, fetched by organism or read from its files."""
+"""STRING: functional associations between proteins, downloaded by organism or read from STRING's files."""
 
 from __future__ import annotations
 
@@ -7,40 +7,34 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.organisms import describe_taxid, find_organism
-from gene_gcn.networks.edge_arrays import rename_categories
-from gene_gcn.networks.network import GeneNetwork, NetworkSource
+from gene_gcn.networks.categoricals import rename_categories
+from gene_gcn.networks.network import GeneNetwork
+from gene_gcn.networks.source import NetworkSource
 from gene_gcn.networks.store import get_network
+from gene_gcn.networks.string_db.service import request_links
 from gene_gcn.networks.string_db.tables import (
+    LinkFilter,
     check_aliases,
     check_channels,
     check_info,
     check_links,
-    check_min_score,
-    parse_aliases,
+    check_network,
     parse_info,
     parse_links,
 )
 from gene_gcn.storage import download
+from gene_gcn.storage.download import ProgressBar
 from gene_gcn.storage.text_files import existing_file, sha256_of
 
-__all__ = [
-    "fetch_aliases",
-    "fetch_info",
-    "fetch_links",
-    "parse_aliases",
-    "parse_info",
-    "parse_links",
-    "string",
-    "string_versions",
-]
-
-LICENCE = "CC BY 4.0"
+LICENSE = "CC BY 4.0"
 CITATION = "Szklarczyk et al. 2023, doi:10.1093/nar/gkac1000"
 VERSION = "12.0"
 KNOWN_VERSIONS = ("12.0", "11.5", "11.0b", "11.0", "10.5")
@@ -66,86 +60,93 @@ def string(
     path: str | os.PathLike[str] | None = None,
     info: str | os.PathLike[str] | None = None,
     base_url: str | None = None,
-    progress: bool | Any = False,
+    progress: bool | ProgressBar = False,
 ) -> GeneNetwork:
-    """Return the STRING network of an organism: fetched once, then from the cache and offline.
+    """Return the STRING network of an organism: downloaded once, then read from the cache, also offline.
 
-    Weights are scores divided by the largest one. Genes are those with at least one edge; genes of several
-    proteins keep the largest score. Genes have the preferred names of the ``protein.info`` file; proteins
-    that it does not name keep their STRING id without the taxon (``ENSP00000269305``).
+    Weights are scores divided by the largest one. The network has the genes with at least one edge, under the
+    preferred names of the ``protein.info`` file; proteins without one keep their STRING id without the taxon
+    (``ENSP00000269305``). Of several proteins of a gene, the largest score is kept.
 
     Parameters
     ----------
-    organism
-        A name (``"human"``, ``"Mus musculus"``) or a taxonomy id. None for human, or for what `path` holds.
-    version
-        STRING version; None for 12.0, or for the one that the name of `path` says.
-    min_score
+    organism : str or int, optional
+        A name (``"human"``, ``"Mus musculus"``) or a taxonomy id; by default human, or that of `path`.
+    version : str, optional
+        STRING version; by default 12.0, or the one in the name of `path`.
+    min_score : int
         Smallest score to keep, 0 to 1000. STRING calls 150 low, 400 medium, 700 high and 900 highest
         confidence.
-    network
-        ``"functional"`` associations of any kind, or ``"physical"``: parts of the same complex.
-    channels
+    network : {"functional", "physical"}
+        "functional" associations of any kind, or "physical" ones: parts of the same complex.
+    channels : sequence of str, optional
         Kinds of evidence to combine, of ``neighborhood, fusion, cooccurence, coexpression, experimental,
-        database, textmining``, by STRING's formula (:func:`gene_gcn.networks.string_db.tables.combined_score`).
-        None for STRING's own combined score of all.
-    genes
-        Ask STRING's service for the network of these genes only, some 2,000 at most, instead of fetching the
-        file of the organism. Genes of the result have the names given here.
-    path
+        database, textmining``, by STRING's formula
+        (:func:`gene_gcn.networks.string_db.tables.combined_score`). By default STRING's own combined score of
+        all kinds is used.
+    genes : sequence of str, optional
+        Request only the network of these genes, at most 2,000, from STRING's service, instead of downloading
+        the file of the organism. Genes of the result have the names given here.
+    path : path, optional
         Read this file instead: ``{taxid}.protein.links.v{version}.txt.gz``, or its ``links.detailed``,
         ``links.full`` or ``physical.links`` layout, plain or gzip.
-    info
-        The ``{taxid}.protein.info.v{version}.txt.gz`` that goes with `path`. With None, the file of that name
-        (with or without ``.gz``) is taken from the folder of `path`, or from ``../protein.info.v{version}/``,
-        which is how the download host is laid out; without such a file genes keep their STRING ids.
-    base_url
-        A mirror of the host; None for the one that the environment names (``GENE_GCN_STRING_URL``; with
+    info : path, optional
+        The ``{taxid}.protein.info.v{version}.txt.gz`` that belongs to `path`. By default the file of that
+        name (with or without ``.gz``) in the folder of `path`, or in ``../protein.info.v{version}/``, which
+        is the layout of the download host; without such a file, genes keep their STRING ids.
+    base_url : str, optional
+        A mirror of the host; by default the one that the environment names (``GENE_GCN_STRING_URL``; with
         `genes`, ``GENE_GCN_STRING_API``), or else STRING's own.
-    progress
+    progress : bool or ProgressBar
         Whether to show a progress bar, which needs tqdm.
 
     Returns
     -------
     GeneNetwork
-        Its source has the version, organism, licence, citation and the SHA-256 of the file of links.
+        Its source has the version, organism, license, citation and the SHA-256 of the file of links.
 
     Raises
     ------
     DownloadError
-        If a file cannot be fetched, or there is none of that version and organism.
+        If a file cannot be downloaded, or STRING has none for that version and organism.
     OSError
         If the cache cannot be written, or a file in it has changed.
     FileNotFoundError
         If `path` or `info` does not exist.
-    ValueError
-        If an argument is wrong, a file is damaged or not what it should be, holds another organism or
+    ArgumentError
+        If an argument is wrong, a file is damaged or not what it should be, contains another organism or
         several, or no edge is left.
 
     References
     ----------
-    Szklarczyk et al. (2023), The STRING database in 2023, doi:10.1093/nar/gkac1000. Licence CC BY 4.0.
+    Szklarczyk et al. (2023), The STRING database in 2023, doi:10.1093/nar/gkac1000. License CC BY 4.0.
     """
-    check_min_score(min_score)
-    _check_network(network)
+    links_filter = LinkFilter(min_score, network, check_channels(channels))
     version = None if version is None else str(version)
-    chosen = check_channels(channels)
     if genes is not None:
-        return _of_genes(genes, organism, version, min_score, network, chosen, path, base_url)
+        if path is not None or links_filter.channels:
+            other = "path" if path is not None else "channels"
+            text = " requests the network from STRING's service, but "
+            also = (Argument(other), " reads a file; pass only one of them.")
+            raise ArgumentError("genes", Argument("genes"), text, *also)
+        return _of_genes(genes, organism, version, links_filter, base_url)
     if path is not None:
-        return _read(path, info, organism, version, min_score, network, chosen)
+        return _read(path, info, organism, version, links_filter)
     if info is not None:
-        raise ValueError("info= goes with path=; without path both files are fetched.")
+        text = " belongs to a file of links; pass that file with "
+        raise ArgumentError("info", Argument("info"), text, Argument("path"), ".")
     taxid = find_organism("human" if organism is None else organism).taxid
     version = version or VERSION
-    options = {"base_url": base_url, "progress": progress}
-    links = fetch_links(taxid, version, network=network, detailed=bool(chosen), **options)
-    names = fetch_info(taxid, version, **options)
+    detailed = bool(links_filter.channels)
+    links = fetch_links(
+        taxid, version, network=network, detailed=detailed, base_url=base_url, progress=progress
+    )
+    names = fetch_info(taxid, version, base_url=base_url, progress=progress)
     return get_network(
-        f"string/{version}/{'.'.join((taxid, network, f'{min_score:g}', *chosen))}",
-        {"min_score": float(min_score), "network": network, "channels": chosen},
+        f"string/{version}/{'.'.join((taxid, network, f'{min_score:g}', *links_filter.channels))}",
+        {"min_score": float(min_score), "network": network, "channels": links_filter.channels},
         [links, names],
-        lambda: _read(links, names, taxid, version, min_score, network, chosen),
+        lambda: _read(links, names, taxid, version, links_filter),
     )
 
 
@@ -156,47 +157,59 @@ def fetch_links(
     network: Literal["functional", "physical"] = "functional",
     detailed: bool = False,
     base_url: str | None = None,
-    progress: bool | Any = False,
+    progress: bool | ProgressBar = False,
 ) -> Path:
-    """Return the file of links of an organism, from the cache or fetched; arguments as for :func:`string`."""
-    _check_network(network)
+    """Return the file of links of an organism, downloading it first if needed; see :func:`string`."""
+    check_network(network)
     kind = LINKS[network] + (".detailed" if detailed else "")
     scores = ("combined_score", "experimental") if detailed else ("combined_score",)
     return _fetch(kind, organism, version, check_links(*scores), base_url, progress)
 
 
 def fetch_info(
-    organism: str | int, version: str = VERSION, *, base_url: str | None = None, progress: bool | Any = False
+    organism: str | int,
+    version: str = VERSION,
+    *,
+    base_url: str | None = None,
+    progress: bool | ProgressBar = False,
 ) -> Path:
-    """Return the file of proteins and their preferred names; arguments as for :func:`string`."""
+    """Return the file of preferred names of an organism's proteins; see :func:`string`."""
     return _fetch("protein.info", organism, version, check_info, base_url, progress)
 
 
 def fetch_aliases(
-    organism: str | int, version: str = VERSION, *, base_url: str | None = None, progress: bool | Any = False
+    organism: str | int,
+    version: str = VERSION,
+    *,
+    base_url: str | None = None,
+    progress: bool | ProgressBar = False,
 ) -> Path:
-    """Return the file of all names of an organism's proteins; arguments as for :func:`string`."""
+    """Return the file of all names of an organism's proteins; see :func:`string`."""
     return _fetch("protein.aliases", organism, version, check_aliases, base_url, progress)
 
 
 def string_versions(*, base_url: str | None = None) -> list[str]:
-    """List the versions of STRING, newest first: the current one, asked for, and the earlier ones known here.
+    """List the versions of STRING, newest first: the current one, requested from STRING, and earlier ones.
 
     Parameters
     ----------
-    base_url
-        A mirror of ``https://string-db.org/api``; None for ``GENE_GCN_STRING_API``, or else STRING's own.
+    base_url : str, optional
+        A mirror of ``https://string-db.org/api``; by default ``GENE_GCN_STRING_API``, or else STRING's own.
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------
     DownloadError
-        If STRING cannot be reached, or answers something else.
+        If STRING cannot be reached or returns something else.
     """
     url = f"{download.base_url('GENE_GCN_STRING_API', base_url)}/json/version"
     try:
         current = json.loads(download.request_text(url))[0]["string_version"]
     except (ValueError, LookupError, TypeError) as error:
-        raise download.DownloadError(f"{url} was answered with something else than a version.") from error
+        raise download.DownloadError(f"{url} did not return a version.") from error
     return list(dict.fromkeys([str(current), *KNOWN_VERSIONS]))
 
 
@@ -206,11 +219,11 @@ def _fetch(
     version: str,
     check: Callable[[Path], Any],
     base_url: str | None,
-    progress: bool | Any,
+    progress: bool | ProgressBar,
 ) -> Path:
     version = _checked_version(version)
     found = find_organism(organism)
-    number = version.rstrip("abcdefghijklmnopqrstuvwxyz")  # 11.0b names its files 11.0
+    number = version.rstrip("abcdefghijklmnopqrstuvwxyz")  # files of 11.0b are named 11.0
     name = f"{found.taxid}.{kind}.v{number}.txt.gz"
     url = f"{download.base_url('GENE_GCN_STRING_URL', base_url)}/{kind}.v{number}/{name}"
     metadata = {"version": version, "organism": str(found)}
@@ -220,8 +233,8 @@ def _fetch(
         if not error.missing:
             raise
         raise download.DownloadError(
-            f"STRING {version} has no {kind} of {found} (taxid {found.taxid}): {url} is not there. Versions "
-            f"are {', '.join(_versions())}; its organisms are listed at https://string-db.org/cgi/organisms.",
+            f"STRING {version} has no {kind} of {found} (taxid {found.taxid}): {url} does not exist. "
+            f"Versions are {', '.join(_versions())}; organisms are listed at https://string-db.org/cgi/organisms.",
             missing=True,
         ) from error
 
@@ -237,23 +250,17 @@ def _of_genes(
     genes: Sequence[str],
     organism: str | int | None,
     version: str | None,
-    min_score: int,
-    network: str,
-    channels: Sequence[str],
-    path: Any,
+    links_filter: LinkFilter,
     base_url: str | None,
 ) -> GeneNetwork:
-    from gene_gcn.networks.string_db.service import ask_links
-
-    if path is not None or channels:
-        other = "path" if path is not None else "channels"
-        raise ValueError(f"genes= asks STRING's service, {other}= reads a file; pass one of them.")
     if organism is None:
-        raise ValueError("genes= needs organism=, for instance organism='human'.")
+        example = Argument("organism", "human")
+        raise ArgumentError("organism", Argument("genes"), " needs an organism, for instance ", example, ".")
     found = find_organism(organism)
     version = _checked_version(version or VERSION)
-    links, sha256 = ask_links(genes, found, version, math.ceil(min_score), network, base_url=base_url)
-    return GeneNetwork.from_frame(links, source=_source(network, (), version, found.taxid, sha256))
+    min_score = math.ceil(links_filter.min_score)
+    links, sha256 = request_links(genes, found, version, min_score, links_filter.network, base_url=base_url)
+    return GeneNetwork.from_frame(links, source=_source(links_filter, version, found.taxid, sha256))
 
 
 def _read(
@@ -261,22 +268,23 @@ def _read(
     info: str | os.PathLike[str] | None,
     organism: str | int | None,
     version: str | None,
-    min_score: int,
-    network: str,
-    channels: Sequence[str],
+    links_filter: LinkFilter,
 ) -> GeneNetwork:
-    """Read the network of a file on disk."""
+    """Read a network from files on disk."""
     path = existing_file(path)
     named = _FILE_NAME.search(path.name)
     info_path = existing_file(info, "info") if info is not None else _find_info(path)
-    links = parse_links(path, min_score=min_score, channels=channels or None)
+    links = parse_links(path, min_score=links_filter.min_score, channels=links_filter.channels or None)
     taxid = _check_organism(links, path, organism)
     names = {} if info_path is None else parse_info(info_path).to_dict()
     ids = links["source"].cat.categories
     if names and not any(protein in names for protein in ids):
-        raise ValueError(
-            f"{info_path} names none of the proteins of {path} ({ids[0]}, …); pass info= the file of the "
-            "same organism and version."
+        raise ArgumentError(
+            "info",
+            f"{info_path} contains none of the proteins of {path} ({ids[0]}, …); pass the file of the same "
+            "organism and version with ",
+            Argument("info"),
+            ".",
         )
     labels = [names.get(protein) or _without_taxon(protein) for protein in ids]
     table = pd.DataFrame(
@@ -284,41 +292,30 @@ def _read(
     )
     if named:
         version = version or named["version"]
-        network = "physical" if named["physical"] else network
-    source = _source(network, channels, version, taxid, sha256_of(path))
+        links_filter = replace(links_filter, network="physical") if named["physical"] else links_filter
+    source = _source(links_filter, version, taxid, sha256_of(path))
     return GeneNetwork.from_frame(table.assign(weight=links["weight"]), source=source)
 
 
-def _source(
-    network: str, channels: Sequence[str], version: str | None, taxid: str | None, sha256: str
-) -> NetworkSource:
-    kinds = [
-        "STRING",
-        *(["physical"] if network == "physical" else []),
-        *(["+".join(channels)] if channels else []),
-    ]
+def _source(links_filter: LinkFilter, version: str | None, taxid: str | None, sha256: str) -> NetworkSource:
+    kinds = ["physical"] if links_filter.network == "physical" else []
+    kinds += ["+".join(links_filter.channels)] if links_filter.channels else []
     return NetworkSource(
-        name=" ".join(kinds),
+        name=" ".join(["STRING", *kinds]),
         version=version,
         organism=taxid and describe_taxid(taxid),
-        licence=LICENCE,
+        license=LICENSE,
         citation=CITATION,
         sha256=sha256,
     )
 
 
 def _checked_version(version: str) -> str:
-    """Return a version as text; it is part of addresses and paths, so it must look like one."""
+    """Return a version as text; it must look like one, because it becomes part of addresses and paths."""
     if not re.fullmatch(r"\d+(\.\d+)?[a-z]?", str(version)):
-        raise ValueError(
-            f"version={version!r} is no version of STRING; known are {', '.join(KNOWN_VERSIONS)}."
-        )
+        text = f" is not a version of STRING; known versions are {', '.join(KNOWN_VERSIONS)}."
+        raise ArgumentError("version", Argument("version", version), text)
     return str(version)
-
-
-def _check_network(network: str) -> None:
-    if network not in LINKS:
-        raise ValueError(f"network={network!r} is unknown; choose 'functional' or 'physical'.")
 
 
 def _find_info(path: Path) -> Path | None:
@@ -332,23 +329,22 @@ def _find_info(path: Path) -> Path | None:
 
 
 def _check_organism(links: pd.DataFrame, path: Path, organism: str | int | None) -> str | None:
-    """Return the taxonomy id that the ids start with; refuse several, and one that was not asked for."""
+    """Return the taxonomy id in the STRING ids; refuse several ids, and another one than requested."""
     matches = map(_TAXON.fullmatch, links["source"].cat.categories)
     found = sorted({match[1] for match in matches if match})
     if len(found) > 1:
-        raise ValueError(
-            f"{path} holds {len(found)} organisms (taxids {', '.join(found[:5])}); use the file of one, "
-            "named {taxid}.protein.links.v{version}.txt.gz."
+        raise ArgumentError(
+            "path",
+            f"{path} contains {len(found)} organisms (taxids {', '.join(found[:5])}); use the file of a "
+            "single one, named {taxid}.protein.links.v{version}.txt.gz.",
         )
     if organism is None:
         return found[0] if found else None
-    asked = find_organism(organism).taxid
-    if found and asked != found[0]:
-        raise ValueError(
-            f"organism={organism!r} (taxid {asked}) was asked for, but {path} holds "
-            f"{describe_taxid(found[0])} (taxid {found[0]})."
-        )
-    return asked
+    taxid = find_organism(organism).taxid
+    if found and taxid != found[0]:
+        text = f" has taxid {taxid}, but {path} contains {describe_taxid(found[0])} (taxid {found[0]})."
+        raise ArgumentError("organism", Argument("organism", organism), text)
+    return taxid
 
 
 def _without_taxon(protein: str) -> str:

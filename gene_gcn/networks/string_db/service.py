@@ -1,28 +1,28 @@
-"""STRING's service: the network of a list of genes, so that a panel of 500 needs no file of 70 MB."""
+"""STRING's web service: the network of a list of genes, so that a panel of 500 needs no file of 70 MB."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, warn
 from gene_gcn.genes.organisms import Organism
 from gene_gcn.storage import cache, download
 
 CALLER = "gene_gcn"
-MAX_GENES = 2000  # a network is asked for in one call, as a pair must not be split between two
-BATCH = 1000  # names to look up in one call
-PAUSE = 1.0  # seconds between calls, as STRING asks
+MAX_GENES = 2000  # a network is requested in one call, because pairs must not be split between calls
+BATCH = 1000  # names to look up per call
+PAUSE = 1.0  # seconds between calls, as STRING requires
 
 _next_call = 0.0
 
 
-def ask_links(
+def request_links(
     genes: Sequence[str],
     organism: Organism,
     version: str,
@@ -31,17 +31,20 @@ def ask_links(
     *,
     base_url: str | None = None,
 ) -> tuple[pd.DataFrame, str]:
-    """Ask for the links between genes; the answer is kept in the cache.
+    """Request the links between genes; the answer is stored in the cache.
 
     Parameters
     ----------
-    genes
-        Names or ids of any kind that STRING knows, at most 2,000. Where two are names of one protein, the
-        first of them, or STRING's preferred name if it is among them, names it in the result.
-    organism, version, min_score, network
-        As for :func:`gene_gcn.networks.string_db.network.string`.
-    base_url
-        A mirror; its version must be the one asked for. None for ``GENE_GCN_STRING_API``, or else STRING's
+    genes : sequence of str
+        Names or ids of any kind that STRING knows, at most 2,000. If several are names of the same protein,
+        the result uses STRING's preferred name if it is among them, otherwise the first.
+    organism : Organism
+    version : str
+    min_score : int
+    network : {"functional", "physical"}
+        As for :func:`gene_gcn.networks.string`.
+    base_url : str, optional
+        A mirror, which must have the requested version; by default ``GENE_GCN_STRING_API``, or else STRING's
         own service of that version.
 
     Returns
@@ -49,18 +52,18 @@ def ask_links(
     table : pandas.DataFrame
         ``source, target, weight``, each pair once; the weight is a score from 0 to 1000.
     sha256 : str
-        SHA-256 of the answer as it is kept.
+        SHA-256 of the stored answer.
 
     Warns
     -----
-    UserWarning
+    NetworkWarning
         If STRING does not know some of the genes.
 
     Raises
     ------
     DownloadError
         If STRING cannot be reached, or has another version.
-    ValueError
+    ArgumentError
         If there are no genes or too many, STRING knows none of them, or no pair of them is linked.
     """
     genes = _checked(genes)
@@ -68,49 +71,60 @@ def ask_links(
     key = cache.sha256_of_json(request)[:16]
     path = cache.get_file(
         f"string/{version}/{organism.taxid}.genes.{key}.json",
-        lambda file: cache.write_json(file, _ask(genes, organism, version, min_score, network, base_url)),
+        lambda file: cache.write_json(file, _request(genes, organism, version, min_score, network, base_url)),
         check=lambda file: json.loads(file.read_bytes())["links"],
         version=version,
         organism=str(organism),
     )
     answer = json.loads(path.read_bytes())
-    unknown = [gene for gene in genes if gene not in answer["proteins"]]
-    if unknown:
-        shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
-        message = (
-            f"STRING {version} does not know {len(unknown):,} of {len(genes):,} genes in {organism}: {shown}."
-        )
-        if len(unknown) == len(genes):
-            raise ValueError(f"{message} Are they genes of that organism?")
-        warnings.warn(message, stacklevel=4)
+    _report_unknown(genes, answer["proteins"], f"STRING {version}", organism)
     if not answer["links"]:
-        raise ValueError(
-            f"STRING {version} links no two of the {len(genes):,} genes at min_score={min_score}."
+        raise ArgumentError(
+            "genes",
+            f"STRING {version} links no two of the {len(genes):,} genes with ",
+            Argument("min_score", min_score),
+            ".",
         )
     links = pd.DataFrame(answer["links"], columns=["source", "target", "weight"])
     names = _name_proteins(genes, answer["proteins"])
     links = links.assign(source=links["source"].map(names), target=links["target"].map(names))
-    return links.dropna(), cache.get_record(path)["sha256"]
+    return links.dropna(), cache.require_record(path)["sha256"]
 
 
 def _checked(genes: Sequence[str]) -> list[str]:
     if isinstance(genes, str):
-        raise ValueError(f"genes={genes!r} is one name; pass a list of them.")
+        raise ArgumentError("genes", Argument("genes", genes), " is a single name; pass a list of names.")
     genes = list(dict.fromkeys(str(gene).strip() for gene in genes))
     if not genes or not all(genes) or any(mark in gene for gene in genes for mark in "\r\n\t"):
-        raise ValueError("genes must be a list of names, none of them empty or of several lines.")
+        text = "genes must be a list of names, none of them empty or with line breaks or tabs."
+        raise ArgumentError("genes", text)
     if len(genes) > MAX_GENES:
-        raise ValueError(
-            f"genes has {len(genes):,} names, but STRING's service is asked for {MAX_GENES:,} at most; leave "
-            "out genes= to fetch the file of the whole organism, then align(genes)."
+        raise ArgumentError(
+            "genes",
+            f"genes has {len(genes):,} names, but STRING's service takes {MAX_GENES:,} at most; leave out ",
+            Argument("genes"),
+            " to download the file of the whole organism, then call align(genes).",
         )
     return genes
 
 
-def _ask(
+def _report_unknown(
+    genes: Sequence[str], proteins: dict[str, list[str]], database: str, organism: Organism
+) -> None:
+    unknown = [gene for gene in genes if gene not in proteins]
+    if not unknown:
+        return
+    shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
+    text = f"{database} does not know {len(unknown):,} of {len(genes):,} genes in {organism}: {shown}."
+    if len(unknown) == len(genes):
+        raise ArgumentError("genes", f"{text} Are they genes of that organism?")
+    warn(NetworkWarning(text))
+
+
+def _request(
     genes: Sequence[str], organism: Organism, version: str, min_score: int, network: str, base_url: str | None
 ) -> dict[str, Any]:
-    """Ask for the proteins of the genes, then for the links between all of them."""
+    """Request the proteins of the genes, then the links between all of them."""
     base = _service(version, base_url)
     common = {"species": organism.taxid, "caller_identity": CALLER}
     found = []
@@ -128,7 +142,7 @@ def _ask(
 
 
 def _service(version: str, base_url: str | None) -> str:
-    """Return the address that answers for a version; one that was given is asked which version it has."""
+    """Return the address of the service of a version; check the version of a mirror."""
     variable = "GENE_GCN_STRING_API"
     if base_url is None and not os.environ.get(variable):
         return f"https://version-{version.replace('.', '-')}.string-db.org/api"
@@ -136,13 +150,13 @@ def _service(version: str, base_url: str | None) -> str:
     has = _call(f"{base}/json/version")[0].get("string_version")
     if str(has) != version:
         raise download.DownloadError(
-            f"{base} has STRING {has}, not {version}; pass version={str(has)!r}, or another base_url."
+            f"{base} has STRING {has}, not {version}; pass version={str(has)!r} or another base_url."
         )
     return base
 
 
 def _call(url: str, **data: Any) -> list[dict[str, Any]]:
-    """Make one call, a second after the last one at the earliest."""
+    """Send one request, at least :data:`PAUSE` seconds after the previous one."""
     global _next_call
     time.sleep(max(0.0, _next_call - time.monotonic()))
     try:
@@ -154,13 +168,13 @@ def _call(url: str, **data: Any) -> list[dict[str, Any]]:
     except ValueError:
         rows = None
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "Error" not in row for row in rows):
-        said = " ".join(text.split())[:200]
-        raise download.DownloadError(f"{url} was answered with something else than expected: {said!r}.")
+        excerpt = " ".join(text.split())[:200]
+        raise download.DownloadError(f"{url} returned an unexpected answer: {excerpt!r}.")
     return rows
 
 
 def _name_proteins(genes: Sequence[str], proteins: dict[str, list[str]]) -> dict[str, str]:
-    """Name each protein by the gene that it was asked for under."""
+    """Return the user's name of each protein."""
     names: dict[str, str] = {}
     for gene in genes:
         if gene in proteins:

@@ -1,19 +1,22 @@
-"""The files of STRING: links, info and aliases, each a path in and a table out."""
+"""STRING's files as tables: links, info and aliases."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.text_files import (
-    AS_IS,
-    errors_naming,
+    VERBATIM,
+    damage_as_argument_error,
     existing_file,
     first_line,
     open_file,
@@ -30,9 +33,31 @@ CHANNELS = (
     "textmining",
 )
 SPELLINGS = {"cooccurrence": "cooccurence", "experiments": "experimental", "databases": "database"}
-PRIOR = 0.041  # the chance that two proteins taken at random are associated
+PRIOR = 0.041  # probability that two random proteins are associated
 
 _ROWS_AT_A_TIME = 1_000_000
+
+
+@dataclass(frozen=True)
+class LinkFilter:
+    """Which links to use.
+
+    Parameters
+    ----------
+    min_score : int
+        Smallest score, 0 to 1000.
+    network : {"functional", "physical"}
+    channels : tuple of str
+        Channels to combine, as :func:`check_channels` returns them; none for STRING's combined score.
+    """
+
+    min_score: int = 400
+    network: str = "functional"
+    channels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_min_score(self.min_score)
+        check_network(self.network)
 
 
 def parse_links(
@@ -42,53 +67,55 @@ def parse_links(
 
     Parameters
     ----------
-    path
+    path : path
         The file, plain or gzip; space-separated, with columns ``protein1``, ``protein2`` and
         ``combined_score``.
-    min_score
+    min_score : int
         Smallest score to keep, 0 to 1000. Rows below it are dropped while the file is read.
-    channels
-        Channels to combine again, of the ``detailed`` layout, see :func:`combined_score`; None for STRING's
-        combined score.
+    channels : sequence of str, optional
+        Channels of the ``detailed`` layout to combine, see :func:`combined_score`; by default STRING's
+        combined score is used.
 
     Returns
     -------
     pandas.DataFrame
         ``source`` and ``target`` are STRING ids (``9606.ENSP00000269305``), categorical with the same
-        categories; ``weight`` is the score. STRING lists each pair both ways, and so does the table.
+        categories; ``weight`` is the score. STRING lists each pair in both directions, and so does the table.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
-    ValueError
+        If the file does not exist.
+    ArgumentError
         If the file is empty, damaged, a web page, has another header or no such channel, or no row reaches
         `min_score`.
     """
     check_min_score(min_score)
     path = existing_file(path)
     scores = list(check_channels(channels)) or ["combined_score"]
-    wanted = {"protein1": "category", "protein2": "category", **dict.fromkeys(scores, "int32")}
     parts = []
     highest = 0
     with open_file(path) as file:
         header = _links_header(first_line(file, path), path, scores)
-        with errors_naming(path):
+        with damage_as_argument_error(path):
             try:
-                options = {"sep": " ", "names": header, "usecols": list(wanted), "dtype": wanted, **AS_IS}
-                for rows in pd.read_csv(file, chunksize=_ROWS_AT_A_TIME, **options):
+                for rows in _read_in_chunks(file, header, scores):
                     weight = combined_score(rows[scores]) if channels else rows["combined_score"]
                     highest = max(highest, weight.max())
-                    parts.append(_kept(rows.assign(weight=weight)[weight >= max(min_score, bool(channels))]))
+                    parts.append(
+                        _compact(rows.assign(weight=weight)[weight >= max(min_score, bool(channels))])
+                    )
             except ValueError as error:
                 if isinstance(error, (pd.errors.ParserError, pd.errors.EmptyDataError)):
                     raise
-                raise ValueError(
-                    f"{path}: {', '.join(scores)} must hold whole numbers on every line: {error}"
-                ) from error
+                text = f"{path}: {', '.join(scores)} must contain an integer on every line: {error}"
+                raise ArgumentError("path", text) from error
     if not sum(map(len, parts)):
-        raise ValueError(
-            f"{path}: no pair reaches min_score={min_score}; the highest combined score is {highest}."
+        raise ArgumentError(
+            "min_score",
+            f"{path}: no pair reaches ",
+            Argument("min_score", min_score),
+            f"; the highest combined score is {highest}.",
         )
     columns = [part[name].array for name in ("protein1", "protein2") for part in parts]
     ids = union_categoricals(columns, sort_categories=True)
@@ -97,23 +124,45 @@ def parse_links(
     return pd.DataFrame({"source": ids[:half], "target": ids[half:], "weight": weight})
 
 
-def combined_score(scores: pd.DataFrame) -> pd.Series:
-    r"""Combine scores of channels as STRING does.
+def _read_in_chunks(file: IO[bytes], header: list[str], scores: list[str]) -> Iterator[pd.DataFrame]:
+    wanted = {"protein1": "category", "protein2": "category", **dict.fromkeys(scores, "int32")}
+    options: dict[str, Any] = {
+        "sep": " ",
+        "names": header,
+        "usecols": list(wanted),
+        "dtype": wanted,
+        **VERBATIM,
+    }
+    yield from pd.read_csv(file, chunksize=_ROWS_AT_A_TIME, **options)
 
-    With the scores s of a pair as probabilities and the prior p = 0.041 of any two proteins,
+
+def _compact(rows: pd.DataFrame) -> pd.DataFrame:
+    """Drop unused categories, so that memory is proportional to the rows that are kept."""
+    ids = {name: rows[name].cat.remove_unused_categories() for name in ("protein1", "protein2")}
+    return rows[["weight"]].assign(**ids)
+
+
+def combined_score(scores: pd.DataFrame) -> pd.Series:
+    r"""Combine the scores of channels as STRING does.
+
+    With the scores s of a pair as probabilities and the prior p = 0.041 of two random proteins,
 
     .. math::
         s'_c = \max\left(0, \frac{s_c - p}{1 - p}\right), \quad
         s = p + (1 - p) \left(1 - \prod_c (1 - s'_c)\right),
 
-    which is then cut to a whole number of thousandths. STRING also lowers co-occurrence and text mining for
-    homologous proteins; the ``detailed`` files lack the homology, so that is left out here. A pair that none
-    of the channels supports scores 0.
+    truncated to thousandths. STRING also reduces the scores of co-occurrence and text mining for homologous
+    proteins; this is left out here because the ``detailed`` files do not contain the homology. A pair that no
+    channel supports scores 0.
 
     Parameters
     ----------
-    scores
+    scores : pandas.DataFrame
         A column per channel, 0 to 1000.
+
+    Returns
+    -------
+    pandas.Series of int32
 
     References
     ----------
@@ -130,21 +179,26 @@ def combined_score(scores: pd.DataFrame) -> pd.Series:
 def parse_info(path: str | os.PathLike[str]) -> pd.Series:
     """Read a ``protein.info`` file: the preferred name of each protein, indexed by its STRING id.
 
-    The id column is ``#string_protein_id``, or ``protein_external_id`` in version 11.0.
+    Parameters
+    ----------
+    path : path
+        The file, plain or gzip. The id column is ``#string_protein_id``, or ``protein_external_id`` in
+        version 11.0.
+
+    Returns
+    -------
+    pandas.Series of str
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
-    ValueError
+        If the file does not exist.
+    ArgumentError
         If the file is empty, damaged, a web page or has another header.
     """
     path = existing_file(path, "info")
     check_info(path)
-    with errors_naming(path), open_file(path) as file:
-        table = pd.read_csv(
-            file, sep="\t", skiprows=1, header=None, names=["id", "name"], usecols=[0, 1], dtype=str, **AS_IS
-        )
+    table = _read_first_columns(path, ["id", "name"], str, "info")
     return table.drop_duplicates("id").set_index("id")["name"]
 
 
@@ -153,35 +207,39 @@ def parse_aliases(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    path
+    path : path
         The file, plain or gzip.
 
     Returns
     -------
     pandas.DataFrame
         ``protein`` (STRING id), ``alias`` and ``source`` (``"Ensembl_gene"``, …), all categorical. Versions
-        before 12.0 name several sources at once, separated by spaces.
+        before 12.0 list several sources in one field, separated by spaces.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
-    ValueError
+        If the file does not exist.
+    ArgumentError
         If the file is empty, damaged, a web page or has another header.
     """
     path = existing_file(path)
     check_aliases(path)
-    names = ["protein", "alias", "source"]
-    options = {"sep": "\t", "skiprows": 1, "header": None, "names": names, "usecols": [0, 1, 2], **AS_IS}
-    with errors_naming(path), open_file(path) as file:
-        return pd.read_csv(file, dtype="category", **options)
+    return _read_first_columns(path, ["protein", "alias", "source"], "category", "path")
 
 
-# ---- what a header must be ----
+def _read_first_columns(path: Path, names: list[str], dtype: type | str, argument: str) -> pd.DataFrame:
+    columns = list(range(len(names)))
+    options: dict[str, Any] = {"sep": "\t", "skiprows": 1, "header": None, "names": names, **VERBATIM}
+    with damage_as_argument_error(path, argument), open_file(path) as file:
+        return pd.read_csv(file, usecols=columns, dtype=dtype, **options)
+
+
+# ---- headers ----
 
 
 def check_links(*scores: str) -> Callable[[Path], None]:
-    """Make a function that raises ValueError for a file that is no ``protein.links`` with these scores."""
+    """Return a check that raises ArgumentError unless a file is ``protein.links`` with these scores."""
 
     def check(path: Path) -> None:
         _links_header(read_header(path), path, scores or ("combined_score",))
@@ -190,33 +248,36 @@ def check_links(*scores: str) -> Callable[[Path], None]:
 
 
 def check_info(path: Path) -> None:
-    """Raise ValueError for a file that is no ``protein.info``."""
-    header = read_header(path).split("\t")
+    """Raise ArgumentError unless a file is a ``protein.info`` file."""
+    header = read_header(path, "info").split("\t")
     first = header[0].lstrip("#")
     if first not in ("string_protein_id", "protein_external_id") or header[1:2] != ["preferred_name"]:
-        raise ValueError(
-            f"{path} is no protein.info file of STRING: its header is {' '.join(header)[:80]!r}, not "
-            "'#string_protein_id preferred_name …'."
+        raise ArgumentError(
+            "info",
+            f"{path} is not a protein.info file of STRING: its header is {' '.join(header)[:80]!r}, not "
+            "'#string_protein_id preferred_name …'.",
         )
 
 
 def check_aliases(path: Path) -> None:
-    """Raise ValueError for a file that is no ``protein.aliases``."""
+    """Raise ArgumentError unless a file is a ``protein.aliases`` file."""
     header = read_header(path).split("\t")
     # 11.0: '## string_protein_id ##', '## alias ##', '## source ##'
     if [field.strip("# ") for field in header[:3]] != ["string_protein_id", "alias", "source"]:
-        raise ValueError(
-            f"{path} is no protein.aliases file of STRING: its header is {' '.join(header)[:80]!r}, not "
-            "'#string_protein_id alias source'."
+        raise ArgumentError(
+            "path",
+            f"{path} is not a protein.aliases file of STRING: its header is {' '.join(header)[:80]!r}, not "
+            "'#string_protein_id alias source'.",
         )
 
 
 def _links_header(line: str, path: Path, scores: Sequence[str]) -> list[str]:
     header = line.split()
     if missing := [column for column in ("protein1", "protein2", *scores) if column not in header]:
-        raise ValueError(
-            f"{path} is no protein.links file of STRING: its header {' '.join(header)[:120]!r} lacks "
-            f"{missing}."
+        raise ArgumentError(
+            "path",
+            f"{path} is not a protein.links file of STRING: its header {' '.join(header)[:120]!r} lacks "
+            f"{missing}.",
         )
     return header
 
@@ -225,30 +286,36 @@ def _links_header(line: str, path: Path, scores: Sequence[str]) -> list[str]:
 
 
 def check_min_score(min_score: int) -> None:
-    """Raise ValueError for what is no score from 0 to 1000."""
+    """Raise ArgumentError unless this is a score from 0 to 1000."""
+    shown = Argument("min_score", min_score)
     if isinstance(min_score, bool) or not isinstance(min_score, Real):
-        raise ValueError(f"min_score={min_score!r} must be a number from 0 to 1000.")
+        raise ArgumentError("min_score", shown, " must be a number from 0 to 1000.")
     if 0 < min_score < 1:
-        raise ValueError(
-            f"min_score={min_score} looks like a score from 0 to 1, but those in STRING's files go from 0 to "
-            f"1000; pass min_score={min_score * 1000:.0f}."
+        raise ArgumentError(
+            "min_score",
+            shown,
+            " looks like a score from 0 to 1, but those in STRING's files go from 0 to 1000; pass ",
+            Argument("min_score", round(min_score * 1000)),
+            ".",
         )
     if not 0 <= min_score <= 1000:
-        raise ValueError(f"min_score={min_score} is out of range; STRING's scores go from 0 to 1000.")
+        raise ArgumentError("min_score", shown, " is out of range; STRING's scores go from 0 to 1000.")
+
+
+def check_network(network: str) -> None:
+    """Raise ArgumentError unless this is a kind of STRING network."""
+    if network not in ("functional", "physical"):
+        text = " is unknown; choose 'functional' or 'physical'."
+        raise ArgumentError("network", Argument("network", network), text)
 
 
 def check_channels(channels: Sequence[str] | None) -> tuple[str, ...]:
-    """Return channels in STRING's spelling and order, none for None; ValueError for one that is unknown."""
+    """Return channels in STRING's spelling and order, or none for None; refuse unknown ones."""
     if channels is None:
         return ()
-    asked = [channels] if isinstance(channels, str) else list(channels)
-    spelled = {SPELLINGS.get(channel, channel) for channel in asked}
+    requested = [channels] if isinstance(channels, str) else list(channels)
+    spelled = {SPELLINGS.get(channel, channel) for channel in requested}
     if not spelled or spelled - set(CHANNELS):
-        raise ValueError(f"channels={channels!r} must be some of {', '.join(CHANNELS)}.")
+        text = f" must be some of {', '.join(CHANNELS)}."
+        raise ArgumentError("channels", Argument("channels", channels), text)
     return tuple(channel for channel in CHANNELS if channel in spelled)
-
-
-def _kept(rows: pd.DataFrame) -> pd.DataFrame:
-    """Drop categories that no row is left of, so that memory goes with the rows kept."""
-    ids = {name: rows[name].cat.remove_unused_categories() for name in ("protein1", "protein2")}
-    return rows[["weight"]].assign(**ids)

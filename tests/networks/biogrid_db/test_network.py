@@ -9,7 +9,8 @@ import pytest
 
 from gene_gcn import networks
 from gene_gcn.networks import DownloadError, GeneNetwork
-from gene_gcn.networks.biogrid_db.network import latest_release, parse_biogrid, parse_biogrid_genes
+from gene_gcn.networks.biogrid_db.network import latest_release
+from gene_gcn.networks.biogrid_db.tables import parse_biogrid, parse_biogrid_genes
 from gene_gcn.storage import cache
 
 START = "#BioGRID Interaction ID|Entrez Gene Interactor A|Entrez Gene Interactor B|BioGRID ID Interactor A"
@@ -55,7 +56,7 @@ def table(rows, layout=TAB2):
     at += [layout.index("Author") + 2, layout.index("Author") + 3]
     lines = [layout]
     for row in rows:
-        # A Score that would turn the ranking round if anyone used it.
+        # A Score that would reverse the ranking if it were used.
         line = ["1e6" if name == "Score" else 'filler "x' for name in layout]
         for place, value in zip(at, row, strict=True):
             line[place] = value
@@ -81,7 +82,7 @@ def test_archive(archive, organism):
     network = networks.biogrid(path=archive, organism=organism)
     assert network == PHYSICAL
     assert str(network.source) == "BioGRID physical 4.4.232, Homo sapiens"
-    assert network.source.licence == "MIT" and "doi:10.1002/pro.3978" in network.source.citation
+    assert network.source.license == "MIT" and "doi:10.1002/pro.3978" in network.source.citation
 
 
 def test_other_members(archive):
@@ -90,7 +91,7 @@ def test_other_members(archive):
     assert yeast.genes == ("CDC73", "CTR9") and yeast.source.organism == "Saccharomyces cerevisiae"
 
 
-def test_only_the_member_asked_for_is_unpacked(archive, monkeypatch):
+def test_only_the_requested_member_is_decompressed(archive, monkeypatch):
     opened = []
     unpack = zipfile.ZipFile.open
 
@@ -103,7 +104,7 @@ def test_only_the_member_asked_for_is_unpacked(archive, monkeypatch):
     assert len(opened) == 1 and "Mus_musculus" in opened[0]
 
 
-def test_which_member(archive):
+def test_ambiguous_or_missing_member(archive):
     with pytest.raises(
         ValueError, match="several organisms; choose one with organism=: Homo_sapiens, Mus_musculus"
     ):
@@ -134,7 +135,7 @@ def test_plain_and_gzip(tmp_path, layout, packed):
     path = tmp_path / "BIOGRID-ORGANISM-Homo_sapiens-3.4.128.tab2.txt"
     content = table(HUMAN, layout).encode()
     path.write_bytes(gzip.compress(content) if packed else content)
-    # The name says which organism; rows with an interactor of another one are left out.
+    # The name contains the organism; rows with an interactor of another one are left out.
     network = networks.biogrid(path=path)
     assert network == PHYSICAL
     assert network.source.version == "3.4.128"
@@ -145,21 +146,21 @@ def test_plain_and_gzip(tmp_path, layout, packed):
     assert pairs["weight"].tolist() == pytest.approx([math.log1p(n) for n in (1, 1, 2, 1)])
 
 
-def test_organism_of_a_file_that_does_not_name_it(tmp_path):
+def test_organism_of_a_file_without_one_in_its_name(tmp_path):
     path = tmp_path / "all.txt"
     path.write_text(table(HUMAN))
     with pytest.raises(
-        ValueError, match=r"holds 2 organisms \(taxids 9606, 10090\); choose one with organism="
+        ValueError, match=r"contains 2 organisms \(taxids 9606, 10090\); choose one with organism="
     ):
         networks.biogrid(path=path)
-    with pytest.raises(ValueError, match="organism='yeasty' is not known here by name"):
+    with pytest.raises(ValueError, match="organism='yeasty' is not a known name"):
         networks.biogrid(path=path, organism="yeasty")
     with pytest.raises(ValueError, match="no interaction within organism='mouse'"):
         networks.biogrid(path=path, organism="mouse")
     path.write_text(table(YEAST[:1]))
     assert networks.biogrid(path=path).source.organism == "Saccharomyces cerevisiae"
     with pytest.raises(
-        ValueError, match="no interaction of evidence='genetic' within Saccharomyces cerevisiae"
+        ValueError, match="no interaction with evidence='genetic' within Saccharomyces cerevisiae"
     ):
         networks.biogrid(path=path, evidence="genetic")
 
@@ -169,7 +170,7 @@ def test_organism_of_a_file_that_does_not_name_it(tmp_path):
     [
         (b"", "is empty"),
         (b"<!DOCTYPE html><html>", "is a web page"),
-        (b"source\ttarget\nA\tB\n", "is no BioGRID tab2 or tab3 table"),
+        (b"source\ttarget\nA\tB\n", "is not a BioGRID tab2 or tab3 table"),
         (b"PK\x03\x04cut off", "damaged or incomplete zip"),
         (gzip.compress(table(HUMAN * 5000).encode())[:-20], "damaged or incomplete gzip"),
     ],
@@ -202,9 +203,9 @@ def test_real_archives(shared_data, layout):
     assert (human.num_genes, human.num_edges) == (15_487, 167_587)
     assert "TP53" in human.genes and "-" not in human.genes
     mouse = networks.biogrid(path=path, organism="mouse")
-    # The extract is physical only.
+    # The extract has only physical interactions.
     assert mouse == networks.biogrid(path=path, organism="mouse", evidence="all")
-    with pytest.raises(ValueError, match="no interaction of evidence='genetic' within Mus musculus"):
+    with pytest.raises(ValueError, match="no interaction with evidence='genetic' within Mus musculus"):
         networks.biogrid(path=path, organism="mouse", evidence="genetic")
 
 
@@ -213,7 +214,7 @@ def test_real_rows(shared_data):
     assert network == GeneNetwork(["CDC73", "CTR9", "LEO1"], [[0, 0], [1, 2]])
 
 
-# ---- which interactions ----
+# ---- filters ----
 
 
 def test_throughput(tmp_path):
@@ -238,10 +239,12 @@ def test_min_publications(tmp_path):
     path.write_text(table(HUMAN))
     network = networks.biogrid(path=path, organism="human", min_publications=2)
     assert network == GeneNetwork(["MDM2", "TP53"], [[0], [1]])
-    with pytest.raises(ValueError, match="no interaction of evidence='physical', min_publications=9 within"):
+    with pytest.raises(
+        ValueError, match="no interaction with evidence='physical', min_publications=9 within"
+    ):
         networks.biogrid(path=path, organism="human", min_publications=9)
     for wrong in (0, True, 1.5, "two"):
-        with pytest.raises(ValueError, match="must be a whole number, 1 or more"):
+        with pytest.raises(ValueError, match="must be an integer of at least 1"):
             networks.biogrid(path=path, organism="human", min_publications=wrong)
 
 
@@ -254,7 +257,7 @@ def test_genes(archive, shared_data):
     assert yeast["synonyms"].tolist()[0] == ""
 
 
-# ---- fetched ----
+# ---- downloads ----
 
 
 def packed(release, layout, rows=HUMAN):
@@ -278,11 +281,11 @@ def biogrid_host(host, monkeypatch):
     return host
 
 
-def test_fetched_once_then_offline(biogrid_host):
+def test_downloaded_once_then_offline(biogrid_host):
     network = networks.biogrid(organism="human")
     assert network == PHYSICAL and str(network.source) == "BioGRID physical 4.4.232, Homo sapiens"
-    assert len(biogrid_host.seen) == 2  # which release is the latest, and the archive
-    assert networks.biogrid("yeast").genes == ("CDC73", "CTR9")  # out of the same archive
+    assert len(biogrid_host.seen) == 2  # the page of the latest release, and the archive
+    assert networks.biogrid("yeast").genes == ("CDC73", "CTR9")  # from the same archive
     biogrid_host.close()
     again = networks.biogrid()
     assert again == network and again.source == network.source
@@ -293,19 +296,19 @@ def test_fetched_once_then_offline(biogrid_host):
 
 
 def test_releases(biogrid_host):
-    assert networks.biogrid_versions() == ["4.4.232", "4.4.99", "3.5.182"]  # by number, not by letter
+    assert networks.biogrid_versions() == ["4.4.232", "4.4.99", "3.5.182"]  # sorted as numbers, not as text
     for release in ("3.5.183", "3.5.182"):  # tab3 and tab2
         assert networks.biogrid("human", version=release).source.version == release
     with pytest.raises(DownloadError, match="no release 4.4.1 at .*4.4.232, 4.4.99, 3.5.182") as error:
         networks.biogrid("human", version="4.4.1")
     assert error.value.missing
-    with pytest.raises(ValueError, match="organism='humann' is not known here by name: did you mean 'human'"):
+    with pytest.raises(ValueError, match="organism='humann' is not a known name: did you mean 'human'"):
         networks.biogrid("humann")
-    with pytest.raises(ValueError, match="version='latest' is no release of BioGRID"):
+    with pytest.raises(ValueError, match="version='latest' is not a release of BioGRID"):
         networks.biogrid("human", version="latest")
 
 
-def test_a_web_page_instead_of_a_release(biogrid_host):
+def test_web_page_instead_of_a_release(biogrid_host):
     path = "/Download/BioGRID/Release-Archive/BIOGRID-4.4.1/BIOGRID-ORGANISM-4.4.1.tab3.zip"
     biogrid_host.files[path] = b"<!DOCTYPE html><html>The BioGRID</html>"
     with pytest.raises(DownloadError, match="BioGRID has no release 4.4.1"):
@@ -314,29 +317,29 @@ def test_a_web_page_instead_of_a_release(biogrid_host):
     with pytest.raises(DownloadError, match="is damaged or incomplete"):
         networks.biogrid("human", version="4.4.1")
     biogrid_host.files[path] = b"text"
-    with pytest.raises(DownloadError, match="is no zip archive"):
+    with pytest.raises(DownloadError, match="is not a zip archive"):
         networks.biogrid("human", version="4.4.1")
     assert networks.cached().empty
     biogrid_host.files[path] = packed("4.4.1", "tab3")
     assert networks.biogrid("human", version="4.4.1") == PHYSICAL
 
 
-def test_the_latest_release_is_remembered_for_a_month(biogrid_host, monkeypatch):
+def test_latest_release_is_cached_for_a_month(biogrid_host, monkeypatch):
     assert latest_release() == "4.4.232"
     biogrid_host.files["/BioGRID/Latest-Release/"] = b"BIOGRID-4.4.233"
     assert latest_release() == "4.4.232"
     note = cache.cache_folder() / "biogrid" / "latest.json"
     cache.write_json(note, {"version": "4.4.232", "date": "2020-01-01T00:00:00+00:00"})
     monkeypatch.setenv("GENE_GCN_BIOGRID_URL", "http://127.0.0.1:9")
-    assert latest_release() == "4.4.232"  # old, but there is no other
+    assert latest_release() == "4.4.232"  # expired, but there is no other
     monkeypatch.setenv("GENE_GCN_BIOGRID_URL", biogrid_host.url)
     assert latest_release() == "4.4.233"
     note.unlink()
     biogrid_host.files["/BioGRID/Latest-Release/"] = b"nothing"
-    assert latest_release() == "4.4.232"  # the list of all releases
+    assert latest_release() == "4.4.232"  # from the list of all releases
     note.unlink()
     biogrid_host.files["/BioGRID/Release-Archive/"] = b"nothing"
-    with pytest.raises(DownloadError, match="names no release of BioGRID; pass version="):
+    with pytest.raises(DownloadError, match="lists no release of BioGRID; pass version="):
         latest_release()
 
 

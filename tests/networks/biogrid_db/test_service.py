@@ -6,16 +6,35 @@ import pytest
 
 from gene_gcn import networks
 from gene_gcn.networks import DownloadError, GeneNetwork
-from gene_gcn.networks.biogrid_db import service as biogrid_api
+from gene_gcn.networks.biogrid_db import service
 
 KEY = "0123456789abcdefSECRET"
-COLUMNS = (
-    "#BioGRID Interaction ID|Entrez Gene Interactor A|Entrez Gene Interactor B|BioGRID ID Interactor A|"
-    "BioGRID ID Interactor B|Systematic Name Interactor A|Systematic Name Interactor B|"
-    "Official Symbol Interactor A|Official Symbol Interactor B|Synonyms Interactor A|Synonyms Interactor B|"
-    "Experimental System|Experimental System Type|Author|Pubmed ID|Organism Interactor A|"
-    "Organism Interactor B|Throughput|Score|Modification|Phenotypes|Qualifications|Tags|Source Database"
-).split("|")
+COLUMNS = [
+    "#BioGRID Interaction ID",
+    "Entrez Gene Interactor A",
+    "Entrez Gene Interactor B",
+    "BioGRID ID Interactor A",
+    "BioGRID ID Interactor B",
+    "Systematic Name Interactor A",
+    "Systematic Name Interactor B",
+    "Official Symbol Interactor A",
+    "Official Symbol Interactor B",
+    "Synonyms Interactor A",
+    "Synonyms Interactor B",
+    "Experimental System",
+    "Experimental System Type",
+    "Author",
+    "Pubmed ID",
+    "Organism Interactor A",
+    "Organism Interactor B",
+    "Throughput",
+    "Score",
+    "Modification",
+    "Phenotypes",
+    "Qualifications",
+    "Tags",
+    "Source Database",
+]
 ROWS = [
     ("TP53", "MDM2", "physical", "1"),
     ("MDM2", "TP53", "physical", "2"),
@@ -47,7 +66,7 @@ def api(host, monkeypatch):
     host.forms["/interactions"] = interactions
     host.forms["/version"] = lambda form: b"4.4.240"
     monkeypatch.setenv("GENE_GCN_BIOGRID_API", host.url)
-    monkeypatch.setattr(biogrid_api, "ROWS", 2)
+    monkeypatch.setattr(service, "ROWS", 2)
     return host
 
 
@@ -61,20 +80,22 @@ def test_network_of_genes(api):
     pages = [form["start"] for _, path, form in api.seen if path == "/interactions"]
     assert pages == ["0", "2", "4"]  # five rows, two at a time
     api.close()
-    again = networks.biogrid(9606, genes=GENES[::-1])  # the answer is there: no key, no line
+    again = networks.biogrid(9606, genes=GENES[::-1])  # cached: neither a key nor a connection is needed
     assert again == network and again.source == network.source
-    assert networks.biogrid("human", genes=GENES, evidence="all").num_edges == 3  # of the same answer
+    assert networks.biogrid("human", genes=GENES, evidence="all").num_edges == 3  # from the same answer
 
 
-def test_key_of_the_environment(api, monkeypatch):
-    with pytest.raises(ValueError, match="pass access_key= or set BIOGRID_ACCESS_KEY"):
+def test_key_from_the_environment(api, monkeypatch):
+    with pytest.raises(
+        ValueError, match="pass access_key= or set the environment variable BIOGRID_ACCESS_KEY"
+    ):
         networks.biogrid("human", genes=GENES)
     assert not api.seen
     monkeypatch.setenv("BIOGRID_ACCESS_KEY", KEY)
     assert networks.biogrid("human", genes=GENES).num_edges == 2
 
 
-def test_the_key_shows_nowhere(api, cache, caplog, capfd):
+def test_key_is_never_shown(api, cache, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     said = []
     for key, answer in [
@@ -95,7 +116,7 @@ def test_the_key_shows_nowhere(api, cache, caplog, capfd):
     for path in cache.rglob("*"):
         said += [str(path), path.read_bytes().decode("latin1") if path.is_file() else ""]
     assert "SECRET" not in "".join(said)
-    assert all("SECRET" not in path for path in api.paths())  # nor in an address
+    assert all("SECRET" not in path for path in api.paths())  # not in addresses either
 
 
 def test_faults(api):
@@ -103,7 +124,7 @@ def test_faults(api):
     with pytest.raises(DownloadError, match="HTTP 503"):
         networks.biogrid("human", genes=GENES, access_key=KEY)
     api.answers("/interactions", api.Answer(body=b"<html>"))
-    with pytest.raises(DownloadError, match="something else than a table"):
+    with pytest.raises(DownloadError, match="did not return a table"):
         networks.biogrid("human", genes=GENES, access_key=KEY)
     with pytest.raises(ValueError, match="knows no interaction between the 2 genes"):
         networks.biogrid("human", genes=["GAPDH", "ACTB"], access_key=KEY)
@@ -119,13 +140,13 @@ def test_without_a_version(api):
 
 def test_wrong_arguments(api):
     for options, match in [
-        ({"genes": "TP53"}, "genes='TP53' is one name"),
+        ({"genes": "TP53"}, "genes='TP53' is a single name"),
         ({"genes": []}, "must be a list of official symbols"),
         ({"genes": ["A|B"]}, "must be a list of official symbols"),
         ({"genes": map(str, range(2001))}, "2,001 names, but"),
-        ({"organism": None}, "genes= needs organism="),
-        ({"path": "x"}, "path= does not go with it"),
-        ({"version": "4.4.232"}, "version= does not go with it"),
+        ({"organism": None}, "genes= needs an organism, for instance organism='human'"),
+        ({"path": "x"}, "genes= requests the latest release .*; leave out path="),
+        ({"version": "4.4.232"}, "genes= requests the latest release .*; leave out version="),
     ]:
         with pytest.raises(ValueError, match=match):
             networks.biogrid(**{"organism": "human", "genes": GENES, "access_key": KEY, **options})

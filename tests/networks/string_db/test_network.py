@@ -10,14 +10,8 @@ import pytest
 
 from gene_gcn import networks
 from gene_gcn.networks import DownloadError, GeneNetwork
-from gene_gcn.networks.string_db.network import (
-    KNOWN_VERSIONS,
-    fetch_aliases,
-    parse_aliases,
-    parse_info,
-    parse_links,
-)
-from gene_gcn.networks.string_db.tables import CHANNELS, PRIOR, combined_score
+from gene_gcn.networks.string_db.network import KNOWN_VERSIONS, fetch_aliases
+from gene_gcn.networks.string_db.tables import CHANNELS, combined_score, parse_aliases, parse_links
 from gene_gcn.storage import cache
 
 LINKS = """\
@@ -56,7 +50,7 @@ def test_names_and_source(links):
     network = networks.string(path=links)
     assert network == NAMED
     source = network.source
-    assert (source.name, source.version, source.organism, source.licence) == (
+    assert (source.name, source.version, source.organism, source.license) == (
         "STRING",
         "12.0",
         "Homo sapiens",
@@ -87,7 +81,7 @@ def test_info_is_found_next_to_the_links(tmp_path, links_name, info_name):
     assert networks.string(path=path) == NAMED
 
 
-def test_info_can_be_named_and_has_an_older_header(tmp_path):
+def test_info_argument_and_older_header(tmp_path):
     path = write(tmp_path / "links.txt", LINKS)
     info = write(tmp_path / "names.tsv", INFO.replace("#string_protein_id", "protein_external_id"))
     network = networks.string(path=path, info=info, version="11.0b", organism="human")
@@ -96,7 +90,7 @@ def test_info_can_be_named_and_has_an_older_header(tmp_path):
     assert networks.string(path=path).source.version is None
 
 
-def test_proteins_without_a_name_and_with_the_same_name(links):
+def test_proteins_without_names_or_with_the_same_name(links):
     write(links.parent / "9606.protein.info.v12.0.txt.gz", INFO.replace("ENSP03\tNA", "ENSP03\tMDM2"))
     assert networks.string(path=links) == GeneNetwork(["MDM2", "TP53"], [[0], [1]])
     write(links.parent / "9606.protein.info.v12.0.txt.gz", INFO.replace("9606.ENSP03", "9606.ENSP99"))
@@ -125,7 +119,7 @@ def test_other_layouts(tmp_path, header):
 def test_min_score(links, min_score, num_edges):
     network = networks.string(path=links, min_score=min_score)
     assert network.num_edges == num_edges
-    assert network.degree.min() > 0  # genes without an edge are not in it
+    assert network.degree.min() > 0  # genes without edges are left out
 
 
 @pytest.mark.parametrize(
@@ -147,21 +141,21 @@ def test_wrong_min_score(links, min_score, message):
 def test_organism(links):
     for organism in ("human", "Human", "Homo sapiens", "homo_sapiens", 9606, "9606"):
         assert networks.string(path=links, organism=organism) == UNNAMED
-    with pytest.raises(ValueError, match=r"organism='mouse' \(taxid 10090\).* holds Homo sapiens"):
+    with pytest.raises(ValueError, match=r"organism='mouse' has taxid 10090.* contains Homo sapiens"):
         networks.string(path=links, organism="mouse")
-    with pytest.raises(ValueError, match="organism='zebrafich' is not known here by name"):
+    with pytest.raises(ValueError, match="organism='zebrafich' is not a known name"):
         networks.string(path=links, organism="zebrafich")
-    with pytest.raises(ValueError, match="organism=0 is no NCBI"):
+    with pytest.raises(ValueError, match="organism=0 is not an NCBI"):
         networks.string(path=links, organism=0)
 
 
 def test_several_organisms(tmp_path):
     path = write(tmp_path / "protein.links.v12.0.txt", LINKS + "10090.ENSMUSP1 10090.ENSMUSP2 900\n")
-    with pytest.raises(ValueError, match="holds 2 organisms"):
+    with pytest.raises(ValueError, match="contains 2 organisms"):
         networks.string(path=path)
 
 
-def test_an_organism_without_a_name_here(tmp_path):
+def test_organism_from_its_taxid(tmp_path):
     path = write(tmp_path / "4932.protein.links.v12.0.txt", LINKS.replace("9606.ENSP", "4932.YAL00"))
     network = networks.string(path=path)
     assert network.source.organism == "Saccharomyces cerevisiae"
@@ -170,11 +164,11 @@ def test_an_organism_without_a_name_here(tmp_path):
 
 def test_info_of_another_organism(links):
     info = write(links.parent / "info.txt", INFO.replace("9606.", "10090."))
-    with pytest.raises(ValueError, match="names none of the proteins"):
+    with pytest.raises(ValueError, match="contains none of the proteins"):
         networks.string(path=links, info=info)
     with pytest.raises(FileNotFoundError, match="info=.*nothing.txt"):
         networks.string(path=links, info=links.parent / "nothing.txt")
-    with pytest.raises(ValueError, match="is no protein.info file"):
+    with pytest.raises(ValueError, match="is not a protein.info file"):
         networks.string(path=links, info=links)
 
 
@@ -183,10 +177,13 @@ def test_info_of_another_organism(links):
     [
         (b"", "is empty"),
         (b"<html><body>404</body></html>", "is a web page"),
-        (INFO.encode(), "is no protein.links file of STRING"),
+        (INFO.encode(), "is not a protein.links file of STRING"),
         (b"protein1 protein2 score\nA B 1\n", "lacks"),
-        (b"protein1 protein2 combined_score\n9606.A 9606.B high\n", "combined_score must hold whole numbers"),
-        (LINKS.encode() + b"9606.A 9606.B\n", "combined_score must hold whole numbers"),
+        (
+            b"protein1 protein2 combined_score\n9606.A 9606.B high\n",
+            "combined_score must contain an integer on every line",
+        ),
+        (LINKS.encode() + b"9606.A 9606.B\n", "combined_score must contain an integer on every line"),
         (b"protein1 protein2 combined_score\n", "no pair reaches"),
         (gzip.compress(LINKS.encode() * 1)[:-10], "damaged or incomplete gzip"),
         (
@@ -203,14 +200,7 @@ def test_damaged_files(tmp_path, content, message):
     assert path.name in str(error.value)
 
 
-def test_tables(links):
-    table = parse_links(links)
-    assert table.astype(str).values.tolist() == [line.split() for line in LINKS.splitlines()[1:]]
-    info = parse_info(write(links.parent / "info.txt", INFO))
-    assert info.to_dict() == {"9606.ENSP01": "TP53", "9606.ENSP02": "MDM2", "9606.ENSP03": "NA"}
-
-
-def test_chunks_join(links, monkeypatch):
+def test_chunks_are_joined(links, monkeypatch):
     import sys
 
     monkeypatch.setattr(sys.modules[parse_links.__module__], "_ROWS_AT_A_TIME", 2)
@@ -243,24 +233,6 @@ def detailed(*rows):
     return "\n".join([header, *rows]) + "\n"
 
 
-def test_combined_score_identities():
-    alone = pd.DataFrame({"experimental": [42, 300, 1000]})
-    assert combined_score(alone).tolist() == [42, 300, 1000]  # one channel combines to itself
-    both = alone.assign(database=[0, 41, 20])
-    assert combined_score(both).tolist() == [42, 300, 1000]  # and one below the prior adds nothing
-    assert combined_score(pd.DataFrame({"a": [41, 0], "b": [30, 0]})).tolist() == [0, 0]
-    s = [(x / 1000 - PRIOR) / (1 - PRIOR) for x in (500, 600)]
-    by_hand = 1000 * (PRIOR + (1 - PRIOR) * (1 - (1 - s[0]) * (1 - s[1])))
-    assert combined_score(pd.DataFrame({"a": [500], "b": [600]})).tolist() == [int(by_hand)]
-
-
-def test_all_channels_combine_to_what_string_says(shared_data):
-    path = shared_data / "networks" / "9606.protein.links.detailed.v11.0.sample10k.txt"
-    table = pd.read_csv(path, sep=" ")
-    difference = table["combined_score"] - combined_score(table[list(CHANNELS)])
-    assert difference.between(0, 2).all()  # the channels of the file are cut to whole numbers
-
-
 def test_channels(tmp_path):
     content = detailed("9606.A 9606.B 0 0 0 0 700 500 900 985", "9606.A 9606.C 0 0 0 300 0 0 800 850")
     path = write(tmp_path / "9606.protein.links.detailed.v12.0.txt.gz", content)
@@ -278,13 +250,13 @@ def test_channels(tmp_path):
         networks.string(path=physical, channels="fusion")
 
 
-# ---- fetched ----
+# ---- downloads ----
 
 FETCHED = GeneNetwork(["ACTB", "MDM2", "TP53"], [[1, 0], [2, 2]], [900, 450])
 LINKS_PATH = "/download/protein.links.v12.0/9606.protein.links.v12.0.txt.gz"
 
 
-def test_fetched_once_then_offline(string_host, cache):
+def test_downloaded_once_then_offline(string_host, cache):
     first = networks.string(organism="human")
     assert first == FETCHED and str(first.source) == "STRING 12.0, Homo sapiens"
     assert first.source.sha256 == hashlib.sha256(string_host.files[LINKS_PATH]).hexdigest()
@@ -302,7 +274,7 @@ def test_fetched_once_then_offline(string_host, cache):
 
 def test_offline_with_a_cold_cache(monkeypatch):
     monkeypatch.setenv("GENE_GCN_STRING_URL", "http://127.0.0.1:9/download")
-    with pytest.raises(DownloadError, match="accepts no connection: go online once") as error:
+    with pytest.raises(DownloadError, match="does not accept connections: go online once") as error:
         networks.string(organism="mouse")
     assert "10090.protein.links.v12.0.txt.gz" in str(error.value)
 
@@ -326,22 +298,24 @@ def test_other_files(string_host):
     assert both.source.name == "STRING physical experimental"
     with pytest.raises(ValueError, match="network='genetic' is unknown"):
         networks.string(network="genetic")
-    with pytest.raises(ValueError, match="info= goes with path="):
+    with pytest.raises(ValueError, match="info= belongs to a file of links; pass that file with path="):
         networks.string(info="x")
 
 
-def test_version_11_0b_names_its_files_11_0(string_host):
+def test_files_of_version_11_0b_are_named_11_0(string_host):
     for kind, content in {"links": LINKS, "info": INFO}.items():
         path = f"/download/protein.{kind}.v11.0/9606.protein.{kind}.v11.0.txt.gz"
         string_host.files[path] = gzip.compress(content.encode())
     assert networks.string(version="11.0b").source.version == "11.0b"
     assert networks.string(version="11.0").source.version == "11.0"
-    assert len(string_host.seen) == 4  # two versions, kept apart
-    with pytest.raises(ValueError, match="version='../x' is no version of STRING; known are 12.0"):
+    assert len(string_host.seen) == 4  # two versions, stored separately
+    with pytest.raises(
+        ValueError, match="version='../x' is not a version of STRING; known versions are 12.0"
+    ):
         networks.string(version="../x")
 
 
-def test_a_version_or_an_organism_that_does_not_exist(string_host):
+def test_missing_version_or_organism(string_host):
     string_host.files["/api/json/version"] = b'[{"string_version": "13.0", "stable_address": "x"}]'
     with pytest.raises(DownloadError, match=r"9.9 has no protein.links of Mus musculus \(taxid 10090\)") as e:
         networks.string("mouse", version="9.9")
@@ -355,14 +329,14 @@ def test_versions(string_host):
     string_host.files["/api/json/version"] = b'[{"string_version": "12.5", "stable_address": "x"}]'
     assert networks.string_versions() == ["12.5", *KNOWN_VERSIONS]
     string_host.files["/api/json/version"] = b"sorry"
-    with pytest.raises(DownloadError, match="something else than a version"):
+    with pytest.raises(DownloadError, match="did not return a version"):
         networks.string_versions()
 
 
-def test_a_file_of_another_kind_is_not_kept(string_host, cache):
+def test_file_of_another_kind_is_discarded(string_host, cache):
     good = string_host.files[LINKS_PATH]
     string_host.files[LINKS_PATH] = gzip.compress(INFO.encode())
-    with pytest.raises(DownloadError, match="is no protein.links file of STRING") as error:
+    with pytest.raises(DownloadError, match="is not a protein.links file of STRING") as error:
         networks.string()
     assert string_host.url + LINKS_PATH in str(error.value) and str(cache) not in str(error.value)
     string_host.files[LINKS_PATH] = good
@@ -379,7 +353,7 @@ def test_aliases(string_host, header):
     table = parse_aliases(fetch_aliases("human"))
     assert list(table.columns) == ["protein", "alias", "source"]
     assert table.astype(str).values.tolist()[1] == ["9606.ENSP02", "NA", "Ensembl_gene"]
-    with pytest.raises(ValueError, match="is no protein.aliases file of STRING"):
+    with pytest.raises(ValueError, match="is not a protein.aliases file of STRING"):
         parse_aliases(write(cache.cache_folder() / "x", INFO))
 
 

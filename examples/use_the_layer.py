@@ -1,4 +1,4 @@
-"""The layer in a model of your own: plain torch and PyG, no AnnData, no scikit-learn."""
+"""The layer in a model of your own: plain torch and PyG, without AnnData or scikit-learn."""
 
 import torch
 from torch_geometric.utils import erdos_renyi_graph
@@ -14,13 +14,13 @@ conv = InteractionConv(C, 16)
 z = conv(x, edge_index, edge_weight).relu()  # (B, N, C) -> (B, N, 16)
 print(conv, tuple(z.shape))
 
-graph = GlobalGraph.from_edges(edge_index, edge_weight, N).prepare()  # for many products
+graph = GlobalGraph.from_edges(edge_index, edge_weight, N).prepare()  # once for many products
 assert torch.allclose(conv(x, graph).relu(), z, atol=1e-5)
 
 four_graphs = InteractionConv(C, 16, attention="additive", heads=4, learn_mixing=True)
 print(four_graphs(x, graph).shape, four_graphs.mixing_weights().tolist())
 _, weights = four_graphs.attention(x[:1, :100], return_attention=True)
-print(weights.shape)  # (1, H, 100, 100): of a few genes, to look at
+print(weights.shape)  # (1, H, 100, 100): attention among a few genes, for inspection
 
 global_only = InteractionConv(C, 16, attention=None)
 print(global_only(x[0], edge_index, edge_weight).shape)  # one cell: (N, C) -> (N, 16)

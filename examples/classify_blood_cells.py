@@ -1,4 +1,4 @@
-"""Train on half of scanpy's 700 blood cells, name the other half, and compare with no network."""
+"""Train on half of the 700 blood cells of scanpy, classify the other half, and compare with no network."""
 
 import scanpy as sc
 

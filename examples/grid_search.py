@@ -1,4 +1,4 @@
-"""The classifier and the embedding as steps of scikit-learn: a pipeline, a grid search, cross-validation."""
+"""The classifier and the embedding in scikit-learn: a grid search, a pipeline, cross-validation."""
 
 import scanpy as sc
 from sklearn.linear_model import LogisticRegression

@@ -1,9 +1,9 @@
-"""A gene network as a value: made, looked at, drawn, and compared with one of the same degrees at random.
+"""A gene network as a value: create it, explore it, draw it, and rewire it as a control.
 
-networks.string("human") or networks.biogrid("human") fetch a real one, once.
+networks.string("human") and networks.biogrid("human") download real networks, once.
 """
 
-import networkx
+import networkx as nx
 import pandas as pd
 
 from gene_gcn import networks, plots
@@ -30,19 +30,17 @@ net = networks.read(
 )
 print(net)
 print(net.summary().to_string())
-print("most neighbours:", net.genes[net.degree.argmax()])
+print("most neighbors:", net.genes[net.degree.argmax()])
 print(
     "communities:",
-    [sorted(part) for part in networkx.community.louvain_communities(net.to_networkx(), seed=0)],
+    [sorted(part) for part in nx.community.louvain_communities(net.to_networkx(), seed=0)],
 )
 
-same_degrees = net.rewired(0)  # the control for every claim about a network's edges
-print(
-    "edges kept when rewired:",
-    len(
-        set(zip(*net.edge_index.tolist(), strict=True))
-        & set(zip(*same_degrees.edge_index.tolist(), strict=True))
-    )
-    // 2,
-)
+
+def edges(network: networks.GeneNetwork) -> set[tuple[int, int]]:
+    return set(zip(*network.edge_index.tolist(), strict=True))
+
+
+rewired = net.rewired(0)  # random edges, same degrees: a control for claims about the edges
+print("edges kept when rewired:", len(edges(net) & edges(rewired)) // 2)  # both directions are stored
 plots.save_figure(plots.network(net, ["CD3E", "CD19"]), "network.png")

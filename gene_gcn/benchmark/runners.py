@@ -1,0 +1,94 @@
+"""How a method of the benchmark is fitted and tested, and what that yields and costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from gene_gcn.benchmark.runs import peak_memory
+from gene_gcn.networks import GeneNetwork
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+class Outcome(NamedTuple):
+    """Predictions for the test cells, and their cost.
+
+    Attributes
+    ----------
+    predicted : ndarray, shape (B,)
+    probabilities : ndarray, shape (B, K), or None
+        None for methods without probabilities.
+    fit_seconds, predict_seconds : float
+    peak_memory_gb : float
+        Of the whole process.
+    """
+
+    predicted: np.ndarray
+    probabilities: np.ndarray | None
+    fit_seconds: float
+    predict_seconds: float
+    peak_memory_gb: float
+
+
+class Runner(Protocol):
+    """A method, ready to be fitted on the training cells of a split."""
+
+    @property
+    def settings(self) -> list[Any]:
+        """Everything that determines the predictions, as JSON can hold it."""
+
+    def run(self, train: AnnData, labels: np.ndarray, test: AnnData) -> Outcome:
+        """Fit on the training cells and predict the test cells."""
+
+
+@dataclass(frozen=True, eq=False)
+class InProcess:
+    """A classifier that is fitted in this process.
+
+    Attributes
+    ----------
+    classifier : scikit-learn classifier
+        Unfitted; it takes an AnnData.
+    shows_query : bool
+        Whether `fit` gets the test cells, without their labels, as `unlabelled`.
+    """
+
+    classifier: ClassifierMixin
+    shows_query: bool = False
+
+    @property
+    def settings(self) -> list[Any]:
+        """Everything that determines the predictions, without devices and threads, as JSON can hold it."""
+        parameters = {
+            name: value
+            for name, value in self.classifier.get_params().items()
+            if name not in ("device", "n_jobs", "verbose")
+        }
+        return [
+            type(self.classifier).__name__,
+            json.loads(json.dumps(parameters, default=_as_json)),
+            self.shows_query,
+        ]
+
+    def run(self, train: AnnData, labels: np.ndarray, test: AnnData) -> Outcome:
+        unlabeled = {"unlabelled": test} if self.shows_query else {}
+        start = time.perf_counter()
+        with peak_memory() as peak:
+            self.classifier.fit(train, labels, **unlabeled)
+        fitted = time.perf_counter()
+        predicted = self.classifier.predict(test)
+        done = time.perf_counter()
+        has_probabilities = hasattr(self.classifier, "predict_proba")
+        probabilities = self.classifier.predict_proba(test) if has_probabilities else None
+        return Outcome(predicted, probabilities, fitted - start, done - fitted, peak())
+
+
+def _as_json(value: object) -> str:
+    return value.content_hash if isinstance(value, GeneNetwork) else type(value).__name__

@@ -1,0 +1,12 @@
+from .expression import Expression as Expression
+from .expression import is_anndata as is_anndata
+from .expression import read_expression as read_expression
+from .files import check_cells_path as check_cells_path
+from .files import read_cells as read_cells
+from .labels import is_missing as is_missing
+from .labels import read_labels as read_labels
+from .normalizer import SMALLEST_OVERLAP as SMALLEST_OVERLAP
+from .normalizer import Normalizer as Normalizer
+from .predictions import check_predictions_path as check_predictions_path
+from .predictions import write_predictions as write_predictions
+from .scale import detect_scale as detect_scale

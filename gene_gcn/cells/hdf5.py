@@ -1,0 +1,100 @@
+"""Read ``.h5`` files: those of 10x Genomics, and pandas HDFStores.
+
+The numbers of an HDFStore are read in blocks, without pandas, which would make one dense frame of them.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from gene_gcn.cells.matrix import csr_from_blocks
+from gene_gcn.errors import ArgumentError
+
+__all__ = ["decode", "read_h5"]
+
+
+def read_h5(file: Path) -> AnnData:
+    """Read a 10x .h5 file or a pandas HDFStore in the fixed format.
+
+    Raises
+    ------
+    ArgumentError
+        If an HDFStore does not hold exactly one frame, a Series has another length, or names or values are
+        Python objects that cannot be read.
+    """
+    with h5py.File(file, "r") as store:
+        types = {key: _text(group.attrs.get("pandas_type")) for key, group in store.items()}
+        if any(types.values()):
+            return _read_hdfstore(file, store, types)
+    import scanpy
+
+    return scanpy.read_10x_h5(file)
+
+
+def decode(data: np.ndarray) -> np.ndarray:
+    """Turn an array of bytes or objects into one of str; others are returned as they are."""
+    if data.dtype.kind not in "SO":
+        return data
+    return np.array([v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in data], object)
+
+
+def _read_hdfstore(file: Path, store: h5py.File, types: dict[str, str]) -> AnnData:
+    frames = [key for key, kind in types.items() if kind == "frame"]
+    if len(frames) != 1:
+        found = ", ".join(f"{key!r} ({kind or 'not of pandas'})" for key, kind in types.items())
+        raise ArgumentError(
+            "path",
+            f"{str(file)!r} must hold exactly one frame of cells × genes in the fixed format, as "
+            f"frame.to_hdf(FILE, key=KEY, format='fixed') writes it; it holds {found}.",
+        )
+    frame = store[frames[0]]
+    genes, cells = _names(file, frame["axis0"]), _names(file, frame["axis1"])
+    obs = {key: _series(file, store[key], key) for key, kind in types.items() if kind == "series"}
+    for key, values in obs.items():
+        if len(values) != len(cells):
+            text = f"{str(file)!r}: the series {key!r} has {len(values):,} values for {len(cells):,} cells."
+            raise ArgumentError("path", text)
+    X = _frame_values(file, frame, pd.Index(genes), len(cells))
+    return AnnData(X, obs=pd.DataFrame(obs, index=cells), var=pd.DataFrame(index=genes))
+
+
+def _frame_values(file: Path, frame: h5py.Group, genes: pd.Index, n_cells: int) -> sparse.csr_matrix:
+    """Read the values of a frame, whose columns are stored by dtype, in the order of its genes."""
+    n_parts = int(frame.attrs["nblocks"])
+    items = np.concatenate([_names(file, frame[f"block{i}_items"]) for i in range(n_parts)])
+    values = [frame[f"block{i}_values"] for i in range(n_parts)]  # (cells, genes of one dtype) each
+    order = np.argsort(genes.get_indexer(items), kind="stable")
+
+    def read(rows: slice) -> np.ndarray:
+        return np.concatenate([part[rows].astype(np.float32) for part in values], axis=1)[:, order]
+
+    return csr_from_blocks(read, (n_cells, len(genes)))
+
+
+def _names(file: Path, axis: h5py.Dataset) -> np.ndarray:
+    if axis.dtype.kind not in "iufS":
+        text = f"{str(file)!r}: the names in {axis.name} are Python objects; save a frame with names of text."
+        raise ArgumentError("path", text)
+    return decode(axis[()]).astype(str).astype(object)
+
+
+def _series(file: Path, group: h5py.Group, key: str) -> np.ndarray:
+    values = group["values"]
+    if values.dtype.kind in "biufS":
+        return decode(values[()])
+    if find_spec("tables") is None:  # which unpickles them: h5py will not
+        text = f"the series {key!r} holds Python objects, which need PyTables: pip install tables."
+        raise ArgumentError("path", f"{str(file)!r}: {text}")
+    series = pd.read_hdf(file, key)
+    return series.to_numpy()
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,308 @@
+"""Normalize cells, and bring any query to the genes, their order and the scale of the training cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from gene_gcn.cells.expression import Expression, first_few, is_anndata
+from gene_gcn.cells.matrix import move_columns, with_data
+from gene_gcn.cells.scale import FEW_CELLS, INVERSE, LINEAR, SCALE_NAMES
+from gene_gcn.errors import (
+    Argument,
+    ArgumentError,
+    EmptyCellsWarning,
+    MissingGenesWarning,
+    ScaleWarning,
+    warn,
+)
+from gene_gcn.genes.names import gene_kind, without_versions
+
+__all__ = ["SMALLEST_OVERLAP", "Normalizer"]
+
+METHODS = ("auto", "sqrt", "log1p", "none")
+LOG1P_TARGET = 1e4  # counts per cell before log1p: the convention of scanpy and Seurat
+SMALLEST_OVERLAP = 0.01  # fraction of the smaller set of genes; any two species share a few symbols
+
+_AS_IS = Argument("normalization", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Normalizer:
+    """Statistics of the training cells that bring any query to their genes, order and scale.
+
+    For cell b and gene i: invert the query's own transformation, divide by the depth over the genes S that
+    the query shares with the training set, multiply by the depth expected there, then take the root or the
+    logarithm:
+
+    `z_bi = g(x_bi / Σ_{j∈S} x_bj · target_sum · Σ_{j∈S} gene_share_j)`, `g` = sqrt or log1p.
+
+    So missing genes do not inflate the others, and a row depends on its own cell, not on its batch.
+
+    Attributes
+    ----------
+    method : {"sqrt", "log1p", "none"}
+        "none" only matches the genes and accepts any values.
+    genes : tuple of str, or None
+        The training genes; None if they have no names and columns are matched by position.
+    n_genes : int
+    target_sum : float
+        Depth of a cell before `g`: the median of the training cells for sqrt, 10,000 for log1p.
+    gene_share : ndarray of float32, shape (N,)
+        Mean fraction of a training cell's expression in each gene; sums to 1.
+    input_scale : str
+        Scale of the training matrix, as `detect_scale` calls it.
+    """
+
+    method: str
+    genes: tuple[str, ...] | None
+    n_genes: int
+    target_sum: float
+    gene_share: np.ndarray
+    input_scale: str
+
+    @classmethod
+    def fit(cls, expr: Expression, method: str = "auto") -> Normalizer:
+        """Learn depth, gene shares and scale from the training cells.
+
+        Parameters
+        ----------
+        expr : Expression
+            The training cells.
+        method : {"auto", "sqrt", "log1p", "none"}
+            "auto" is "sqrt", except for arrays and data frames with negative values: these are taken as
+            features that are already prepared ("none"), with a warning if their columns have names. An
+            AnnData with negative values is refused, as its counts are likely in another matrix.
+
+        Returns
+        -------
+        Normalizer
+
+        Raises
+        ------
+        ArgumentError
+            If the method is unknown; if there are negative values with "sqrt", "log1p" or, in an AnnData,
+            "auto"; if all values are zero.
+        """
+        if method not in METHODS:
+            text = f" is not supported; choose one of {', '.join(map(repr, METHODS))}."
+            raise ArgumentError("normalization", Argument("normalization", method), text)
+        if method == "auto":
+            method = "none" if _is_prepared(expr) else "sqrt"
+        n = expr.X.shape[1]
+        if method == "none":
+            return cls(method, expr.genes, n, 1.0, np.full(n, 1 / n, np.float32), expr.scale)
+        if expr.scale == "scaled":
+            raise _negative_values(expr)
+
+        values, depth, rows = _linear(expr.X, expr.scale)
+        filled = depth > 0
+        if not filled.any():
+            text = f"X is zero everywhere (shape {expr.X.shape}), so there is nothing to learn from."
+            raise ArgumentError("X", text)
+        target = LOG1P_TARGET if method == "log1p" else float(np.median(depth[filled]))
+        share = np.bincount(expr.X.indices, values / depth[rows], minlength=n) / filled.sum()
+        return cls(method, expr.genes, n, target, share.astype(np.float32), expr.scale)
+
+    def transform(self, expr: Expression, indexer: np.ndarray | None = None) -> sparse.csr_matrix:
+        """Bring cells to the training genes and scale.
+
+        Parameters
+        ----------
+        expr : Expression, shape (B, any number of genes)
+            Genes are matched by name, in any order. Genes that the training set lacks are ignored; training
+            genes that are missing are zero, with a warning. Version suffixes of Ensembl and RefSeq ids are
+            ignored if that is unambiguous. Without names (on either side) columns are matched by position.
+        indexer : ndarray of int, optional
+            What `match` returned for these cells.
+
+        Returns
+        -------
+        csr_matrix of float32, shape (B, n_genes)
+            Cells without expression in the shared genes are zero.
+
+        Raises
+        ------
+        ArgumentError
+            If there are negative values (unless `method` is "none"); if less than 1 % of the smaller set of
+            genes is shared; if the number of columns differs and they have no names.
+
+        Notes
+        -----
+        The scale of a query with gene names is inferred. If that is only a guess from the range of fewer than
+        20 cells, the training scale is used unless the values rule it out, so that a single cell gives the
+        same row as in a large batch. A query without names is always taken to be on the training scale.
+        """
+        indexer = self.match(expr) if indexer is None else indexer
+        X = expr.X
+        if not np.array_equal(indexer, np.arange(self.n_genes)):
+            X = move_columns(X, indexer, self.n_genes)
+        if self.method == "none":
+            return X.copy() if X is expr.X else X
+        values, depth, rows = _linear(X, self._scale_of(expr))
+        empty = depth == 0
+        if empty.any() and expr.genes is not None:
+            what = f"{empty.sum():,} of {len(empty):,} cells express none of the {self.n_genes:,} genes"
+            warn(EmptyCellsWarning(f"{what} in use, so their results mean nothing; filter them out."))
+        expected = self.target_sum * self.gene_share[indexer[indexer >= 0]].sum(dtype=np.float64)
+        values = values * (expected / np.where(empty, 1.0, depth))[rows]
+        values = np.sqrt(values, out=values) if self.method == "sqrt" else np.log1p(values, out=values)
+        return with_data(X, values).copy()  # owns its indices as well
+
+    def match(self, expr: Expression) -> np.ndarray:
+        """Return the training gene of each column of X, −1 where there is none.
+
+        Warns and raises as `transform` does.
+
+        Returns
+        -------
+        ndarray of int, shape (genes of X,)
+        """
+        n = expr.X.shape[1]
+        if self.genes is None or expr.genes is None:
+            if n != self.n_genes:
+                text = f"X has {n} features, but the model is expecting {self.n_genes} features as input."
+                raise ArgumentError("X", text)
+            return np.arange(n)
+        if expr.genes == self.genes:
+            return np.arange(n)
+        ours, theirs = without_versions(self.genes, expr.genes)
+        indexer = pd.Index(ours, dtype=object).get_indexer(theirs)
+        shared = int((indexer >= 0).sum())
+        if shared < max(1, SMALLEST_OVERLAP * min(n, self.n_genes)):
+            raise _no_overlap(self.genes, expr.genes, expr.var, shared)
+        missing = self.n_genes - shared
+        if missing:
+            share = f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%})"
+            warn(MissingGenesWarning(f"{share} are missing from X."))
+        return indexer
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the arrays, as values that JSON can hold."""
+        return {
+            "method": self.method,
+            "genes": None if self.genes is None else list(self.genes),
+            "n_genes": self.n_genes,
+            "target_sum": self.target_sum,
+            "input_scale": self.input_scale,
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays to save next to `to_dict`: `gene_share`, float32 (N,)."""
+        return {"gene_share": self.gene_share}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Normalizer:
+        """Rebuild a normalizer from what `to_dict` and `arrays` returned."""
+        genes = values["genes"]
+        return cls(
+            values["method"],
+            None if genes is None else tuple(genes),
+            int(values["n_genes"]),
+            float(values["target_sum"]),
+            np.asarray(arrays["gene_share"], np.float32),
+            values["input_scale"],
+        )
+
+    def _scale_of(self, expr: Expression) -> str:
+        """Return the scale on which to read a query."""
+        if expr.X.nnz and expr.X.data.min() < 0:
+            raise _negative_values(expr)
+        scale, trained = expr.scale, self.input_scale
+        if scale == trained or (scale in LINEAR and trained in LINEAR):
+            return trained
+        is_large = expr.X.shape[0] >= FEW_CELLS
+        if expr.genes is None or self.genes is None:
+            if expr.scale_is_certain and is_large:
+                what = f"X looks like {SCALE_NAMES[scale]} but is treated as {SCALE_NAMES[trained]}"
+                remedy = "fit and predict on AnnData or DataFrames with gene names to have it converted"
+                warn(ScaleWarning(f"{what}, as the training data are; {remedy}."))
+            return trained
+        if expr.scale_is_certain:
+            return scale
+        too_large = "log" in trained and scale == "cp10k"
+        if not is_large and trained != "counts" and not too_large:
+            return trained
+        what = f"X is taken as {SCALE_NAMES[scale]}, a guess from the range of its values"
+        fitted = f"the model was fitted on {SCALE_NAMES[trained]}"
+        warn(ScaleWarning(f"{what} ({fitted}); pass raw counts to be sure."))
+        return scale
+
+
+def _is_prepared(expr: Expression) -> bool:
+    """Return whether "auto" leaves the values as they are; warn if that may be a surprise."""
+    if expr.scale != "scaled" or is_anndata(expr.origin):
+        return False
+    if expr.genes is not None:
+        text = "X has negative values, as scaled data do, so it is not normalized ("
+        warn(ScaleWarning(text, _AS_IS, "). Pass raw counts to have them normalized."))
+    return True
+
+
+def _linear(X: sparse.csr_matrix, scale: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the values on the linear scale (nnz,), the depth of each cell (B,), each value's row (nnz,)."""
+    values = INVERSE[scale](X.data)
+    rows = np.repeat(np.arange(X.shape[0], dtype=np.int32), np.diff(X.indptr))
+    depth = np.bincount(rows, values, minlength=X.shape[0])  # float64, in order: the same sum in any batch
+    return values, depth, rows
+
+
+def _negative_values(expr: Expression) -> ArgumentError:
+    what = f"X has negative values (minimum {expr.X.data.min():.3g})"
+    problem = f"{what}, as scaled or batch-corrected data do, and cannot be normalized. "
+    remedy: list[str | Argument] = ["Pass raw counts or log-normalized values"]
+    if is_anndata(expr.origin):
+        others = [Argument("layer", name) for name in expr.origin.layers]
+        others += [Argument("use_raw", True)] if expr.origin.raw is not None else []
+        if others:
+            remedy = ["Read another matrix (", *_joined(others), ")"]
+    return ArgumentError("X", problem, *remedy, ", or fit the model with ", _AS_IS, ".")
+
+
+def _joined(arguments: list[Argument]) -> list[str | Argument]:
+    return [part for argument in arguments for part in (" or ", argument)][1:]
+
+
+def _no_overlap(
+    genes: tuple[str, ...], query: tuple[str, ...], var: pd.DataFrame | None, shared: int
+) -> ArgumentError:
+    ours, theirs = gene_kind(genes), gene_kind(query)
+    problem = (
+        f"X and the model have {shared or 'no'} genes in common: the genes of X look like {theirs} "
+        f"({first_few(query)}), those of the model like {ours} ({first_few(genes)}). "
+    )
+    column, share = _best_column(genes, var)
+    if share > 0.1:
+        where = "The index of .var" if column is None else f".var[{column!r}]"
+        found = f"{where} has {share:.0%} of the model's genes: "
+        if column is None:
+            return ArgumentError("X", problem, found, "leave out ", Argument("gene_column"), ".")
+        return ArgumentError("X", problem, found, "pass ", Argument("gene_column", column), ".")
+    alike = len({gene.upper() for gene in genes} & {gene.upper() for gene in query})
+    if alike > 0.1 * min(len(genes), len(query)):
+        what = f"{alike:,} names match if letter case is ignored"
+        remedy = "rename the genes of X or, if it is of another species, map them to orthologs"
+        return ArgumentError("X", problem, f"{what}: {remedy}.")
+    rename = f"Rename the genes of X to {ours}"
+    if var is None:
+        return ArgumentError("X", problem, f"{rename}.")
+    choose = ", or choose the column of .var that has them with "
+    return ArgumentError("X", problem, rename, choose, Argument("gene_column"), ".")
+
+
+def _best_column(genes: tuple[str, ...], var: pd.DataFrame | None) -> tuple[str | None, float]:
+    """Return the column of var (None: its index) with most of the genes, and the fraction that it has."""
+    if var is None:
+        return None, 0.0
+    shares: dict[str | None, float] = {}
+    for column in [None, *(c for c in var if var[c].dtype.kind == "O")]:
+        names = dict.fromkeys(map(str, var.index if column is None else var[column]))
+        ours, theirs = without_versions(genes, tuple(names))
+        shares[column] = len(set(ours) & set(theirs)) / len(genes)
+    best = max(shares, key=lambda column: shares[column])
+    return best, shares[best]

@@ -1,0 +1,69 @@
+"""Checks made before anything takes long; those of inputs load no library."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gene_gcn.cells import check_cells_path
+from gene_gcn.errors import Argument, ArgumentError
+
+__all__ = ["check_inputs", "check_output_file", "check_output_folder", "check_output_model"]
+
+NETWORKS = ("none", "coexpression", "string", "biogrid")  # what --network may be besides a file
+
+
+def check_inputs(cells: Path, network: str = "none", network_info: Path | None = None) -> None:
+    """Refuse input files that do not exist, or whose ending is unknown."""
+    check_cells_path(cells)
+    if network not in NETWORKS and not Path(network).expanduser().is_file():
+        raise ArgumentError(
+            "network", Argument("network", network), f" is neither a file nor one of {', '.join(NETWORKS)}."
+        )
+    if network_info is not None and not network_info.expanduser().is_file():
+        raise ArgumentError("network_info", Argument("network_info", network_info), " is not a file.")
+
+
+def check_output_model(out: Path, *, force: bool) -> None:
+    """Refuse a model folder that exists, unless forced, and places that no model can be written to."""
+    from gene_gcn.storage.model_folder import check_destination
+
+    check_destination(out)
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise ArgumentError(
+            "out",
+            Argument("out", out),
+            " already holds a model; pass ",
+            Argument("force", True),
+            " to replace it.",
+        )
+
+
+def check_output_file(out: Path, cells: Path, *, force: bool) -> None:
+    """Refuse a file that exists, unless forced, the file of `cells` always, and folders without access."""
+    if out.is_dir():
+        raise ArgumentError("out", Argument("out", out), " is a folder; choose a file.")
+    if out.exists() and cells.exists() and out.samefile(cells):
+        raise ArgumentError("out", Argument("out", out), " is the cell file itself; choose another file.")
+    if out.exists() and not force:
+        raise ArgumentError(
+            "out",
+            f"{str(out)!r} already exists; pass ",
+            Argument("force", True),
+            " to replace it, or choose another ",
+            Argument("out"),
+            ".",
+        )
+    check_output_folder(out.absolute().parent)
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that can be neither written to nor created."""
+    folder = folder.expanduser().absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir():
+        raise ArgumentError(
+            "out", f"{str(folder)!r} cannot be a folder, because {str(existing)!r} is a file."
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(f"There is no permission to write to {str(existing)!r}.")

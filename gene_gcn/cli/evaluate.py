@@ -1,0 +1,89 @@
+"""`gene-gcn evaluate`: predicted against known types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_folder
+from gene_gcn.cli.console import new_table, say
+from gene_gcn.cli.inputs import load_model, read_labeled_cells
+from gene_gcn.cli.options import Cells, Force, Label, ModelFolder, QueryGeneColumn, QueryLayer, QueryUseRaw
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+METRICS, PREDICTIONS, FIGURE = OUTPUTS = ("metrics.json", "predictions.csv", "confusion_matrix.png")
+
+
+def evaluate(
+    cells: Cells,
+    model: ModelFolder,
+    label: Label,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=f"Folder to write {', '.join(OUTPUTS)} to.")
+    ] = None,
+    layer: QueryLayer = None,
+    use_raw: QueryUseRaw = None,
+    gene_column: QueryGeneColumn = None,
+    force: Force = False,
+) -> None:
+    """Compare the predictions of a trained model with known types."""
+    if out is not None:
+        check_output_folder(out)
+        for name in OUTPUTS:
+            check_output_file(out / name, cells, force=force)
+    check_inputs(cells)
+    clf = load_model(model, layer, use_raw, gene_column)
+    adata = read_labeled_cells(cells, label)
+    from gene_gcn.benchmark import metrics
+
+    clf.annotate(adata)
+    truth, predicted = (adata.obs[name].astype(str).tolist() for name in (label, "gene_gcn"))
+    recall = metrics.recall_per_type(truth, predicted)
+    scores = metrics.evaluate(truth, predicted)
+    unknown = sorted(set(truth) - set(map(str, clf.classes_)))
+    _say_recall(recall)
+    for name, value in scores.items():
+        say(f"{name.replace('_', ' ').replace('f1', 'F1'):<20}{value:.3f}")
+    if unknown:
+        say(_about_unknown_types(recall, unknown))
+    if out is not None:
+        counts = {"cells": adata.n_obs, "unknown_types": unknown, "recall": recall["recall"].to_dict()}
+        _write(out, adata, truth, predicted, scores | counts)
+        say(f"Written   {', '.join(str(out / name) for name in OUTPUTS)}")
+
+
+def _say_recall(recall: pd.DataFrame) -> None:
+    table = new_table("Recall by type", "type", "cells", "correct", "recall")
+    for name, row in recall.iterrows():
+        table.add_row(str(name), f"{int(row['cells']):,}", f"{int(row['correct']):,}", f"{row['recall']:.1%}")
+    say(table)
+
+
+def _about_unknown_types(recall: pd.DataFrame, unknown: list[str]) -> str:
+    n = int(recall.loc[unknown, "cells"].sum())
+    text = f"{n:,} cells are of types unknown to the model ({', '.join(unknown)}) and count as errors"
+    others = int(recall["cells"].sum()) - n
+    if others:
+        text += f"; of the other {others:,}, {recall['correct'].sum() / others:.1%} are correct"
+    return f"{text}."
+
+
+def _write(
+    out: Path, adata: AnnData, truth: Sequence[str], predicted: Sequence[str], metrics: dict[str, Any]
+) -> None:
+    from gene_gcn import plots
+    from gene_gcn.cells import write_predictions
+    from gene_gcn.storage.atomic import replacing
+
+    with replacing(out / METRICS) as file:
+        file.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_predictions(out / PREDICTIONS, adata)
+    with replacing(out / FIGURE) as file:
+        plots.save_figure(plots.confusion_matrix(truth, predicted), file)

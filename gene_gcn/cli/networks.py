@@ -1,0 +1,77 @@
+"""`gene-gcn fetch` and `gene-gcn networks`: the cache of downloaded networks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, cast
+
+import typer
+
+from gene_gcn.cli.console import DownloadProgress, say
+
+Evidence = Literal["physical", "genetic", "all"]
+
+
+class Database(StrEnum):
+    """What can be fetched."""
+
+    string = "string"
+    biogrid = "biogrid"
+
+
+def fetch(
+    database: Annotated[Database, typer.Argument(help="The database.")],
+    organism: Annotated[
+        str, typer.Option(help="human, mouse, a scientific name such as 'Danio rerio', or a taxonomy id.")
+    ] = "human",
+    version: Annotated[
+        str | None, typer.Option(help="Release. Default: STRING 12.0, the latest of BioGRID.")
+    ] = None,
+    min_score: Annotated[int, typer.Option(help="STRING: lowest score to keep, 0 to 1000.")] = 400,
+    evidence: Annotated[str, typer.Option(help="BioGRID: physical, genetic or all.")] = "physical",
+) -> None:
+    """Download a network into the cache, so that --network string or biogrid works offline."""
+    from gene_gcn import networks
+    from gene_gcn.networks.string_db.network import fetch_aliases
+
+    if database is Database.string:
+        network = networks.string(organism, version=version, min_score=min_score, progress=DownloadProgress())
+        assert network.source is not None and network.source.version is not None
+        try:
+            fetch_aliases(organism, network.source.version, progress=DownloadProgress())
+        except networks.DownloadError as error:
+            if not error.missing:
+                raise
+            say(f"STRING has no aliases here, so genes are matched by its preferred names only ({error})")
+    else:
+        network = networks.biogrid(
+            organism, version=version, evidence=cast("Evidence", evidence), progress=DownloadProgress()
+        )
+    source = network.source
+    assert source is not None
+    say(repr(network))
+    say(network.summary().to_string())
+    say(f"License   {source.license}; please cite {source.citation}")
+
+
+def list_networks(
+    remove: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Remove the files of this name; * stands for any characters."),
+    ] = None,
+) -> None:
+    """List the cached network files, or remove some."""
+    from gene_gcn import networks
+    from gene_gcn.storage.cache import cache_folder
+
+    if remove is not None:
+        for name in networks.remove(remove):
+            say(f"Removed   {name}")
+        return
+    files = networks.cached()
+    say(f"{len(files)} files in {cache_folder()}")
+    if len(files):
+        table = files.drop(columns="path").assign(
+            size=(files["size"] / 1e6).map("{:.1f} MB".format), sha256=files["sha256"].str[:12]
+        )
+        say(table.to_string(index=False))

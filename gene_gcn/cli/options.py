@@ -1,0 +1,47 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Cells = Annotated[Path, typer.Argument(metavar="CELLS", help="Cell file: .h5ad, .h5, .loom, .csv, .tsv.")]
+Label = Annotated[
+    str, typer.Option("--label", "-l", help="Column of .obs (or of the table) with the cell types.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+
+Network = Annotated[
+    str,
+    typer.Option(
+        help="none; coexpression (of the training cells); string or biogrid (downloaded once); or a file: "
+        "edges (source, target[, weight]), STRING protein.links, BioGRID tab2, tab3 or zip."
+    ),
+]
+NetworkInfo = Annotated[
+    Path | None,
+    typer.Option(help="STRING's protein.info file with the gene names, if it is not next to --network."),
+]
+Organism = Annotated[
+    str | None,
+    typer.Option(
+        help="human, mouse, a scientific name or a taxonomy id. Default: inferred from the gene names."
+    ),
+]
+
+# Options of a trained model; what is not given stays as in training.
+ModelFolder = Annotated[Path, typer.Option("--model", "-m", help="Model folder, written by gene-gcn train.")]
+QueryLayer = Annotated[str | None, typer.Option("--layer", help="Layer to read. Default: as in training.")]
+QueryUseRaw = Annotated[
+    bool | None,
+    typer.Option("--use-raw/--no-use-raw", help="Whether to read .raw. Default: as in training."),
+]
+QueryGeneColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--gene-column",
+        help="Column of .var with the gene names; '' is the index. Default: as in training.",
+    ),
+]

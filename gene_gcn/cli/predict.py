@@ -1,0 +1,55 @@
+"""`gene-gcn predict`: the types of new cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gene_gcn.cells import check_predictions_path, write_predictions
+from gene_gcn.cli.checks import check_inputs, check_output_file
+from gene_gcn.cli.console import new_table, say
+from gene_gcn.cli.inputs import load_model, read_cells
+from gene_gcn.cli.options import Cells, Force, ModelFolder, QueryGeneColumn, QueryLayer, QueryUseRaw
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def predict(
+    cells: Cells,
+    model: ModelFolder,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="File to write: a table of cell, label and confidence (.csv, .tsv) or the annotated cells "
+            "(.h5ad).",
+        ),
+    ] = Path("predictions.csv"),
+    layer: QueryLayer = None,
+    use_raw: QueryUseRaw = None,
+    gene_column: QueryGeneColumn = None,
+    force: Force = False,
+) -> None:
+    """Predict the types of cells with a trained model."""
+    check_predictions_path(out)
+    check_output_file(out, cells, force=force)
+    check_inputs(cells)
+    clf = load_model(model, layer, use_raw, gene_column)
+    adata = read_cells(cells)
+    clf.annotate(adata)
+    write_predictions(out, adata)
+    _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
+    say(f"Written   {out}")
+
+
+def _say_types(labels: pd.Series, confidence: pd.Series) -> None:
+    table = new_table("Predicted types", "type", "cells", "share", "mean confidence")
+    groups = confidence.groupby(labels.astype(str)).agg(["size", "mean"])
+    for name, row in groups.sort_values("size", ascending=False, kind="stable").iterrows():
+        n = int(row["size"])
+        table.add_row(str(name), f"{n:,}", f"{n / len(labels):.1%}", f"{row['mean']:.2f}")
+    say(table)

@@ -1,0 +1,140 @@
+"""Fitted models that annotate cells: a linear head, or a `GeneGCN` that was trained by gradients.
+
+Both hold what they need of the global graph, so that it is prepared once and not at each call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from gene_gcn.nn.global_graph import GlobalGraph
+from gene_gcn.nn.kernels import product
+from gene_gcn.nn.sparse import csr_from_scipy
+from gene_gcn.training.device import choose_device
+from gene_gcn.training.imputation import PPCAImputer
+from gene_gcn.training.linear_head import LinearHead
+
+if TYPE_CHECKING:
+    from gene_gcn.nn.gene_gcn import GeneGCN
+    from gene_gcn.nn.interaction_conv import InteractionConv
+
+
+class FittedModel(Protocol):
+    """What the classifier asks of a fitted model."""
+
+    def logits(self, X: sparse.csr_matrix, present: Tensor | None, device: str) -> Tensor:
+        """Return the logits (cells, K) of normalized cells, on the CPU.
+
+        Parameters
+        ----------
+        X : csr_matrix of float32, shape (cells, N)
+        present : Tensor of bool, shape (N,), or None
+            Which genes the cells have; None for all. Others are imputed, if the model can.
+        device : str
+        """
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what is saved, by name."""
+
+    def mixing(self) -> list[list[float]]:
+        """Return the weights of the individual and the global graph, for each layer."""
+
+    def module(self) -> GeneGCN:
+        """Return the model as a torch module."""
+
+
+class LinearModel:
+    """A linear head. Network and imputation are folded into its weights, so cells cost one sparse product.
+
+    Parameters
+    ----------
+    head : LinearHead
+    graph : GlobalGraph or None
+        Prepared; not needed where the head takes nothing of it.
+    imputer : PPCAImputer or None
+        For genes that cells lack; None leaves them zero.
+    has_layer : bool
+        Whether the model has an interaction layer, even if that takes nothing of the network.
+    """
+
+    def __init__(
+        self, head: LinearHead, graph: GlobalGraph | None, imputer: PPCAImputer | None, has_layer: bool
+    ):
+        self.head = head
+        self.imputer = imputer
+        self.has_layer = has_layer
+        self._weight = head.folded(graph)
+
+    @torch.inference_mode()
+    def logits(self, X: sparse.csr_matrix, present: Tensor | None, device: str) -> Tensor:
+        weight, bias = self._weight, self.head.bias
+        if present is not None and self.imputer is not None:
+            weight, offset = self.imputer.fold(weight, present)
+            bias = bias + offset
+        target = choose_device(device)
+        return (product(csr_from_scipy(X).to(target), weight.to(target)) + bias.to(target)).cpu()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"weight": self.head.weight, "bias": self.head.bias}
+
+    def mixing(self) -> list[list[float]]:
+        return [[self.head.network_weight] * 2] if self.has_layer else []
+
+    def module(self) -> GeneGCN:
+        from gene_gcn.nn.gene_gcn import GeneGCN
+
+        num_genes, num_classes = self.head.weight.shape
+        model = GeneGCN(num_genes, num_classes, 1, int(self.has_layer), (), attention=None)
+        weights = {"head.lins.0.weight": self.head.weight.T, "head.lins.0.bias": self.head.bias}
+        if self.has_layer:
+            weights["convs.0.lin.weight"] = torch.full((1, 1), self.head.network_weight)
+        model.load_state_dict(weights)
+        return model.eval()
+
+
+class GradientModel:
+    """A `GeneGCN` and the global graph that it sees.
+
+    Parameters
+    ----------
+    model : GeneGCN
+    graph : GlobalGraph or None
+        Prepared.
+    imputer : PPCAImputer or None
+        For genes that cells lack; None leaves them zero.
+    """
+
+    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, imputer: PPCAImputer | None):
+        self.model = model
+        self.graph = graph
+        self.imputer = imputer
+
+    def logits(self, X: sparse.csr_matrix, present: Tensor | None, device: str) -> Tensor:
+        from gene_gcn.training.data import CellDataset
+        from gene_gcn.training.inference import predict_logits
+
+        cells = CellDataset(X, channels=self.model.channels, group=groups_genes(self.model))
+        imputer = None if present is None else self.imputer
+        return predict_logits(self.model, cells, self.graph, device, imputer, present)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.model.state_dict()
+
+    def mixing(self) -> list[list[float]]:
+        return [conv.effective_mixing().tolist() for conv in _layers(self.model)]
+
+    def module(self) -> GeneGCN:
+        return self.model
+
+
+def groups_genes(model: GeneGCN) -> bool:
+    """Say whether a model has attention graphs, for which equal genes of a cell are grouped."""
+    return any(conv.attention is not None for conv in _layers(model))
+
+
+def _layers(model: GeneGCN) -> list[InteractionConv]:
+    return cast("list[InteractionConv]", list(model.convs))

@@ -1,0 +1,114 @@
+"""From normalized cells to a fitted model, exactly or by gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from gene_gcn.errors import Argument, NetworkWarning, warn
+from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
+from gene_gcn.estimators.model_settings import ModelSettings
+from gene_gcn.estimators.validation_split import split_by_type
+from gene_gcn.networks import GeneNetwork
+from gene_gcn.training.imputation import PPCAImputer
+from gene_gcn.training.linear_head import fit_linear_head
+from gene_gcn.training.options import TrainingOptions
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingCells:
+    """What a model is fitted to.
+
+    Attributes
+    ----------
+    X : csr_matrix of float32, shape (cells, N)
+        Normalized expression.
+    y : ndarray of int64, shape (cells,)
+        Types, 0 to K − 1.
+    unlabeled : csr_matrix of float32, shape (other cells, N), or None
+    class_weight : Tensor, shape (K,), or None
+    num_classes : int
+        K.
+    network : GeneNetwork or None
+        On the N genes.
+    """
+
+    X: sparse.csr_matrix
+    y: np.ndarray
+    unlabeled: sparse.csr_matrix | None
+    class_weight: Tensor | None
+    num_classes: int
+    network: GeneNetwork | None
+
+    def all_cells(self) -> sparse.csr_matrix:
+        return self.X if self.unlabeled is None else sparse.vstack([self.X, self.unlabeled], "csr")
+
+
+def fit_exactly(
+    settings: ModelSettings,
+    cells: TrainingCells,
+    imputer: PPCAImputer | None,
+    *,
+    device: torch.device,
+    threads: int,
+    seed: int,
+) -> tuple[LinearModel, list[dict[str, Any]]]:
+    """Fit a linear head; return it with the history of losses."""
+    graph = settings.prepare_graph(cells.network)
+    if graph is not None and cells.X.nnz and cells.X.data.min() < 0:
+        problem = "X has negative values, for which the layer is not linear: the network is not used. Pass "
+        warn(NetworkWarning(problem, Argument("optimizer", "sgd"), " to use it."))
+        graph = None
+    head, history = fit_linear_head(
+        cells.X,
+        cells.y,
+        cells.num_classes,
+        graph=graph,
+        class_weight=cells.class_weight,
+        unlabeled=cells.unlabeled,
+        device=device,
+        threads=threads,
+        seed=seed,
+    )
+    return LinearModel(head, graph, imputer, settings.count_layers(cells.network) > 0), history
+
+
+def fit_by_gradients(
+    settings: ModelSettings,
+    cells: TrainingCells,
+    imputer: PPCAImputer | None,
+    *,
+    options: TrainingOptions,
+    validation_fraction: float,
+    seed: int,
+) -> tuple[GradientModel, list[dict[str, Any]]]:
+    """Train a `GeneGCN`; return it with the history of its epochs."""
+    from gene_gcn.training.data import CellDataset
+    from gene_gcn.training.gradient import train
+
+    model = settings.build(cells.X.shape[1], cells.num_classes, cells.network, seed)
+    graph = settings.prepare_graph(cells.network)
+
+    def dataset(X: sparse.csr_matrix, y: np.ndarray | None = None) -> CellDataset:
+        return CellDataset(X, y, settings.channels, groups_genes(model))
+
+    training, validation = split_by_type(cells.y, validation_fraction, seed)
+    pretraining = None
+    if cells.unlabeled is not None:
+        pretraining = dataset(sparse.vstack([cells.X[training], cells.unlabeled], "csr"))
+    history = train(
+        model,
+        dataset(cells.X[training], cells.y[training]),
+        dataset(cells.X[validation], cells.y[validation]) if len(validation) else None,
+        graph=graph,
+        class_weight=cells.class_weight,
+        pretraining=pretraining,
+        options=options,
+        seed=seed,
+    )
+    return GradientModel(model, graph, imputer), history

@@ -1,0 +1,137 @@
+"""What a saved classifier consists of, as a folder of JSON and safetensors and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from gene_gcn.cells import Normalizer
+from gene_gcn.errors import ArgumentError
+from gene_gcn.networks import GeneNetwork
+from gene_gcn.storage.model_folder import read_model, write_model
+from gene_gcn.training.imputation import PPCAImputer
+
+
+@dataclass(frozen=True, eq=False)
+class SavedClassifier:
+    """The parts of a fitted classifier.
+
+    Attributes
+    ----------
+    parameters : dict of str to object
+        Of the constructor. A network object comes back aligned to the genes, as `network`; a device is not
+        kept.
+    classes : ndarray, shape (K,)
+    normalizer : Normalizer
+    network : GeneNetwork or None
+        Aligned to the training genes.
+    model : dict of str to Tensor
+        Weights of a linear head or of a `GeneGCN`.
+    network_weight : float or None
+        λ of a linear head; None for a `GeneGCN`.
+    imputer : PPCAImputer or None
+    history : DataFrame
+    feature_names : ndarray of str or None
+        scikit-learn's `feature_names_in_`.
+    """
+
+    parameters: dict[str, Any]
+    classes: np.ndarray
+    normalizer: Normalizer
+    network: GeneNetwork | None
+    model: dict[str, Tensor]
+    network_weight: float | None
+    imputer: PPCAImputer | None
+    history: pd.DataFrame
+    feature_names: np.ndarray | None
+
+    def write(self, path: str | Path) -> None:
+        """Write a folder, whole or not at all; see `gene_gcn.storage.model_folder.write_model` for errors."""
+        config = {
+            "parameters": _parameters_to_json(self.parameters),
+            "classes": _labels_to_json(self.classes),
+            "normalizer": self.normalizer.to_dict(),
+            "network": None if self.network is None else self.network.to_dict(),
+            "network_weight": self.network_weight,
+            "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
+            "history": self.history.to_dict("list"),
+        }
+        parts: dict[str, Mapping[str, Any]] = {
+            "model": self.model,
+            "normalizer": self.normalizer.arrays(),
+            "network": {} if self.network is None else self.network.arrays(),
+            "imputer": {} if self.imputer is None else self.imputer.tensors(),
+        }
+        tensors = {
+            f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()
+        }
+        write_model(path, config, tensors)
+
+    @classmethod
+    def read(cls, path: str | Path) -> SavedClassifier:
+        """Read a folder; no code of it is run. See `gene_gcn.storage.model_folder.read_model` for errors."""
+        config, tensors = read_model(path)
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "normalizer": {}, "network": {}, "imputer": {}}
+        for name, value in tensors.items():
+            part, _, key = name.partition(".")
+            parts[part][key] = value
+        normalizer = Normalizer.from_dict(config["normalizer"], _arrays(parts["normalizer"]))
+        network = None
+        if config["network"] is not None:
+            genes = normalizer.genes or tuple(map(str, range(normalizer.n_genes)))
+            network = GeneNetwork.from_dict(genes, config["network"], _arrays(parts["network"]))
+        parameters = _parameters_from_json(config["parameters"])
+        if network is not None and not isinstance(parameters["network"], str):
+            parameters["network"] = network
+        names = config["feature_names"]
+        return cls(
+            parameters=parameters,
+            classes=np.array(config["classes"]["values"], dtype=np.dtype(config["classes"]["dtype"])),
+            normalizer=normalizer,
+            network=network,
+            model=parts["model"],
+            network_weight=config["network_weight"],
+            imputer=PPCAImputer(**parts["imputer"]) if parts["imputer"] else None,
+            history=pd.DataFrame(config["history"]),
+            feature_names=None if names is None else np.array(names, dtype=object),
+        )
+
+
+def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = {"device": "auto"}  # a device belongs to a machine
+    if not isinstance(parameters["network"], str):
+        changed["network"] = None
+    if not isinstance(parameters["random_state"], (int, np.integer)):
+        changed["random_state"] = None
+    if isinstance(weights := parameters["class_weight"], dict):
+        changed["class_weight"] = [[_plain(label), weight] for label, weight in weights.items()]
+    return parameters | changed | {"hidden_channels": list(map(int, parameters["hidden_channels"]))}
+
+
+def _parameters_from_json(parameters: dict[str, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = {"hidden_channels": tuple(parameters["hidden_channels"])}
+    if isinstance(weights := parameters["class_weight"], list):
+        changed["class_weight"] = dict(map(tuple, weights))
+    return parameters | changed
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _labels_to_json(labels: np.ndarray) -> dict[str, Any]:
+    values = labels.tolist()
+    if not all(isinstance(value, (str, bool, int, float)) for value in values):
+        kind = type(values[0]).__name__
+        raise ArgumentError("y", f"Labels of type {kind} cannot be saved; fit with text or numbers.")
+    return {"dtype": labels.dtype.str, "values": values}
+
+
+def _arrays(tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -1,0 +1,3 @@
+from .confusion import confusion_matrix as confusion_matrix
+from .figure import save_figure as save_figure
+from .gene_network import network as network

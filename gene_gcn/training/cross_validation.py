@@ -1,0 +1,146 @@
+"""What held-out cells decide for the linear head: how much of the network to take, and the temperature."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from gene_gcn.nn.global_graph import GlobalGraph
+from gene_gcn.nn.kernels import product
+from gene_gcn.training.components import shrinkage
+from gene_gcn.training.gene_weights import gene_weights
+from gene_gcn.training.operators import Dense
+from gene_gcn.training.options import LinearHeadOptions
+from gene_gcn.training.regression import fit_regression
+
+
+class CrossValidated(NamedTuple):
+    """What was chosen.
+
+    Attributes
+    ----------
+    network_weight : float
+        λ.
+    temperature : float
+        By which logits are divided (Guo et al. 2017, arXiv:1706.04599).
+    losses : dict of float to float
+        Mean cross-entropy of held-out cells for each λ that was tried.
+    """
+
+    network_weight: float = 0.0
+    temperature: float = 1.0
+    losses: dict[float, float] = {}  # noqa: RUF012 - a tuple's default; never changed
+
+
+def cross_validate(
+    X: sparse.csr_matrix,
+    target: Tensor,
+    cell_weight: Tensor,
+    graph: GlobalGraph | None,
+    rng: np.random.Generator,
+    options: LinearHeadOptions,
+) -> CrossValidated:
+    """Choose the λ with the smallest loss, unless 0 is within its standard error, and the temperature.
+
+    Each λ is judged at its best temperature: smoothed features of cells are closer to each other, and under
+    the same penalty their logits become overconfident. The temperature also corrects penalties that leave few
+    cells of clear types underconfident; it fades to 1 where there are more cells than are looked at. Types
+    with a single cell are excluded.
+    """
+    counts = target.sum(0)
+    types = int((counts > 1).sum())
+    if types < 2:
+        return CrossValidated()
+    eligible = torch.nonzero(target @ (counts > 1).float())[:, 0].cpu().numpy()
+    y = target.argmax(1).cpu().numpy()
+    chosen = eligible[_sample(y[eligible], max(options.cv_cells, 2 * types), rng)]
+    fold = _assign_folds(y[chosen], options.cv_folds, rng)
+    target, cell_weight = target[chosen], cell_weight[chosen]
+    x = torch.from_numpy(X[chosen].toarray()).to(target.device)
+    neighbors = None if graph is None else product(graph.adj_t, x.T.contiguous()).T
+    losses, temperatures = {}, {}
+    for network_weight in options.network_weights if neighbors is not None else (0.0,):
+        h = x + network_weight * neighbors if neighbors is not None and network_weight else x
+        logits = _held_out_logits(x, h, target, cell_weight, fold, options)
+        by_temperature = {
+            temperature: -((logits / temperature).log_softmax(1) * target).sum(1) * cell_weight
+            for temperature in options.temperatures
+        }
+        best = min(options.temperatures, key=lambda t: float(by_temperature[t].sum()))
+        temperatures[network_weight], losses[network_weight] = best, by_temperature[best]
+    best = min(losses, key=lambda network_weight: float(losses[network_weight].sum()))
+    gain = losses[0.0] - losses[best]
+    chosen_weight = best if float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5 else 0.0
+    return CrossValidated(
+        chosen_weight,
+        temperatures[chosen_weight] ** min(1.0, options.cv_cells / len(y)),
+        {network_weight: float(loss.mean()) for network_weight, loss in losses.items()},
+    )
+
+
+def _held_out_logits(
+    x: Tensor, h: Tensor, target: Tensor, cell_weight: Tensor, fold: np.ndarray, options: LinearHeadOptions
+) -> Tensor:
+    """Return the logits of each cell by an ensemble that has seen nothing of its fold.
+
+    With few cells, x and h (cells, N) can be written out, and inner products of cells suffice: regressions on
+    all principal components are those on all genes.
+    """
+    logits = torch.zeros_like(target)
+    for number in np.unique(fold):
+        train, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        weights = gene_weights(x[train].T @ target[train], x[train].square().sum(0), target[train].sum(0))
+        for weighting, share in options.weightings:
+            scaled = h * weights[weighting]
+            scaled -= scaled[train].mean(0)
+            products = scaled @ scaled[train].T  # (cells, training cells)
+            squares, cells = torch.linalg.eigh(products[train].double())
+            squares, cells = (
+                squares[1:].flip(0).clamp(min=1e-9),
+                cells[:, 1:].flip(1),
+            )  # one is lost to the mean
+            codes = products @ (cells / squares.sqrt()).float()
+            first, remaining = squares[: options.n_components], squares[options.n_components :]
+            shortened = codes[:, : options.n_components]
+            if options.shrink_components:
+                chance = remaining.sum() / max(len(remaining), 1)
+                shortened = shortened * shrinkage(first, chance).float()
+            members = {
+                "genes": (codes, options.gene_penalty),
+                "components": (shortened, options.component_penalty),
+            }
+            for member in options.members:
+                features, penalty = members[member]
+                weight, bias, _ = fit_regression(
+                    Dense(features[train]), target[train], cell_weight[train], penalty
+                )
+                logits[held_out] += share * (features[held_out] @ weight + bias) / len(options.members)
+    return logits
+
+
+def _sample(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return positions of at most so many cells, those of the rarest types first so that no type is lost."""
+    order = rng.permutation(len(y))
+    rank = _rank_in_type(y[order])
+    return np.sort(order[np.argsort(rank, kind="stable")][:size])
+
+
+def _assign_folds(y: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a fold for each cell, evenly within each type."""
+    order = rng.permutation(len(y))
+    fold = np.empty(len(y), np.int64)
+    fold[order] = _rank_in_type(y[order]) % n_folds
+    return fold
+
+
+def _rank_in_type(y: np.ndarray) -> np.ndarray:
+    """Return 0 for the first cell of each type, 1 for the second, and so on."""
+    order = np.argsort(y, kind="stable")
+    counts = np.bincount(y)
+    rank = np.empty(len(y), np.int64)
+    rank[order] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rank

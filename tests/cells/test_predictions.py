@@ -1,0 +1,38 @@
+"""Predictions are written whole or not at all."""
+
+from __future__ import annotations
+
+import anndata
+import pandas as pd
+import pytest
+from example_cells import CELLS, assert_example
+
+from gene_gcn.cells import write_predictions
+from gene_gcn.errors import ArgumentError
+
+
+@pytest.fixture
+def annotated(adata) -> anndata.AnnData:
+    adata.obs["gene_gcn"] = pd.Categorical(["T", "B", "T"])
+    adata.obs["gene_gcn_confidence"] = [0.5, 0.75, 1.0]
+    return adata
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.tsv", "p.csv.gz", "with.dots.tsv.gz"])
+def test_predictions_as_a_table(annotated, tmp_path, name):
+    write_predictions(tmp_path / name, annotated)
+    table = pd.read_csv(tmp_path / name, sep="\t" if ".tsv" in name else ",", dtype={"cell": str})
+    assert table["cell"].tolist() == CELLS and table["label"].tolist() == ["T", "B", "T"]
+    assert table["confidence"].tolist() == [0.5, 0.75, 1.0]
+
+
+def test_predictions_as_anndata(annotated, tmp_path):
+    write_predictions(tmp_path / "p.h5ad", annotated)
+    back = anndata.read_h5ad(tmp_path / "p.h5ad")
+    assert_example(back)
+    assert list(back.obs["gene_gcn"]) == ["T", "B", "T"]
+
+
+def test_predictions_with_an_unknown_ending(annotated, tmp_path):
+    with pytest.raises(ArgumentError, match="p.xlsx.*must end in .h5ad, .csv"):
+        write_predictions(tmp_path / "p.xlsx", annotated)

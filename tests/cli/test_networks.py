@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from command_line import run
+
+ALIASES = b"#string_protein_id\talias\tsource\n9606.ENSP01\tENSG00000141510\tEnsembl_gene\n"
+
+
+@pytest.fixture
+def with_aliases(string_host):
+    path = "/download/protein.aliases.v12.0/9606.protein.aliases.v12.0.txt.gz"
+    string_host.files[path] = gzip.compress(ALIASES)
+    return string_host
+
+
+def test_networks_are_fetched_listed_and_removed(with_aliases, capsys, error_of):
+    assert run("fetch", "string", "--organism", "human") == 0
+    printed = capsys.readouterr().out
+    assert "STRING 12.0, Homo sapiens" in printed and "License   CC BY 4.0; please cite" in printed
+    assert run("networks") == 0
+    printed = capsys.readouterr().out
+    assert "9606.protein.aliases.v12.0.txt.gz" in printed and "sha256" in printed
+    assert run("networks", "--remove", "*aliases*") == 0
+    assert "Removed   string/12.0/9606.protein.aliases.v12.0.txt.gz" in capsys.readouterr().out
+    assert "Nothing in" in error_of("networks", "--remove", "*aliases*")
+
+
+def test_organisms_that_cannot_be_fetched_are_named(string_host, error_of):
+    string_host.close()
+    assert error_of("fetch", "string", "--organism", "mouse")
+    assert "human" in error_of("fetch", "string", "--organism", "humman")
+
+
+def test_missing_aliases_are_reported(string_host, capsys):
+    assert run("fetch", "string") == 0
+    assert "genes are matched by its preferred names only" in capsys.readouterr().out

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import anndata
+import pandas as pd
+import pytest
+from command_line import TYPES, make_cells, run
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.tsv.gz", "p.h5ad"])
+@pytest.mark.parametrize("query", ["query.h5ad", "query.csv"])
+def test_predict_labels_the_cells(folder, tmp_path, capsys, query, name):
+    out = tmp_path / name
+    assert run("predict", folder / query, "--model", folder / "model", "--out", out) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in TYPES) and f"Written   {out}" in printed
+    if name.endswith("h5ad"):
+        table = anndata.read_h5ad(out).obs.rename(columns={"gene_gcn": "label"})
+    else:
+        table = pd.read_csv(out, sep="\t" if ".tsv" in name else ",", index_col="cell")
+        assert table.columns.tolist() == ["label", "confidence"] and table["confidence"].between(0.3, 1).all()
+    cells = make_cells(1)
+    assert table.index.tolist() == cells.obs_names.tolist()
+    assert (table["label"].astype(str) == cells.obs["cell_type"])[2:].mean() > 0.9
+
+
+def test_predict_writes_one_file(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("predict", folder / "query.h5ad", "-m", folder / "model") == 0
+    assert os.listdir(tmp_path) == ["predictions.csv"]
+
+
+def test_layer_of_the_query_replaces_the_raw_of_training(folder, tmp_path):
+    cells = make_cells(0)
+    cells.raw = cells
+    cells.write_h5ad(tmp_path / "raw.h5ad")
+    model = tmp_path / "m"
+    assert run("train", tmp_path / "raw.h5ad", "-l", "cell_type", "-o", model, "--use-raw") == 0
+    query = make_cells(1)
+    query.layers["counts"] = query.X
+    query.write_h5ad(tmp_path / "layer.h5ad")
+    for name, options in {"a.csv": ["--layer", "counts"], "b.csv": ["--no-use-raw"]}.items():
+        assert run("predict", tmp_path / "layer.h5ad", "-m", model, "-o", tmp_path / name, *options) == 0
+    assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
+
+
+def test_warnings_are_one_line_each(folder, tmp_path, capsys):
+    make_cells(1)[:, :25].copy().write_h5ad(tmp_path / "a.h5ad")
+    assert run("predict", tmp_path / "a.h5ad", "-m", folder / "model", "-o", tmp_path / "p.csv") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("gene-gcn: warning: 5 of the model's 30 genes")
+
+
+def test_predict_loads_only_what_it_needs(folder, tmp_path):
+    """No gradient training, layers of PyG or plots, for a linear head and an .h5ad file."""
+    unused = ["lightning", "torch_geometric", "torch._dynamo", "scanpy", "matplotlib"]
+    code = (
+        "import sys; from gene_gcn.cli.main import main; status = main(sys.argv[1:]); "
+        f"print([name for name in {unused} if name in sys.modules]); sys.exit(status)"
+    )
+    arguments = ["predict", folder / "query.h5ad", "-m", folder / "model", "-o", tmp_path / "p.csv"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]"), done.stderr
+
+
+def test_mistakes_are_named(folder, tmp_path, error_of):
+    query, model, out = folder / "query.h5ad", folder / "model", tmp_path / "p.csv"
+    other = make_cells(1)
+    other.var_names = [f"ENSG{i:011}" for i in range(30)]
+    other.write_h5ad(tmp_path / "other.h5ad")
+    taken = tmp_path / "taken.csv"
+    taken.write_text("precious")
+    for arguments, message in [
+        (["predict", query, "-m", tmp_path / "absent", "-o", out], "no model folder"),
+        (["predict", query, "-m", folder / "foreign", "-o", out], "gene_gcn model"),
+        (["predict", query, "-m", query, "-o", out], "is a file"),
+        (["predict", query, "-m", model, "-o", taken], "already exists; pass --force"),
+        (["predict", query, "-m", model, "-o", tmp_path], ".h5ad"),
+        (["predict", query, "-m", model, "-o", query, "--force"], "the cell file itself"),
+        (["predict", query, "-m", model, "-o", tmp_path / "p.xlsx"], "p.xlsx"),
+        (["predict", tmp_path / "other.h5ad", "-m", model, "-o", out], "genes in common"),
+    ]:
+        assert message in error_of(*arguments), arguments
+    assert taken.read_text() == "precious" and not out.exists()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gene_gcn.cli.main import app
+from gene_gcn.cli.spelling import _NONE, _OPTION_NAMES, Spelling, find_options
+from gene_gcn.errors import Argument
+
+TRAIN, PREDICT, FETCH, NETWORKS = ("train", "predict", "fetch", "networks")
+
+
+@pytest.mark.parametrize(
+    ("command", "argument", "spelled"),
+    [
+        (TRAIN, Argument("layer", "counts"), "--layer 'counts'"),
+        (TRAIN, Argument("layer"), "--layer"),
+        (TRAIN, Argument("max_epochs", 0), "--max-epochs 0"),
+        (TRAIN, Argument("n_jobs", -1), "--n-jobs -1"),
+        (TRAIN, Argument("hidden_channels", (128, 64)), "--hidden-channels 128,64"),
+        (TRAIN, Argument("hidden_channels", ()), "--hidden-channels ''"),
+        (TRAIN, Argument("network_info", Path("a b")), "--network-info 'a b'"),
+        (TRAIN, Argument("info", "x"), "--network-info 'x'"),
+        (TRAIN, Argument("y", "cell_type"), "--label 'cell_type'"),
+        (TRAIN, Argument("random_state", 3), "--seed 3"),
+        (TRAIN, Argument("attention", None), "--attention none"),
+        (TRAIN, Argument("network", None), "--network none"),
+        (TRAIN, Argument("learn_mixing", True), "--learn-mixing"),
+        (TRAIN, Argument("use_raw", False), "use_raw=False"),
+        (PREDICT, Argument("use_raw", True), "--use-raw"),
+        (PREDICT, Argument("use_raw", False), "--no-use-raw"),
+        (PREDICT, Argument("gene_column", None), "--gene-column ''"),
+        (FETCH, Argument("version", "12.0"), "--version '12.0'"),
+        (NETWORKS, Argument("pattern", "*x*"), "--remove '*x*'"),
+    ],
+)
+def test_arguments_are_spelled_as_options_of_the_command(command, argument, spelled):
+    assert Spelling(find_options(app, [command, "--force"]))(argument) == spelled
+
+
+def test_arguments_without_an_option_stay_as_in_python():
+    spell = Spelling(find_options(app, ["predict"]))
+    assert spell(Argument("missing_genes", "zero")) == "missing_genes='zero'"
+    assert spell(Argument("cells", 3)) == "cells=3"  # an argument, not an option
+
+
+def test_long_values_are_cut():
+    spell = Spelling(find_options(app, ["predict"]))
+    assert spell(Argument("layer", "x" * 200)) == "--layer '" + 79 * "x"
+
+
+def test_options_of_other_commands_are_for_remedies():
+    for argv in (["predict"], ["trian"], []):
+        spell = Spelling(find_options(app, argv))
+        assert spell(Argument("normalization", "none")) == "--normalization 'none'"
+
+
+def test_commands_of_groups_are_found():
+    spell = Spelling(find_options(app, ["benchmark", "accuracy", "x"]))
+    assert spell(Argument("label", "a")) == "--label 'a'"
+    assert spell(Argument("celltypist_python", "python")) == "--celltypist-python 'python'"
+
+
+def test_options_of_the_command_come_first():
+    first = {argv: {} for argv in ["demo", "train"]}
+    for argv, options in first.items():
+        for option in find_options(app, [argv]):
+            options.setdefault(option.name, option.default)
+    assert (first["demo"]["network"], first["train"]["network"]) == ("coexpression", "none")
+
+
+def test_special_spellings_are_those_of_options():
+    assert {*_OPTION_NAMES.values(), *_NONE} <= {option.name for option in find_options(app, [])}
