@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 __all__ = [
@@ -28,7 +29,10 @@ __all__ = [
 ]
 
 _PACKAGE = __name__.partition(".")[0]
-_NOT_GIVEN = object()
+
+
+class _Value(Enum):
+    NOT_GIVEN = "not given"  # a member stays itself when it is copied or pickled
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,11 @@ class Argument:
     """
 
     name: str
-    value: Any = _NOT_GIVEN
+    value: Any = _Value.NOT_GIVEN
 
     @property
     def has_value(self) -> bool:
-        return self.value is not _NOT_GIVEN
+        return self.value is not _Value.NOT_GIVEN
 
     def __str__(self) -> str:
         return f"{self.name}={self.value!r:.80}" if self.has_value else f"{self.name}="

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KINDS = ("folds", "few-label", "groups", "downsampled", "missing-gene")
 MIN_CELLS = 5  # of a type; smaller types are excluded
-MAX_SINGLE_GROUPS = 10  # up to so many groups, each is held out alone
+MAX_SINGLE_GROUPS = 10  # held out one by one; more are combined into folds
 DEPTHS = (0.3, 0.1)  # shares of the counts that "downsampled" keeps
 PANELS = (0.5, 0.1, 500)  # shares or numbers of the genes that test cells of "missing-gene" keep
 TRAINING_SIZES = (10, 50)  # training cells per type in both

@@ -204,8 +204,8 @@ def epochs(
         int,
         typer.Option(
             min=0,
-            help="Also time so many cells one by one with full N × N matrices, as the equations are written; "
-            "this takes 10 GB for 20,000 genes.",
+            help="Number of cells to time one by one too, with full N × N matrices as in the equations: "
+            "10 GB for 20,000 genes.",
         ),
     ] = 0,
     device: str = "cpu",
@@ -402,7 +402,7 @@ def reproduce(
         f"{experiment.train.n_obs:,} cells × {experiment.train.n_vars:,} genes, "
         f"{len(set(experiment.train_labels))} types; {_count(systems, 'system')} × "
         f"{_count(range(seeds), 'seed')} × {_count(splits, 'split')} ({'; '.join(splits[:10])}); "
-        f"at most {max_epochs} epochs; network: {net!r}\n"
+        f"at most {_count(range(max_epochs), 'epoch')}; network: {net!r}\n"
     )
     results = experiments.run(
         experiment, systems, out, on_result=_echo_trial, max_epochs=max_epochs, device=device

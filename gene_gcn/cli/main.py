@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -78,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     spell = Spelling(find_options(app, argv))
     try:
-        with warnings_in_one_line(spell):
+        with _rare_garbage_collection(), warnings_in_one_line(spell):
             status = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):  # newer versions of typer return 130 instead
         status = INTERRUPTED
@@ -91,6 +93,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if status == INTERRUPTED:
         print("gene-gcn: interrupted", file=sys.stderr)
     return status
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Collect garbage every 100,000 objects: importing libraries makes many objects, which all stay."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(100_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 if __name__ == "__main__":

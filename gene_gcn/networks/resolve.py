@@ -1,4 +1,4 @@
-"""What the `network` argument means: the one place where it is read and brought to genes."""
+"""The `network` argument of estimators, benchmarks and the command line: read it and bring it to genes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import pandas as pd
 
+from gene_gcn.cells.normalizer import SMALLEST_OVERLAP
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.networks.coexpression import coexpression
 from gene_gcn.networks.conversions import is_networkx_graph
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 NetworkWord = Literal["coexpression", "string", "biogrid"]
 WORDS: tuple[NetworkWord, ...] = ("coexpression", "string", "biogrid")
-SMALLEST_OVERLAP = 0.01  # of the smaller set of genes; a few symbols are alike in any two species
 
 
 class ResolvedNetwork(NamedTuple):
@@ -79,8 +79,9 @@ def read_network(
     if not isinstance(network, pd.DataFrame) and not is_networkx_graph(network):
         raise ArgumentError(
             "network",
-            f"the network is a {type(network).__name__}; pass None, {_listed(WORDS)}, a path, a GeneNetwork, "
-            "a DataFrame of edges or a networkx graph.",
+            Argument("network", network),
+            f" has type {type(network).__name__}; pass None, {', '.join(map(repr, WORDS))}, a path, a "
+            "GeneNetwork, a DataFrame of edges or a networkx graph.",
         )
     try:
         return read(network)
@@ -97,7 +98,7 @@ def resolve_network(
     organism: str | int | None = None,
     cells: csr_matrix | None = None,
 ) -> ResolvedNetwork:
-    """Bring a network argument to genes.
+    """Read a network argument and align the network to genes.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def resolve_network(
     genes : sequence of str, shape (N,), or None
         Names of the genes; None if they have none, so that networks are aligned by position.
     num_genes : int, optional
-        N; needed if there are neither names nor cells.
+        N, if there are neither names nor cells.
     organism : str or int, optional
         For "string", "biogrid" and their files; by default inferred from the gene names, or the file's.
     cells : csr_matrix, shape (B, N), optional
@@ -123,7 +124,7 @@ def resolve_network(
     ArgumentError
         If the network cannot be read, or has no edge between these genes.
     DownloadError
-        If a database cannot be fetched.
+        If a database cannot be downloaded.
     """
     network = read_network(network, organism=organism)
     if network is None:
@@ -193,5 +194,5 @@ def _align(network: GeneNetwork, genes: Sequence[str]) -> GeneNetwork:
 
 def _listed(names: Sequence[str]) -> str:
     """Join names with commas and a final "or"."""
-    *first, last = map(repr, names) or ["nothing"]
+    *first, last = [repr(name) for name in names] or ["none"]
     return f"{', '.join(first)} or {last}" if first else last

@@ -165,7 +165,7 @@ def fetch(
     def check_file(path: Path) -> None:
         _check_content(path)
         if known_hash is not None and (found := sha256_of(path)) != known_hash:
-            raise ValueError(f"{path} has the SHA-256 {found}, not {known_hash}.")
+            raise ArgumentError("known_hash", f"{path} has the SHA-256 {found}, not {known_hash}.")
         if check is not None:
             check(path)
 
@@ -321,9 +321,9 @@ def _pause(failure: requests.RequestException, attempt: int) -> float:
     from urllib3.exceptions import InvalidHeader
 
     seconds = RETRY_POLICY.backoff * 2 ** (attempt - 1)
-    if failure.response is not None and (asked := failure.response.headers.get("Retry-After")):
+    if failure.response is not None and (retry_after := failure.response.headers.get("Retry-After")):
         with suppress(InvalidHeader):
-            seconds = Retry().parse_retry_after(asked)
+            seconds = Retry().parse_retry_after(retry_after)
     return min(seconds, RETRY_POLICY.longest_wait)
 
 
@@ -379,11 +379,12 @@ def _is_html(path: Path) -> bool:
 
 
 def _check_content(path: Path) -> None:
-    """Raise ValueError for an empty file, a web page, or a damaged gzip or zip file."""
+    """Raise ArgumentError for an empty file, a web page, or a damaged gzip or zip file."""
     if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty.")
+        raise ArgumentError("path", f"{path} is empty.")
     if _is_html(path):
-        raise ValueError(f"{path} is a web page, not a file: the version in its address may not exist.")
+        text = f"{path} is a web page, not a file: the version in its address may not exist."
+        raise ArgumentError("path", text)
     with path.open("rb") as file:
         is_gzip = file.read(2) == b"\x1f\x8b"
     try:
@@ -394,7 +395,7 @@ def _check_content(path: Path) -> None:
         elif is_zip(path):
             _check_zip(path)
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is damaged or incomplete ({error}).") from error
+        raise ArgumentError("path", f"{path} is damaged or incomplete ({error}).") from error
 
 
 def _check_zip(path: Path) -> None:
@@ -402,8 +403,7 @@ def _check_zip(path: Path) -> None:
         for name in archive.namelist():
             parts = PurePosixPath(name.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
-                raise ValueError(
-                    f"{path} is refused: its member {name!r} would be written outside of its folder."
-                )
+                text = f"{path} is refused: its member {name!r} would be written outside of its folder."
+                raise ArgumentError("path", text)
         if (damaged := archive.testzip()) is not None:
-            raise ValueError(f"{path} is damaged: its member {damaged!r} is corrupt.")
+            raise ArgumentError("path", f"{path} is damaged: its member {damaged!r} is corrupt.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import anndata
 import numpy as np
@@ -16,6 +17,7 @@ from gene_gcn.benchmark.baselines import Normalized
 from gene_gcn.benchmark.methods import Method, choose_methods
 from gene_gcn.benchmark.splits import make_splits
 from gene_gcn.cli.main import main
+from gene_gcn.errors import GeneGCNWarning
 
 N = 60
 
@@ -121,6 +123,12 @@ def test_fit_sees_neither_test_cells_nor_their_labels(cell_set, tmp_path, monkey
     names = set(cell_set.cells.obs_names)
     assert [others is None for _, others in seen] == [True, False, True]
     assert set(seen[1][1].obs_names) == names - seen[1][0] and len(seen[1][0]) == 30
+
+
+def test_missing_genes_do_not_warn_as_splits_remove_them(cell_set, tmp_path):
+    with warnings.catch_warnings(action="error", category=GeneGCNWarning):
+        results, _ = run(cell_set, tmp_path, kinds=["missing-gene"], seeds=1)
+    assert len(results) == 2 * 2 and (results["error"] == "").all()
 
 
 def test_failed_baselines_are_reported_and_tried_again(cell_set, tmp_path):

@@ -121,9 +121,8 @@ def test_align():
     aligned = small().align(["GAPDH", "new", "ACTB", "MDM2"])
     assert aligned.genes == ("GAPDH", "new", "ACTB", "MDM2")
     expected = np.zeros((4, 4))
-    expected[2, 3] = expected[3, 2] = (
-        0.5  # not rescaled: weights stay relative to the largest score of the whole network
-    )
+    # Not rescaled: weights stay relative to the largest score of the whole network.
+    expected[2, 3] = expected[3, 2] = 0.5
     np.testing.assert_array_equal(dense(aligned), expected)
 
 

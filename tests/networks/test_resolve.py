@@ -71,11 +71,14 @@ def test_unreadable_networks(tmp_path):
     for network, message in [
         (empty, r"network='.*empty.tsv' cannot be read: .*is empty"),
         (
-            NETWORK.to_frame().drop(columns="target"),
+            NETWORK.to_frame()[["source"]],
             "the DataFrame passed as network= cannot be read: .*'source'",
         ),
         (unnamed, "the Graph passed as network= cannot be read: genes contains 0"),
-        ([("A", "B")], "the network is a list; pass None, 'coexpression', 'string' or 'biogrid', a path"),
+        (
+            [("A", "B")],
+            r"network=\[.*\] has type list; pass None, 'coexpression', 'string', 'biogrid', a path",
+        ),
     ]:
         with pytest.raises(ArgumentError, match=message) as error:
             read_network(network)
@@ -108,6 +111,8 @@ def test_too_little_overlap():
     with pytest.raises(ArgumentError, match="share 2 genes and 1 edges"):  # fewer than 1 % of 300
         resolve_network(many, ["G0", "G1", *(f"x{i}" for i in range(298))])
     assert resolve_network(many, ["G0", "G1"]).network.num_edges == 1  # all of the smaller set
+    with pytest.raises(ArgumentError, match="the network has genes such as none"):
+        resolve_network(networks.GeneNetwork([], [[], []]), GENES)
 
 
 def test_networks_without_gene_names_are_aligned_by_position():

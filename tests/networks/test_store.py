@@ -31,16 +31,16 @@ def test_files_are_read_once():
     assert get_network(*options[:2], [second], lambda: other) == other
 
 
-@pytest.mark.parametrize("place", [20, -20, None])
-def test_damaged_copy_is_replaced(place):
+@pytest.mark.parametrize("position", [20, -20, None])
+def test_damaged_copy_is_replaced(position):
     options = ("x", {}, [fetched()])
     get_network(*options, lambda: NETWORK)
     (path,) = cache.cache_folder().glob("x.*.safetensors")
     content = bytearray(path.read_bytes())
-    if place is None:
+    if position is None:
         content = content[:-8]
     else:
-        content[place] ^= 0x55
+        content[position] ^= 0x55
     path.write_bytes(content)
     assert get_network(*options, lambda: NETWORK) is NETWORK
     assert get_network(*options, unexpected) == NETWORK

@@ -1,4 +1,4 @@
-"""Files are replaced whole or not at all."""
+"""Files are replaced completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def write_half(target):
         raise KeyboardInterrupt
 
 
-def test_file_is_replaced_whole_or_not_at_all(tmp_path):
+def test_file_is_replaced_completely_or_not_at_all(tmp_path):
     target = tmp_path / "new" / "a.csv"
     with replacing(target) as file:
         assert file.suffix == ".csv" and file.parent == target.parent

@@ -1,4 +1,4 @@
-"""After every fault of a host, a connection or a disk: a clear error, no leftovers, and the next call works."""
+"""After any fault of host, connection or disk: a clear error, no leftovers, and the next call works."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def files_of(cache):
 
 @pytest.fixture
 def fetch(host, cache):
-    """A function that downloads the file; with `match`, it expects an error and checks that nothing is left."""
+    """A function that downloads the file; with `match`, it expects an error that leaves nothing behind."""
     host.files[PATH] = BODY
 
     def fetch(match=None, url=host.url + PATH, **options):

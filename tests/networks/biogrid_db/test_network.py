@@ -58,8 +58,8 @@ def table(rows, layout=TAB2):
     for row in rows:
         # A Score that would reverse the ranking if it were used.
         line = ["1e6" if name == "Score" else 'filler "x' for name in layout]
-        for place, value in zip(at, row, strict=True):
-            line[place] = value
+        for column, value in zip(at, row, strict=True):
+            line[column] = value
         if layout is TAB3 and row[3] != "-":
             line[at[3]] = f"PUBMED:{row[3]}"
         lines.append(line)

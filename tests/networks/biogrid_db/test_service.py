@@ -97,7 +97,7 @@ def test_key_from_the_environment(api, monkeypatch):
 
 def test_key_is_never_shown(api, cache, caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    said = []
+    shown = []
     for key, answer in [
         ("wrongSECRET", None),
         (KEY, api.Answer(200, f'{{"STATUS":"ERROR","MESSAGES":["bad {KEY}"]}}'.encode())),
@@ -108,14 +108,14 @@ def test_key_is_never_shown(api, cache, caplog, capfd):
         with pytest.raises(DownloadError) as error:
             networks.biogrid("human", genes=GENES, access_key=key)
         chain = [error.value, error.value.__cause__, error.value.__context__]
-        said += [str(each) for each in chain if each is not None]
+        shown += [str(each) for each in chain if each is not None]
         assert networks.cached().empty
     network = networks.biogrid("human", genes=GENES, access_key=KEY)
-    said += [repr(network), str(network.source), str(network.to_dict()), caplog.text, *capfd.readouterr()]
-    said += [networks.cached().to_csv()]
+    shown += [repr(network), str(network.source), str(network.to_dict()), caplog.text, *capfd.readouterr()]
+    shown += [networks.cached().to_csv()]
     for path in cache.rglob("*"):
-        said += [str(path), path.read_bytes().decode("latin1") if path.is_file() else ""]
-    assert "SECRET" not in "".join(said)
+        shown += [str(path), path.read_bytes().decode("latin1") if path.is_file() else ""]
+    assert "SECRET" not in "".join(shown)
     assert all("SECRET" not in path for path in api.paths())  # not in addresses either
 
 
