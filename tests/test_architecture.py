@@ -155,13 +155,13 @@ def test_one_module_goes_online():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_errors_and_warnings_carry_what_they_are_about(module):
-    """Bad arguments raise ArgumentError, and warnings go through `errors.warn`, which finds the user's line."""
+    """Bad arguments raise ArgumentError, and `errors.warn` issues warnings at the user's line."""
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Raise) and node.exc is not None:
-            assert not ast.unparse(node.exc).startswith(("ValueError", "Exception", 'RuntimeError(f"X'))
+            assert not ast.unparse(node.exc).startswith(("ValueError", "Exception"))
         if isinstance(node, ast.Call) and module != "gene_gcn.errors":
             assert ast.unparse(node.func) != "warnings.warn"
-            if ast.unparse(node.func) == "warnings.filterwarnings" and module != "gene_gcn.nn.sparse":
+            if ast.unparse(node.func) == "warnings.filterwarnings":
                 assert "message" not in {keyword.arg for keyword in node.keywords}
 
 

@@ -59,8 +59,8 @@ def read_cells(path: str | os.PathLike[str], *, obs_columns: Sequence[str] = ())
     ending = check_cells_path(path)
     file = Path(path).expanduser()
     with warnings.catch_warnings():
-        # anndata's, which has no category of its own; `read_expression` warns of duplicates and sums them.
-        warnings.filterwarnings("ignore", message="Variable names are not unique")
+        # Of duplicate gene names and deprecated layouts: `read_expression` warns of the former and sums them.
+        warnings.filterwarnings("ignore", category=UserWarning, module="anndata")
         warnings.filterwarnings("ignore", category=FutureWarning)
         if ending in TABLE_ENDINGS:
             from gene_gcn.cells.text_tables import read_text_table

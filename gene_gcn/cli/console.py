@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sized
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["DownloadProgress", "new_table", "say"]
+__all__ = ["DownloadProgress", "count", "new_table", "say"]
 
 
 @cache
@@ -24,6 +25,11 @@ def _console() -> Console:
 def say(content: str | Table = "") -> None:
     """Print a line or a table."""
     _console().print(content)
+
+
+def count(things: Sized, noun: str) -> str:
+    """Return their number with the noun: "1 seed", "5 seeds"."""
+    return f"{len(things)} {noun}{'s' if len(things) != 1 else ''}"
 
 
 def new_table(title: str, *columns: str) -> Table:

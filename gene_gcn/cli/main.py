@@ -13,12 +13,12 @@ import typer
 
 from gene_gcn import __version__
 from gene_gcn.cli.benchmark import app as benchmark
-from gene_gcn.cli.benchmark import reproduce
 from gene_gcn.cli.demo import demo
 from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.predict import predict
+from gene_gcn.cli.reproduce import reproduce
 from gene_gcn.cli.spelling import Spelling, find_options
 from gene_gcn.cli.train import train
 

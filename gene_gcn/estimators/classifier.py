@@ -306,11 +306,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
 
     def _fit(self, cells: TrainingCells, seed: int) -> list[dict[str, Any]]:
         settings, device, threads = self._settings, choose_device(self.device), count_threads(self.n_jobs)
-        with exclusive(threads):
+        exactly = settings.chosen_optimizer == "lbfgs"
+        with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
             self.imputer_ = None
             if self.missing_genes == "impute" and self.genes_ is not None:
                 self.imputer_ = PPCAImputer.fit(cells.all_cells(), device, seed)
-            if settings.chosen_optimizer == "lbfgs":
+            if exactly:
                 self.fitted_, history = fit_exactly(
                     settings, cells, self.imputer_, device=device, threads=threads, seed=seed
                 )

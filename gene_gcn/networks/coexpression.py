@@ -12,7 +12,8 @@ from scipy import sparse
 from gene_gcn.cells import Expression, Normalizer, read_expression
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.names import check_gene_names
-from gene_gcn.networks.network import GeneNetwork, NetworkSource
+from gene_gcn.networks.network import GeneNetwork
+from gene_gcn.networks.source import NetworkSource
 
 # A dense block of standardized expression takes at most this many float32 values (two are held at a time).
 _BLOCK_VALUES = 16_000_000

@@ -74,7 +74,9 @@ def test_annotate_writes_obsm(cells, fitted, tmp_path):
     np.testing.assert_array_equal(
         anndata.read_h5ad(tmp_path / "a.h5ad").obsm["X_gene_gcn"], fitted.transform(cells)
     )
-    with pytest.raises(ValueError, match="annotate takes an AnnData, but adata is a csr_matrix; use transform"):
+    with pytest.raises(
+        ValueError, match="annotate takes an AnnData, but adata is a csr_matrix; use transform"
+    ):
         fitted.annotate(cells.X)
 
 
