@@ -14,7 +14,6 @@ from gene_gcn.cli.spelling import Spelling
 from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
-
     from gene_gcn import GeneNetwork
 
 app = typer.Typer(help="Measure accuracy and cost on your own cells.", no_args_is_help=True)
