@@ -2,6 +2,6 @@
 
 import sys
 
-from gene_gcn.cli.main import main
+from gene_gcn.cli import main
 
 sys.exit(main())

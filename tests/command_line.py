@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from gene_gcn.cli.main import main
+from gene_gcn.cli import main
 
 TYPES = ["B", "T", "NK"]
 GENES = [f"GENE{i}" for i in range(30)]

@@ -20,14 +20,13 @@ from gene_gcn import __version__
 from gene_gcn.cells import Expression, Normalizer, is_anndata, is_missing, read_labels
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.base import CellEstimator
-from gene_gcn.estimators.fitted import GradientModel, LinearModel
+from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
 from gene_gcn.estimators.fitting import TrainingCells, fit_by_gradients, fit_exactly
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
-from gene_gcn.training.linear_head import LinearHead
 from gene_gcn.training.options import TrainingOptions
 from gene_gcn.training.reproducibility import count_threads, exclusive
 
@@ -478,14 +477,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             The path is something other than a model, or labels have a dtype that JSON cannot hold.
         """
         check_is_fitted(self)
-        fitted = self.fitted_
         SavedClassifier(
             parameters=self.get_params(deep=False),
             classes=self.classes_,
             normalizer=self.normalizer_,
             network=self.network_,
-            model=fitted.tensors(),
-            network_weight=fitted.head.network_weight if isinstance(fitted, LinearModel) else None,
+            model=self.fitted_.tensors(),
             imputer=self.imputer_,
             history=self.history_,
             feature_names=getattr(self, "feature_names_in_", None),
@@ -515,9 +512,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if saved.feature_names is not None:
             clf.feature_names_in_ = saved.feature_names
         settings = clf._settings
-        if saved.network_weight is not None:
-            head = LinearHead(saved.model["weight"], saved.model["bias"], saved.network_weight)
-            graph = settings.prepare_graph(saved.network) if saved.network_weight else None
+        if settings.chosen_optimizer == "lbfgs":
+            head = linear_head_of(saved.model)
+            graph = settings.prepare_graph(saved.network) if head.network_weight else None
             clf.fitted_ = LinearModel(head, graph, saved.imputer, settings.count_layers(saved.network) > 0)
         else:
             model = settings.build(saved.normalizer.n_genes, len(saved.classes), saved.network)

@@ -5,6 +5,7 @@ Both hold what they need of the global graph, so that it is prepared once and no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from gene_gcn.nn.interaction_conv import InteractionConv
 
 
+# A linear head is the state of a `GeneGCN` with one layer at most and one channel.
+HEAD_WEIGHT, HEAD_BIAS, NETWORK_WEIGHT = "head.lins.0.weight", "head.lins.0.bias", "convs.0.lin.weight"
+
+
 class FittedModel(Protocol):
     """What the classifier asks of a fitted model."""
 
@@ -38,7 +43,7 @@ class FittedModel(Protocol):
         """
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what is saved, by name."""
+        """Return what is saved: the state of the torch module."""
 
     def mixing(self) -> list[list[float]]:
         """Return the weights of the individual and the global graph, for each layer."""
@@ -79,7 +84,10 @@ class LinearModel:
         return (product(csr_from_scipy(X).to(target), weight.to(target)) + bias.to(target)).cpu()
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"weight": self.head.weight, "bias": self.head.bias}
+        tensors = {HEAD_WEIGHT: self.head.weight.T, HEAD_BIAS: self.head.bias}
+        if self.has_layer:
+            tensors[NETWORK_WEIGHT] = torch.full((1, 1), self.head.network_weight)
+        return tensors
 
     def mixing(self) -> list[list[float]]:
         return [[self.head.network_weight] * 2] if self.has_layer else []
@@ -89,11 +97,14 @@ class LinearModel:
 
         num_genes, num_classes = self.head.weight.shape
         model = GeneGCN(num_genes, num_classes, 1, int(self.has_layer), (), attention=None)
-        weights = {"head.lins.0.weight": self.head.weight.T, "head.lins.0.bias": self.head.bias}
-        if self.has_layer:
-            weights["convs.0.lin.weight"] = torch.full((1, 1), self.head.network_weight)
-        model.load_state_dict(weights)
+        model.load_state_dict(self.tensors())
         return model.eval()
+
+
+def linear_head_of(tensors: Mapping[str, Tensor]) -> LinearHead:
+    """Build again the head whose model gave these tensors."""
+    network_weight = float(tensors[NETWORK_WEIGHT]) if NETWORK_WEIGHT in tensors else 0.0
+    return LinearHead(tensors[HEAD_WEIGHT].T.contiguous(), tensors[HEAD_BIAS], network_weight)
 
 
 class GradientModel:

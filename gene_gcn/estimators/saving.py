@@ -32,9 +32,7 @@ class SavedClassifier:
     network : GeneNetwork or None
         Aligned to the training genes.
     model : dict of str to Tensor
-        Weights of a linear head or of a `GeneGCN`.
-    network_weight : float or None
-        λ of a linear head; None for a `GeneGCN`.
+        State of the `GeneGCN`.
     imputer : PPCAImputer or None
     history : DataFrame
     feature_names : ndarray of str or None
@@ -46,7 +44,6 @@ class SavedClassifier:
     normalizer: Normalizer
     network: GeneNetwork | None
     model: dict[str, Tensor]
-    network_weight: float | None
     imputer: PPCAImputer | None
     history: pd.DataFrame
     feature_names: np.ndarray | None
@@ -58,7 +55,6 @@ class SavedClassifier:
             "classes": _labels_to_json(self.classes),
             "normalizer": self.normalizer.to_dict(),
             "network": None if self.network is None else self.network.to_dict(),
-            "network_weight": self.network_weight,
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
             "history": self.history.to_dict("list"),
         }
@@ -96,7 +92,6 @@ class SavedClassifier:
             normalizer=normalizer,
             network=network,
             model=parts["model"],
-            network_weight=config["network_weight"],
             imputer=PPCAImputer(**parts["imputer"]) if parts["imputer"] else None,
             history=pd.DataFrame(config["history"]),
             feature_names=None if names is None else np.array(names, dtype=object),

@@ -16,7 +16,7 @@ from gene_gcn.benchmark import accuracy, accuracy_tables
 from gene_gcn.benchmark.baselines import Normalized
 from gene_gcn.benchmark.methods import Method, choose_methods
 from gene_gcn.benchmark.splits import make_splits
-from gene_gcn.cli.main import main
+from gene_gcn.cli import main
 from gene_gcn.errors import GeneGCNWarning
 
 N = 60

@@ -14,7 +14,7 @@ from scipy import sparse
 from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.benchmark import reproduce
 from gene_gcn.benchmark.systems import paper_systems
-from gene_gcn.cli.main import main
+from gene_gcn.cli import main
 
 N = 40
 

@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from gene_gcn.benchmark import attention
-from gene_gcn.cli.main import main
+from gene_gcn.cli import main
 from gene_gcn.nn.kernels import available_kernels
 
 N = 300

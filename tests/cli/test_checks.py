@@ -18,7 +18,7 @@ from gene_gcn.cli.checks import check_output_file, check_output_folder
 )
 def test_mistakes_in_paths_are_found_before_libraries_are_loaded(tmp_path, options):
     code = (
-        "import sys; from gene_gcn.cli.main import main; status = main(sys.argv[1:]); "
+        "import sys; from gene_gcn.cli import main; status = main(sys.argv[1:]); "
         "print([name for name in ('torch', 'numpy', 'pandas') if name in sys.modules]); sys.exit(status)"
     )
     done = subprocess.run(

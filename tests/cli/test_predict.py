@@ -58,7 +58,7 @@ def test_predict_loads_only_what_it_needs(folder, tmp_path):
     """No gradient training, layers of PyG or plots, for a linear head and an .h5ad file."""
     unused = ["lightning", "torch_geometric", "torch._dynamo", "scanpy", "matplotlib"]
     code = (
-        "import sys; from gene_gcn.cli.main import main; status = main(sys.argv[1:]); "
+        "import sys; from gene_gcn.cli import main; status = main(sys.argv[1:]); "
         f"print([name for name in {unused} if name in sys.modules]); sys.exit(status)"
     )
     arguments = ["predict", folder / "query.h5ad", "-m", folder / "model", "-o", tmp_path / "p.csv"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gene_gcn.cli.main import app
+from gene_gcn.cli import app
 from gene_gcn.cli.spelling import _NONE, _OPTION_NAMES, Spelling, find_options
 from gene_gcn.errors import Argument
 

@@ -223,7 +223,7 @@ def test_ctrl_c_during_training_leaves_nothing_behind(folder, tmp_path):
     code = """if True:
         import itertools, sys
         from gene_gcn.training.data import CellDataset
-        from gene_gcn.cli.main import main
+        from gene_gcn.cli import main
         batches, read = itertools.count(), CellDataset.__getitems__
         def counted(*args):
             if next(batches) == 50:

@@ -8,9 +8,9 @@ import pytest
 from command_line import run
 
 from gene_gcn import __version__
-from gene_gcn.cli.main import main
+from gene_gcn.cli import main
 
-PROGRAM = [sys.executable, "-c", "import sys; from gene_gcn.cli.main import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from gene_gcn.cli import main; sys.exit(main())"]
 
 
 def run_process(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -23,7 +23,7 @@ def test_help_is_fast_and_lists_the_commands():
     assert result.returncode == 0 and time.perf_counter() - start < 3  # 0.2 s on an idle core
     assert all(command in result.stdout for command in ("demo", "train", "predict", "evaluate"))
     code = (
-        "import sys; import gene_gcn.cli.main; heavy = ('torch', 'pandas', 'numpy', 'scanpy', 'sklearn'); "
+        "import sys; import gene_gcn.cli.program; heavy = ('torch', 'pandas', 'numpy', 'scanpy', 'sklearn'); "
         "print([name for name in heavy if name in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
