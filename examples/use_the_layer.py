@@ -1,6 +1,8 @@
 """The layer in a model of your own: plain torch and PyG, without AnnData or scikit-learn."""
 
 import torch
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
 from torch_geometric.utils import erdos_renyi_graph
 
 from gene_gcn.nn import GlobalGraph, InteractionConv
@@ -24,3 +26,10 @@ print(weights.shape)  # (1, H, 100, 100): attention among a few genes, for inspe
 
 global_only = InteractionConv(C, 16, attention=None)
 print(global_only(x[0], edge_index, edge_weight).shape)  # one cell: (N, C) -> (N, 16)
+
+# Graphs of different sizes, joined by PyG: `batch` keeps their genes apart.
+graphs = [Data(x=torch.rand(n, C), edge_index=erdos_renyi_graph(n, 0.1)) for n in (30, 50, 40)]
+for data in DataLoader(graphs, batch_size=3):
+    joined = conv(data.x, data.edge_index, batch=data.batch, batch_size=data.batch_size)
+alone = torch.cat([conv(data.x, data.edge_index) for data in graphs])
+assert torch.allclose(joined, alone, atol=1e-5)

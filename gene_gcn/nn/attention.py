@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.nn.equal_genes import EqualGenes, find_equal_genes
+from gene_gcn.nn.graph_batch import GraphBatch, check_batch_arguments
 from gene_gcn.nn.scalar_attention import grid_intervals, scalar_attention
 
 METHODS = ("auto", "merged", "scalar", "flash", "dense")
@@ -32,6 +33,7 @@ LOG_ZERO = -1e4
 MAX_DENSE_ENTRIES = 2**28  # of the graphs written out (1 GB in float32)
 MAX_UNFUSED_KEYS = 128  # with so few keys, writing out the scores is faster than the fused kernel
 BUCKET_SIZE = 4  # cells with similar numbers of groups that are attended to together
+HALF_PRECISION = (torch.bfloat16, torch.half)
 INITIAL_BOUND = 0.1  # of the weights of a new layer with one channel
 MAX_MERGED_ROWS = 512  # with so few distinct values per cell, merging is faster than the grid
 
@@ -47,8 +49,8 @@ class GeneAttention(nn.Module):
     :class:`DotAttention` and :class:`AdditiveAttention`.
 
     Shapes:
-        - **input:** :math:`(B, N, C)`
-        - **output:** :math:`(B, N, C_{out})`
+        - **input:** :math:`(B, N, C)`, or :math:`(\sum_b N_b, C)` with **batch** :math:`(\sum_b N_b)`
+        - **output:** :math:`(B, N, C_{out})`, or :math:`(\sum_b N_b, C_{out})`
     """
 
     def __init__(self, in_channels: int, heads: int = 1):
@@ -76,20 +78,27 @@ class GeneAttention(nn.Module):
         equal: EqualGenes | None = None,
         method: str = "auto",
         return_attention: bool = False,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Average over all genes.
 
         Args:
-            x: Features, (B, N, C).
+            x: Features, (B, N, C); or (N, C) with `batch`. One NaN makes all results of its cell NaN, and
+                those of no other cell.
             weight: :math:`W_h` of each graph, (H, C, C_out); by default the identity.
             equal: Genes with equal features, if known. By default they are searched for, unless `x` requires
                 a gradient: the input of a later layer does, and few of its genes are equal.
             method: "auto", "merged", "scalar", "flash" or "dense". "auto" chooses by the shape of the input;
                 all methods give the same numbers and gradients.
-            return_attention: Also return the graphs, (B, H, N, N); this implies the method "dense".
+            return_attention: Also return the graphs, (B, H, N, N); this implies the method "dense". Those of
+                graphs with fewer genes than others of the batch are padded with zeros.
+            batch: Graph of each gene, sorted, (N,), as in a ``torch_geometric.data.Batch``: each gene
+                averages over the genes of its own graph. Graphs of the same size are computed together.
+            batch_size: B; by default, `batch` tells. Only with `batch`.
 
         Raises:
-            ArgumentError: If the method is unknown or does not support this input.
+            ArgumentError: If the method is unknown or does not support this input, or shapes do not match.
         """
         if method not in METHODS:
             raise ArgumentError(
@@ -97,10 +106,24 @@ class GeneAttention(nn.Module):
                 Argument("method", method),
                 f" is unknown; choose one of {', '.join(map(repr, METHODS))}.",
             )
+        self._check(x, equal, batch, batch_size)
+        if not x.is_floating_point():
+            x = x.to(next((p.dtype for p in self.parameters()), torch.get_default_dtype()))
+        if batch is not None:
+            return self._attend_by_graph(x, weight, method, return_attention, batch, batch_size)
+        dtype = x.dtype
+        autocast = torch.is_autocast_enabled(x.device.type)
+        if dtype in HALF_PRECISION and x.size(-1) == 1 and not autocast:
+            # No kernel is faster in half precision with one channel, and its gradients would lose digits.
+            weight = None if weight is None else weight.float()
+            out = self(x.float(), weight, equal, method, return_attention)
+            return tuple(part.to(dtype) for part in out) if return_attention else out.to(dtype)
         if return_attention or method == "dense":
             graph = self.graph(x)
             out = self._project_and_average(graph @ x.unsqueeze(1), weight)
             return (out, graph) if return_attention else out
+        if not x.numel():
+            return self._project_and_average(x.unsqueeze(1).expand(-1, self.heads, -1, -1), weight)
         # A compiler cannot follow choices that depend on the data.
         compiling = torch.compiler.is_compiling()
         search = method == "merged" or (method == "auto" and not x.requires_grad and not compiling)
@@ -123,8 +146,11 @@ class GeneAttention(nn.Module):
         Raises:
             ArgumentError: If they would have more than 2**28 entries.
         """
-        b, n, _ = x.shape
-        entries = b * self.heads * n * n
+        self._check_dense(x, *x.shape[:2])
+        return self.scores(x, x).softmax(dim=-1)
+
+    def _check_dense(self, x: Tensor, num_graphs: int, num_genes: int) -> None:
+        entries = num_graphs * self.heads * num_genes**2
         if entries > MAX_DENSE_ENTRIES:
             raise ArgumentError(
                 "x",
@@ -136,7 +162,51 @@ class GeneAttention(nn.Module):
                 Argument("return_attention", True),
                 ".",
             )
-        return self.scores(x, x).softmax(dim=-1)
+
+    def _check(
+        self, x: Tensor, equal: EqualGenes | None, batch: Tensor | None, batch_size: int | None
+    ) -> None:
+        c = self.in_channels
+        if x.dim() != (3 if batch is None else 2) or x.size(-1) != c:
+            expected = f"(B, N, {c}), or (N, {c}) with batch" if batch is None else f"(N, {c}) with batch"
+            raise ArgumentError("x", f"x has shape {tuple(x.shape)}, expected {expected}.")
+        if x.is_complex():
+            raise ArgumentError("x", f"x has data type {x.dtype}, but attention compares real numbers.")
+        check_batch_arguments(equal, batch, batch_size)
+
+    @torch.compiler.disable
+    def _attend_by_graph(
+        self,
+        x: Tensor,
+        weight: Tensor | None,
+        method: str,
+        return_attention: bool,
+        batch: Tensor,
+        batch_size: int | None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        graphs = GraphBatch.from_batch(x, batch, batch_size)
+        parts = graphs.by_size()
+        if not parts:
+            out = self(x.unsqueeze(0), weight).squeeze(0)
+            return (out, x.new_zeros(graphs.batch_size, self.heads, 0, 0)) if return_attention else out
+        if len(parts) == 1 and not return_attention:  # a view, without copies
+            return self(x.unflatten(0, parts[0][1].shape), weight, method=method).flatten(0, 1)
+        largest = int(graphs.size.max())
+        graph = None
+        if return_attention:
+            self._check_dense(x, graphs.batch_size, largest)
+            graph = x.new_zeros(graphs.batch_size, self.heads, largest, largest)
+        outs = []
+        for number, rows in parts:
+            n = rows.size(1)
+            out = self(x[rows], weight, method=method, return_attention=return_attention)
+            if graph is not None:
+                out, part = out
+                graph[number, :, :n, :n] = part.to(graph.dtype)
+            outs.append(out.flatten(0, 1))
+        place = torch.cat([rows.flatten() for _, rows in parts]).argsort()
+        out = torch.cat(outs)[place]
+        return out if graph is None else (out, graph)
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         """Return f of all pairs up to a constant per row: (B, Q, C) and (B, M, C) -> (B, H, Q, M)."""
@@ -360,23 +430,27 @@ class AdditiveAttention(GeneAttention):
     def attend(self, query: Tensor, key: Tensor, multiplicity: Tensor | None = None) -> Tensor:
         inactive, active = self._sums(query, key, multiplicity)
         sums = inactive + active
-        return sums[..., 1:] / sums[..., :1]
+        return (sums[..., 1:] / sums[..., :1]).to(query.dtype)
 
     def jacobian(self, query: Tensor, key: Tensor, multiplicity: Tensor) -> Tensor:
         inactive, active = self._sums(query, key, multiplicity)
         sums = inactive + active
         mean = sums[..., 1:] / sums[..., :1]
         by_theta = (active[..., 1:] - mean * active[..., :1]) / sums[..., :1]  # (B, H, Q, C)
-        return by_theta.unsqueeze(-1) * self.theta.weight[:, None, None, :].to(by_theta)
+        slope = by_theta.unsqueeze(-1) * self.theta.weight[:, None, None, :].to(by_theta)
+        return slope.to(query.dtype)
 
     def _project(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
         """Return θ of the queries (B, H, Q) and φ of the keys (B, H, M)."""
-        theta = self.theta(query).transpose(1, 2).contiguous()
-        phi = self.phi(key).transpose(1, 2).contiguous()
+        weight, bias = self.theta.weight.to(query.dtype), self.theta.bias.to(query.dtype)
+        theta = F.linear(query, weight, bias).transpose(1, 2).contiguous()
+        phi = F.linear(key, self.phi.weight.to(key.dtype)).transpose(1, 2).contiguous()
         return theta, phi
 
     def _sums(self, query: Tensor, key: Tensor, multiplicity: Tensor | None) -> tuple[Tensor, Tensor]:
         """Sum weights and weighted features, (B, H, Q, 1 + C), where the ReLU is zero and where it is not."""
+        if key.dtype in HALF_PRECISION:  # would lose the digits of a sum over thousands of genes
+            query, key = query.float(), key.float()
         theta, phi = self._project(query, key)
         phi, order = phi.sort(dim=-1)
         last = phi[..., -1:]
@@ -419,7 +493,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, multiplicity: Tensor | Non
     Returns:
         :math:`(B, Q, C)`.
     """
-    bias = None if multiplicity is None else multiplicity.to(key.dtype).log().clamp(min=LOG_ZERO)
+    bias = None
+    if multiplicity is not None:  # which half precision does not count beyond 65,504
+        precise = torch.promote_types(multiplicity.dtype, key.dtype)
+        bias = multiplicity.to(precise).log().clamp(min=LOG_ZERO).to(key.dtype)
     if key.size(1) <= MAX_UNFUSED_KEYS:
         score = query * key.transpose(1, 2) if key.size(-1) == 1 else query @ key.transpose(1, 2)
         return (score if bias is None else score + bias.unsqueeze(1)).softmax(-1) @ value

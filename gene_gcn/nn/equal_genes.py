@@ -156,6 +156,10 @@ def _project(x: Tensor) -> Tensor:
 def _list_groups(group: Tensor) -> EqualGenes:
     """List the groups of a table of group numbers (B, N); the largest of each cell becomes group 0."""
     b, n = group.shape
+    if not group.numel():
+        none = torch.empty(0, dtype=torch.int64, device=group.device)
+        first = group.new_zeros(b, min(n, 1))
+        return EqualGenes(none, none, none, first, first.float())
     m = int(group.max()) + 1
     size = torch.zeros(b, m, device=group.device).scatter_add_(1, group, torch.ones_like(group).float())
     first = torch.zeros(b, m, dtype=torch.int64, device=group.device).scatter_(

@@ -10,11 +10,12 @@ from torch_geometric.nn import MLP
 from torch_geometric.nn.inits import reset
 from torch_geometric.typing import Adj
 
-from gene_gcn.errors import ArgumentError
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.nn.equal_genes import EqualGenes
 from gene_gcn.nn.global_graph import GlobalGraph
+from gene_gcn.nn.graph_batch import GraphBatch, check_batch_arguments
 from gene_gcn.nn.initialization import uniform_
-from gene_gcn.nn.interaction_conv import InteractionConv
+from gene_gcn.nn.interaction_conv import InteractionConv, promoted_dtype
 
 
 class GeneGCN(nn.Module):
@@ -43,7 +44,9 @@ class GeneGCN(nn.Module):
         dropout: Probability of dropping a hidden unit of the head during training.
 
     Shapes:
-        - **x:** expression :math:`(B, N)` or :math:`(N)`, or features :math:`(B, N, C)` or :math:`(N, C)`
+        - **x:** expression :math:`(B, N)` or :math:`(N)`, or features :math:`(B, N, C)` or :math:`(N, C)`;
+          with **batch** :math:`(B N)`, expression :math:`(B N)` or :math:`(B N, 1)`, or features
+          :math:`(B N, C)`
         - **output:** logits :math:`(B, K)` or :math:`(K)`
     """
 
@@ -86,6 +89,8 @@ class GeneGCN(nn.Module):
         edge_index: Adj | GlobalGraph | None = None,
         edge_weight: Tensor | None = None,
         equal: EqualGenes | None = None,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
     ) -> Tensor:
         """Return the logits of the types.
 
@@ -94,8 +99,14 @@ class GeneGCN(nn.Module):
             edge_index: The global graph in any form that :class:`InteractionConv` takes; None leaves it out.
             edge_weight: Weights of its edges, only with an `edge_index` of shape (2, E).
             equal: Genes with equal features, if known (see :class:`GeneAttention`).
+            batch: Cell of each gene in a block-diagonal batch, as in a ``torch_geometric.data.Batch``. Every
+                cell must have all N genes in the same order; `edge_index` then has the edges of all cells.
+            batch_size: B; by default, `batch` tells. Only with `batch`.
+
+        Raises:
+            ArgumentError: If `x` has another shape or a cell has another number of genes.
         """
-        features = self.fuse(x, edge_index, edge_weight, equal)
+        features = self.fuse(x, edge_index, edge_weight, equal, batch, batch_size)
         if len(self.head.lins) > 1 or features.dim() == 1:
             return self.head(features)
         layer = self.head.lins[0]  # as features are stored gene by gene, this product is 25 times faster
@@ -107,15 +118,41 @@ class GeneGCN(nn.Module):
         edge_index: Adj | GlobalGraph | None = None,
         edge_weight: Tensor | None = None,
         equal: EqualGenes | None = None,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
     ) -> Tensor:
         """Return the input of the head: features fused with those of interacting genes, (B, N·C) or (N·C)."""
+        check_batch_arguments(equal, batch, batch_size)
+        if batch is not None:
+            x = self._separate(x, batch, batch_size)  # (B·N, …) -> (B, N, …)
         x = self.embed(x)  # (B, N) -> (B, N, C)
         for conv in self.convs:
-            z = conv(x, edge_index, edge_weight, equal).relu_()
+            if batch is None:
+                z = conv(x, edge_index, edge_weight, equal).relu_()
+            else:
+                genes = x.flatten(0, 1)  # (B·N, C), as `edge_index` numbers them
+                z = conv(genes, edge_index, edge_weight, batch=batch, batch_size=batch_size).relu_()
+                z = z.reshape(x.shape)
             x = x + z if self.residual else z
             if edge_index is not None:
                 equal = None  # neighbors make equal genes unequal
         return x.flatten(-2)
+
+    def _separate(self, x: Tensor, batch: Tensor, batch_size: int | None) -> Tensor:
+        """Separate the cells of a batch: (B·N) or (B·N, 1) -> (B, N), and (B·N, C) -> (B, N, C)."""
+        if x.dim() not in (1, 2) or (x.dim() == 2 and x.size(1) not in (1, self.channels)):
+            raise ArgumentError(
+                "x",
+                f"x has shape {tuple(x.shape)}, expected (B·{self.num_genes}, 1) or "
+                f"(B·{self.num_genes}, {self.channels}) with ",
+                Argument("batch"),
+                ".",
+            )
+        graphs = GraphBatch.from_batch(x, batch, batch_size)
+        graphs.check_sizes(self.num_genes)
+        if x.dim() == 2 and x.size(1) == 1:
+            x = x.squeeze(1)
+        return x.unflatten(0, (graphs.batch_size, self.num_genes))
 
     def embed(self, x: Tensor) -> Tensor:
         """Turn expression (B, N) into features (B, N, C); features are returned as they are.
@@ -123,6 +160,7 @@ class GeneGCN(nn.Module):
         Raises:
             ArgumentError: If `x` has another shape.
         """
+        x = self._converted(x)
         ambiguous = x.dim() == 2 and self.num_genes == self.channels  # then it is expression
         if tuple(x.shape[-2:]) == (self.num_genes, self.channels) and not ambiguous:
             return x
@@ -130,9 +168,23 @@ class GeneGCN(nn.Module):
             raise ArgumentError(
                 "x",
                 f"x has shape {tuple(x.shape)}, expected (B, {self.num_genes}) or "
-                f"(B, {self.num_genes}, {self.channels}).",
+                f"(B, {self.num_genes}, {self.channels}). For a block-diagonal batch, pass ",
+                Argument("batch"),
+                ".",
             )
         if self.gene_vectors is None:
             return x.unsqueeze(-1)
         x = x.unsqueeze(-1).movedim(-2, 0) * self.gene_vectors.view(-1, *[1] * (x.dim() - 1), self.channels)
         return x.movedim(0, -2)  # stored gene by gene
+
+    def _converted(self, x: Tensor) -> Tensor:
+        """Convert integers and lower precision to the data type of the model."""
+        dtype = self.head.lins[0].weight.dtype
+        promoted = promoted_dtype(x, self.head.lins[0].weight)
+        if promoted != dtype and not torch.is_autocast_enabled(x.device.type):
+            raise ArgumentError(
+                "x",
+                f"x has data type {x.dtype}, but the model has {dtype}. Pass x.to({dtype}), or convert the "
+                f"model with model.to({x.dtype}).",
+            )
+        return x.to(promoted)

@@ -15,9 +15,10 @@ from torch_geometric.typing import Adj
 from torch_geometric.utils import is_sparse
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.nn.attention import ATTENTIONS, EmbeddedDotAttention, GeneAttention
+from gene_gcn.nn.attention import ATTENTIONS, HALF_PRECISION, EmbeddedDotAttention, GeneAttention
 from gene_gcn.nn.equal_genes import EqualGenes
 from gene_gcn.nn.global_graph import GlobalGraph
+from gene_gcn.nn.graph_batch import GraphBatch, check_batch_arguments, check_block_diagonal
 from gene_gcn.nn.kernels import product
 
 INVERSE_SOFTPLUS_OF_1 = math.log(math.e - 1)
@@ -50,11 +51,12 @@ class InteractionConv(MessagePassing):
         ArgumentError: If `attention` is unknown or does not support this number of heads.
 
     Shapes:
-        - **x:** :math:`(N, C)` or :math:`(B, N, C)`
+        - **x:** :math:`(N, C)` or :math:`(B, N, C)`; or :math:`(\sum_b N_b, C)` with **batch**
+          :math:`(\sum_b N_b)`
         - **edge_index:** :math:`(2, E)` with **edge_weight** :math:`(E)`, from gene ``edge_index[0]`` to gene
           ``edge_index[1]``; or the transposed adjacency matrix :math:`(N, N)` as a sparse torch tensor, a
           ``torch_sparse.SparseTensor`` or, fastest for repeated use, a :class:`GlobalGraph`
-        - **output:** :math:`(N, C_{out})` or :math:`(B, N, C_{out})`
+        - **output:** :math:`(N, C_{out})` or :math:`(B, N, C_{out})`; or :math:`(\sum_b N_b, C_{out})`
     """
 
     def __init__(
@@ -121,15 +123,25 @@ class InteractionConv(MessagePassing):
         edge_index: Adj | GlobalGraph | None = None,
         edge_weight: Tensor | None = None,
         equal: EqualGenes | None = None,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
     ) -> Tensor:
         """Sum over the genes that interact with each gene.
 
+        Without `batch`, all genes of `x` (N, C) belong to one cell. A block-diagonal batch, which PyG's
+        ``DataLoader`` makes, has this shape, too, and nothing in it tells whether its blocks are cells or
+        parts of one cell: pass its `batch`, or attention mixes the genes of its cells.
+
         Args:
-            x: Features of the genes, of one cell or of a batch of cells.
+            x: Features of the genes, of one cell or of a batch of cells. Integers are converted. One NaN
+                makes the attention of its whole cell NaN, but no other cell.
             edge_index: The global graph in any of the forms above; None leaves it out.
             edge_weight: Weights of the edges, by default 1; only with an `edge_index` of shape (2, E). They
                 get a gradient if they require one.
-            equal: Genes with equal features, if known (see :class:`GeneAttention`).
+            equal: Genes with equal features, if known (see :class:`GeneAttention`); not with `batch`.
+            batch: Graph of each gene, sorted, (N,), as in a ``torch_geometric.data.Batch``. The result of
+                each graph is then that of the graph alone.
+            batch_size: Number of graphs; by default, `batch` tells. Only with `batch`.
 
         Raises:
             ArgumentError: If there is no graph at all, or the shapes do not match.
@@ -137,21 +149,32 @@ class InteractionConv(MessagePassing):
         if isinstance(edge_index, EdgeIndex):
             edge_index = edge_index.as_tensor()
         self._check(x, edge_index, edge_weight)
+        _check_batch_of(x, edge_index, equal, batch, batch_size)
+        dtype = promoted_dtype(x, self.lin.weight)
+        x = x.to(dtype)
         cells = x if x.dim() == 3 else x.unsqueeze(0)  # (B, N, C)
         weight = self.lin.weight.unflatten(0, (self.heads, -1)).transpose(1, 2)  # (H, C, C_out)
-        alpha, beta = (1, 1) if self.mixing is None else self.mixing_weights()
+        if not torch.is_autocast_enabled(x.device.type):
+            weight = weight.to(dtype)
+        alpha, beta = (1, 1) if self.mixing is None else self.mixing_weights().to(weight.dtype)
         out: Tensor | None = None
-        if self.attention is not None:
+        if self.attention is not None and batch is not None:
+            out = self.attention(x, weight * alpha, batch=batch, batch_size=batch_size).unsqueeze(0)
+        elif self.attention is not None:
             out = self.attention(cells, weight * alpha, equal)  # α G X W
         if edge_index is not None:
             columns = cells.transpose(0, 1).flatten(1).contiguous()  # one product for all cells: (N, B·C)
             columns = self._propagate(columns, edge_index, edge_weight)
-            neighbors = columns.unflatten(1, (len(cells), -1)).transpose(0, 1)
+            neighbors = columns.unflatten(1, (len(cells), x.size(-1))).transpose(0, 1)
             out = _add_projected(out, neighbors, weight.mean(0) * beta)  # + β A X W
         assert out is not None  # `_check` raises if there is no graph at all
+        if not torch.is_autocast_enabled(x.device.type):
+            out = out.to(dtype)
         return out if x.dim() == 3 else out.squeeze(0)
 
     def _propagate(self, x: Tensor, edge_index: Adj | GlobalGraph, edge_weight: Tensor | None) -> Tensor:
+        if x.dtype in HALF_PRECISION:  # sums lose digits, and not every sparse product is implemented
+            x = x.float()
         if isinstance(edge_index, Tensor) and not is_sparse(edge_index):
             # Learned weights, explanations and compiled code need messages: sparse tensors support none.
             learned = edge_weight is not None and edge_weight.requires_grad
@@ -161,24 +184,30 @@ class InteractionConv(MessagePassing):
                     edge_index, x=x, edge_weight=weight, adj=None, size=(x.size(0), x.size(0))
                 )
             graph = GlobalGraph.from_edges(edge_index, edge_weight, x.size(0))
-        elif isinstance(edge_index, GlobalGraph):
-            graph = edge_index
         else:
-            graph = GlobalGraph.from_sparse(edge_index)
+            graph = _as_graph(edge_index)
         return self.propagate(graph.adj_t, x=x, edge_weight=None, adj=graph.adj)
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
         return x_j * edge_weight.unsqueeze(1)
 
     def message_and_aggregate(self, adj_t: Tensor, x: Tensor, adj: Tensor | None) -> Tensor:
-        # Sparse products in half precision are not implemented everywhere.
-        dtype = torch.float32 if x.dtype in (torch.bfloat16, torch.half) else x.dtype
-        adj_t, adj = GlobalGraph(adj_t, adj).to(dtype)
+        adj_t, adj = GlobalGraph(adj_t, adj).to(x.dtype)
         with torch.autocast(x.device.type, enabled=False):
-            return product(adj_t, x.to(dtype), adj)
+            return product(adj_t, x, adj)
 
     def _check(self, x: Tensor, edge_index: Adj | GlobalGraph | None, edge_weight: Tensor | None) -> None:
         c = self.in_channels
+        if not isinstance(x, Tensor):
+            raise ArgumentError(
+                "x",
+                f"x is a {type(x).__name__}, expected a tensor of shape (N, {c}) or (B, N, {c}). Of a "
+                "torch_geometric.data.Batch, pass x, edge_index and ",
+                Argument("batch"),
+                ".",
+            )
+        if x.is_complex():
+            raise ArgumentError("x", f"x has data type {x.dtype}, expected real numbers.")
         if x.dim() not in (2, 3) or x.size(-1) != c:
             raise ArgumentError("x", f"x has shape {tuple(x.shape)}, expected (N, {c}) or (B, N, {c}).")
         if edge_index is None:
@@ -192,10 +221,57 @@ class InteractionConv(MessagePassing):
                 )
             return
         matrix = edge_index.adj_t if isinstance(edge_index, GlobalGraph) else edge_index
+        for name, value in (("edge_index", matrix), ("edge_weight", edge_weight)):
+            if not (value is None or isinstance(value, Tensor) or is_sparse(value)):
+                raise ArgumentError(name, f"{name} is a {type(value).__name__}, expected a tensor.")
         if is_sparse(matrix):
+            if self.explain:
+                raise ArgumentError(
+                    "edge_index",
+                    "edge_index is a sparse matrix, whose edges the explainers of PyG cannot mask. "
+                    "Pass edges of shape (2, E) and their weights.",
+                )
             _check_matrix(matrix, edge_weight, x.size(-2))
         else:
             _check_edges(matrix, edge_weight, x.size(-2))
+
+
+def promoted_dtype(x: Tensor, weight: Tensor) -> torch.dtype:
+    """Return the data type for `x` and `weight`, as torch promotes them; autocast converts by itself."""
+    if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
+        return x.dtype
+    return torch.promote_types(x.dtype, weight.dtype)
+
+
+def _check_batch_of(
+    x: Tensor,
+    edge_index: Adj | GlobalGraph | None,
+    equal: EqualGenes | None,
+    batch: Tensor | None,
+    batch_size: int | None,
+) -> None:
+    check_batch_arguments(equal, batch, batch_size)
+    if batch is None:
+        return
+    if x.dim() == 3:
+        raise ArgumentError(
+            "batch",
+            f"batch tells apart the graphs of x with shape (N, C), but x has shape {tuple(x.shape)}, whose "
+            "cells are apart already. Leave batch out.",
+        )
+    GraphBatch.from_batch(x, batch, batch_size)  # checks `batch`, also where attention does not
+    if edge_index is None:
+        return
+    if isinstance(edge_index, Tensor) and not is_sparse(edge_index):
+        source, target = edge_index
+    else:
+        adj_t = _as_graph(edge_index).adj_t
+        source, target = adj_t.col_indices(), torch.repeat_interleave(adj_t.crow_indices().diff())
+    check_block_diagonal(source, target, batch)
+
+
+def _as_graph(matrix: Adj | GlobalGraph) -> GlobalGraph:
+    return matrix if isinstance(matrix, GlobalGraph) else GlobalGraph.from_sparse(matrix)
 
 
 def _check_matrix(matrix: Adj, edge_weight: Tensor | None, num_genes: int) -> None:
@@ -213,14 +289,22 @@ def _check_matrix(matrix: Adj, edge_weight: Tensor | None, num_genes: int) -> No
         )
     shape = matrix.sizes() if hasattr(matrix, "sizes") else matrix.shape
     if tuple(shape) != (num_genes, num_genes):
+        # Possibly the network of one cell, with the genes of several.
+        shared = shape[0] > 0 and num_genes % shape[0] == 0
         raise ArgumentError(
-            "edge_index", f"edge_index is a matrix of shape {tuple(shape)}, but x has {num_genes} genes."
+            "edge_index",
+            f"edge_index is a matrix of shape {tuple(shape)}, but x has {num_genes} genes."
+            + shared * " For cells that share one network, pass x of shape (B, N, C).",
         )
 
 
 def _check_edges(edge_index: Tensor, edge_weight: Tensor | None, num_genes: int) -> None:
     if edge_index.dim() != 2 or edge_index.size(0) != 2:
         raise ArgumentError("edge_index", f"edge_index has shape {tuple(edge_index.shape)}, expected (2, E).")
+    if edge_index.dtype == torch.bool or edge_index.is_floating_point() or edge_index.is_complex():
+        raise ArgumentError(
+            "edge_index", f"edge_index has data type {edge_index.dtype}, expected integers, numbers of genes."
+        )
     num_edges = edge_index.size(1)
     if edge_weight is not None and edge_weight.shape != (num_edges,):
         raise ArgumentError(
@@ -240,6 +324,8 @@ def _check_edges(edge_index: Tensor, edge_weight: Tensor | None, num_genes: int)
 
 def _add_projected(out: Tensor | None, x: Tensor, weight: Tensor) -> Tensor:
     """Return out + x W, in place where W is one number."""
+    if not torch.is_autocast_enabled(x.device.type):
+        weight = weight.to(x.dtype)  # sums over neighbors of a layer in half precision are in single
     if weight.numel() == 1:
         return _AddScaled.apply(out, x, weight)
     x = (x.transpose(0, 1) @ weight).transpose(0, 1)  # (B, N, C), stored gene by gene
@@ -266,5 +352,5 @@ class _AddScaled(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor]:
         x, weight = ctx.saved_tensors
         by_x = grad * weight.view(()) if ctx.needs_input_grad[1] else None
-        by_weight = torch.dot(grad.transpose(0, 1).flatten(), x.transpose(0, 1).flatten())
+        by_weight = torch.dot(grad.to(x.dtype).transpose(0, 1).flatten(), x.transpose(0, 1).flatten())
         return grad if ctx.needs_input_grad[0] else None, by_x, by_weight.view_as(weight)

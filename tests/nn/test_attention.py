@@ -281,3 +281,34 @@ def test_unsupported_arguments_are_rejected():
         EmbeddedDotAttention(1)(x[..., :1], method="scalar")
     with pytest.raises(ValueError, match="heads=3 does not divide in_channels=4"):
         DotAttention(4, heads=3)
+
+
+# ---- half precision ----
+
+
+@pytest.mark.parametrize("method", ["merged", "flash", "auto"])
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.half])
+def test_many_genes_in_half_precision_are_close_to_double_precision(dtype, function, channels, method):
+    attention = attention_of(function, channels, dtype=dtype)
+    values = torch.poisson(torch.full((1, 2_000, 1), 0.8), rng()).sqrt()
+    x = (values * torch.rand(2_000, channels, generator=rng(1)) if channels > 1 else values).to(dtype)
+    weight = torch.eye(channels, dtype=dtype).unsqueeze(0)
+    slope = torch.randn(1, 2_000, channels, generator=rng(2)).to(dtype)
+    call = METHODS.get(method) or (lambda attention, x, weight: attention(x, weight, method=method))
+    outs = with_gradients(call, attention, x, weight, slope)
+    like = with_gradients(call, double(attention), x.double(), weight.double(), slope.double())
+    tolerance = 10 * torch.finfo(dtype).eps
+    for out, expected in (
+        (outs[0][0], like[0][0]),
+        (outs[1][0], like[1][0]),
+    ):  # the output, the gradient of x
+        assert out.dtype == dtype
+        assert (out.double() - expected).abs().max() <= tolerance * expected.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.half])
+def test_more_equal_genes_than_half_precision_can_count(dtype):
+    attention, x = attention_of("dot", 2, dtype=dtype), torch.ones(1, 70_000, 2, dtype=dtype)
+    torch.testing.assert_close(attention(x, method="merged"), x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,3 +80,11 @@ def test_unequal_features_with_the_same_projection_are_kept_apart():
 def test_positive_and_negative_zero_are_equal():
     equal = find_equal_genes(torch.tensor([[[0.0], [-0.0], [1.0]]]))
     assert equal.size.tolist() == [[2, 1]]
+
+
+@pytest.mark.parametrize("shape", [(0, 7, 2), (2, 0, 2), (0, 0, 1)])
+def test_no_cells_or_genes_have_no_groups(shape):
+    x = torch.zeros(shape)
+    equal = find_equal_genes(x)
+    assert not len(equal.cell) and len(equal.size) == shape[0]
+    assert torch.equal(equal.spread(equal.distinct(x), shape[1]), x)

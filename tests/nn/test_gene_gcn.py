@@ -8,8 +8,9 @@ import pytest
 import torch
 from layer_reference import convolution, rng
 
+from gene_gcn.errors import ArgumentError
 from gene_gcn.networks import GeneNetwork
-from gene_gcn.nn import GeneGCN, find_equal_genes
+from gene_gcn.nn import GeneGCN, GlobalGraph, find_equal_genes
 
 N, K = 9, 4
 
@@ -229,6 +230,52 @@ def test_bfloat16_autocast_runs(channels):
     with torch.autocast("cpu", torch.bfloat16):
         out = model(x, adj_t)
     torch.testing.assert_close(out.float(), model(x, adj_t), rtol=0.1, atol=0.3)
+
+
+@pytest.mark.parametrize("attention", ["embedded_dot", "dot", "additive", None])
+@pytest.mark.parametrize("num_layers", [0, 1, 2])
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.05), (torch.half, 0.01)])
+def test_half_precision_is_close_to_double_precision(dtype, tolerance, channels, num_layers, attention):
+    model, x = model_of(channels, num_layers, attention=attention).to(dtype), expression().to(dtype)
+    adj_t = adjacency().float().to_sparse_csr()
+    for graph in (adj_t, GlobalGraph(adj_t).prepare(), None):
+        if graph is None and attention is None:
+            continue
+        out, expected = model(x, graph), copy.deepcopy(model).double()(x.double(), graph)
+        assert out.dtype == dtype
+        assert (out - expected).abs().max() <= tolerance * expected.abs().max()
+
+
+@pytest.mark.parametrize("num_layers", [0, 1])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_integers_and_lower_precision_are_converted_and_higher_precision_is_rejected(channels, num_layers):
+    model, x = model_of(channels, num_layers).float(), expression()
+    for dtype in (torch.int64, torch.uint8, torch.half):
+        assert torch.equal(model(x.to(dtype)), model(x.float()))
+    message = (
+        r"x has data type torch.float64, but the model has torch.float32\. Pass x.to\(torch.float32\), or"
+    )
+    with pytest.raises(ArgumentError, match=message):
+        model(x)
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 2])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_no_cells_have_no_logits(channels, num_layers):
+    model, adj_t = model_of(channels, num_layers), adjacency().to_sparse_csr()
+    for graph in (None, adj_t):
+        assert model(expression()[:0], graph).shape == (0, K)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_nan_gives_its_cell_alone_no_logits(channels):
+    model, x, adj_t = model_of(channels, 2), expression(), adjacency().to_sparse_csr()
+    expected = model(x, adj_t)
+    x[1, 2] = torch.nan
+    out = model(x, adj_t)
+    assert out[1].isnan().all()
+    torch.testing.assert_close(out[[0, 2]], expected[[0, 2]])
 
 
 # ---- invalid input ----

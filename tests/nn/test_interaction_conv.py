@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import io
+import pickle
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_reference import LargestTensor, convolution, rng
 from torch_geometric import EdgeIndex
+from torch_geometric.data import Data
 from torch_geometric.explain.algorithm.utils import set_masks
 
 from gene_gcn.nn import GlobalGraph, InteractionConv, find_equal_genes
@@ -219,6 +222,7 @@ def test_compiles_without_a_graph_break(function):
     conv, graph, x = conv_of(1, 1, attention=function, dtype=torch.float32), graph_of(), features(c=1).float()
     edge_index, edge_weight = graph[0], graph[1].float()
     equal = find_equal_genes(x)
+    torch.compiler.reset()  # the number of compilations of a function is limited
     compiled = torch.compile(conv, backend="aot_eager", fullgraph=True)
     out = compiled(x, edge_index, edge_weight, equal)
     torch.testing.assert_close(out, conv(x, edge_index, edge_weight, equal))
@@ -295,6 +299,138 @@ def test_copies_and_restored_states_give_the_same():
         assert torch.equal(other(x, *graph), conv(x, *graph))
 
 
+def forms_of(edge_index, edge_weight, num_genes=7):
+    network = GlobalGraph.from_edges(edge_index, edge_weight, num_genes)
+    learned = edge_weight.clone().requires_grad_()
+    return {
+        "edges": (edge_index, edge_weight),
+        "learned": (edge_index, learned),
+        "csr": (network.adj_t,),
+        "coo": (network.adj_t.to_sparse_coo(),),
+        "prepared": (network.prepare(),),
+        "none": (),
+    }
+
+
+def with_gradients(conv, x, graph):
+    x = x.clone().requires_grad_()
+    out = conv(x, *graph)
+    out.square().sum().backward()
+    gradients = [x.grad, *(p.grad for p in conv.parameters() if p.grad is not None)]
+    conv.zero_grad()
+    return out.detach(), *gradients
+
+
+@pytest.mark.parametrize("form", ["edges", "learned", "csr", "coo", "prepared", "none"])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.03), (torch.half, 0.005)])
+def test_layer_in_half_precision_is_close_to_double_precision(dtype, tolerance, function, channels, form):
+    if form == "none" and function is None:
+        pytest.skip("no graph")
+    x = features(c=channels).to(dtype)
+    graph = forms_of(*graph_of())[form]
+    for out_channels in {channels, 3}:
+        conv = conv_of(channels, out_channels, attention=function, learn_mixing=True, dtype=dtype)
+        outs = with_gradients(conv, x, graph)
+        expected = with_gradients(copy.deepcopy(conv).double(), x.double(), graph)
+        assert all(out.dtype == dtype for out in outs)
+        for out, like in zip(outs, expected, strict=True):
+            assert (out.double() - like).abs().max() <= tolerance * like.abs().max().clamp(min=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.half])
+def test_sums_over_many_genes_keep_their_digits_in_half_precision(dtype):
+    """A sum of 70,000 ones is infinite in half precision and stops at 256 in bfloat16."""
+    n = 70_000
+    star = torch.stack([torch.arange(n), torch.zeros(n, dtype=torch.int64)])
+    x = torch.ones(n, 1, dtype=dtype) / 70
+    conv = InteractionConv(1, 1, attention="additive").to(dtype)
+    weight = torch.full((n,), 0.01, requires_grad=True)
+    for graph in ((star, weight), (star, weight.detach())):
+        out = conv(x, *graph).double()
+        assert out[0].item() == pytest.approx(10 + 1 / 70, rel=0.02)
+        assert out[1:].sub(1 / 70).abs().max() < 0.001
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_features_are_promoted_to_the_precision_of_the_layer_and_never_lowered(function, channels):
+    x, graph = torch.randint(0, 4, (3, 7, channels), generator=rng()), graph_of()
+    conv = conv_of(channels, 3, attention=function, dtype=torch.float32)
+    expected = conv(x.float(), *graph)
+    for dtype in (torch.int64, torch.int32, torch.uint8, torch.half, torch.bfloat16):
+        assert torch.equal(conv(x.to(dtype), *graph), expected)
+    torch.testing.assert_close(conv(x.bool(), *graph), conv(x.bool().float(), *graph))
+    torch.testing.assert_close(conv(x.double(), *graph), copy.deepcopy(conv).double()(x.double(), *graph))
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (2, 0, 2), (0, 7, 2), (0, 0, 2), (1, 2), (2, 1, 2)])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_cells_no_genes_and_single_genes(function, shape):
+    conv, x = conv_of(attention=function), torch.rand(shape, generator=rng()).double()
+    none = torch.empty(2, 0, dtype=torch.int64)
+    network = GlobalGraph.from_edges(none, None, x.size(-2))
+    graphs = [(none,), (network,), (network.adj_t,)] + [()] * (function is not None)
+    for graph in graphs:
+        out, by_x, *_ = with_gradients(conv, x, graph)
+        assert out.shape == (*shape[:-1], 3) and by_x.shape == shape
+        assert torch.equal(conv(x, *graph), out)
+        if x.numel() and function is not None:  # a gene alone attends to itself
+            torch.testing.assert_close(out, x @ conv.lin.weight.T)
+    if function is not None:
+        out, weights = conv.attention(x if x.dim() == 3 else x.unsqueeze(0), return_attention=True)
+        torch.testing.assert_close(weights, torch.ones_like(weights))
+
+
+@pytest.mark.parametrize("method", ["auto", "merged", "flash", "dense"])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("function", FUNCTIONS[:3])
+def test_nan_makes_its_cell_nan_and_no_other(function, channels, method):
+    conv, x = conv_of(channels, attention=function), features(c=channels)
+    expected = conv.attention(x, method=method)
+    x[1, 2] = torch.nan
+    out = conv.attention(x, method=method)
+    assert out[1].isnan().all()
+    torch.testing.assert_close(out[[0, 2]], expected[[0, 2]])
+
+
+def test_nan_reaches_only_its_neighbors_through_the_network():
+    conv, x, (edge_index, edge_weight) = conv_of(attention=None), features(), graph_of()
+    x[1, 2] = torch.nan
+    reached = edge_index[1][edge_index[0] == 2].unique()
+    rows = conv(x, edge_index, edge_weight).isnan().any(-1).nonzero()
+    assert rows.tolist() == [[1, gene] for gene in reached.tolist()]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x.transpose(0, 1).contiguous().transpose(0, 1),
+        lambda x: x.transpose(1, 2).contiguous().transpose(1, 2),
+        lambda x: torch.cat([x, x], 1)[:, :7],
+        lambda x: x.repeat_interleave(2, 2)[..., ::2],
+        lambda x: x[:1].expand(3, -1, -1),
+    ],
+)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_memory_layout_changes_nothing(function, view):
+    conv, graph, x = conv_of(attention=function), graph_of(), view(features())
+    torch.testing.assert_close(with_gradients(conv, x, graph), with_gradients(conv, x.contiguous(), graph))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_pickled_and_saved_layers_give_the_same(function):
+    conv, x, graph = conv_of(attention=function, learn_mixing=True), features(), graph_of()
+    file = io.BytesIO()
+    torch.save(conv, file)
+    file.seek(0)
+    for other in (pickle.loads(pickle.dumps(conv)), torch.load(file, weights_only=False)):
+        assert torch.equal(other(x, *graph), conv(x, *graph))
+    network = GlobalGraph.from_edges(*graph, 7).prepare()
+    assert torch.equal(conv(x, pickle.loads(pickle.dumps(network))), conv(x, network))
+
+
 # ---- invalid input ----
 
 
@@ -303,6 +439,11 @@ def test_copies_and_restored_states_give_the_same():
     [
         (torch.zeros(7), r"x has shape \(7,\), expected \(N, 2\) or \(B, N, 2\)"),
         (torch.zeros(3, 7, 5), r"x has shape \(3, 7, 5\), expected \(N, 2\) or \(B, N, 2\)"),
+        (torch.zeros(3, 7, 2) + 1j, "x has data type torch.complex64, expected real numbers"),
+        (
+            Data(x=torch.zeros(7, 2)),
+            r"x is a Data, expected a tensor of shape .*, pass x, edge_index and batch=",
+        ),
         (torch.zeros(1, 3, 7, 2), r"x has shape \(1, 3, 7, 2\)"),
     ],
 )
@@ -317,6 +458,15 @@ def test_features_of_another_shape_are_rejected(x, message):
         (torch.zeros(15, 2, dtype=torch.int64), None, r"edge_index has shape \(15, 2\), expected \(2, E\)"),
         (torch.zeros(2, dtype=torch.int64), None, r"edge_index has shape \(2,\), expected \(2, E\)"),
         (torch.tensor([[0], [7]]), None, "genes 0 to 7, but x has 7 genes, numbered 0 to 6"),
+        (torch.tensor([[0.0], [1.0]]), None, "edge_index has data type torch.float32, expected integers"),
+        (torch.ones(2, 5, dtype=torch.bool), None, "edge_index has data type torch.bool, expected integers"),
+        ([[0], [1]], None, "edge_index is a list, expected a tensor"),
+        (torch.tensor([[0], [1]]), [1.0], "edge_weight is a list, expected a tensor"),
+        (
+            GlobalGraph.from_edges(torch.tensor([[0], [1]]), torch.ones(1, requires_grad=True), 7),
+            None,
+            "sparse matrix that requires a gradient, which only edge_weight can get",
+        ),
         (torch.tensor([[-1], [3]]), None, "edge_index contains genes -1 to 3, but x has 7 genes"),
         (torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight has shape \(2,\), expected \(1,\)"),
         (torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight has shape \(1, 1\), expected \(1,\)"),
