@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from gene_gcn.genes.names import without_version_each
-from gene_gcn.networks.categoricals import categories, rename_categories
+from gene_gcn.networks.categoricals import as_categorical, as_categoricals, categories, rename_categories
 
 # Sources of aliases in STRING and in this package. Aliases of paralogs belong to other genes, and OMIM
 # numbers look like Entrez numbers, so these sources are never used.
@@ -35,7 +35,7 @@ def string_aliases(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
         ``alias``, ``name``, ``source``. STRING ids are aliases too, with and without the taxon. Names of
         other genes (paralogs), numbers that look like Entrez numbers (OMIM) and descriptions are left out.
     """
-    table = table.set_axis(["id", "alias", "source"], axis="columns").astype("category")
+    table = as_categoricals(table.set_axis(["id", "alias", "source"], axis="columns"))
     trusted = np.array([source_rank(source) >= 0 for source in table["source"].cat.categories], dtype=bool)
     one_word = ~categories(table["alias"]).str.contains(" ", regex=False).to_numpy(dtype=bool)
     table = table[trusted[table["source"].cat.codes] & one_word[table["alias"].cat.codes]]
@@ -50,7 +50,7 @@ def string_aliases(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     others = pd.DataFrame({"alias": alias, "name": name, "source": table["source"]}).drop_duplicates()
     return pd.DataFrame(
         {
-            column: union_categoricals([pd.Categorical(part[column]) for part in (*own, others)])
+            column: union_categoricals([as_categorical(part[column]) for part in (*own, others)])
             for column in ("alias", "name", "source")
         }
     )

@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
+
+_ROWS_AT_A_TIME = 1_000_000
+
+
+def read_categoricals(file: IO[bytes], **options: Any) -> pd.DataFrame:
+    """Read a table of text with `pandas.read_csv`, each column as a categorical.
+
+    In blocks, because `dtype="category"` takes columns of digits for numbers from pandas 3 on.
+    """
+    rows = pd.read_csv(file, dtype=str, chunksize=_ROWS_AT_A_TIME, **options)
+    blocks = [as_categoricals(block) for block in rows]
+    if len(blocks) == 1:
+        return blocks[0]
+    columns = blocks[0].columns
+    return pd.DataFrame({name: union_categoricals([block[name] for block in blocks]) for name in columns})
+
+
+def as_categoricals(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with each column as a categorical."""
+    return pd.DataFrame({name: as_categorical(table[name]) for name in table.columns}, index=table.index)
+
+
+def as_categorical(values: Any) -> pd.Series:
+    """Return values as a categorical whose categories are Python strings in every version of pandas."""
+    categorical = pd.Series(values).astype("category")
+    return categorical.cat.rename_categories(categorical.cat.categories.astype(object))
 
 
 def categories(column: pd.Series) -> pd.Series:

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.networks.edge_arrays import Edges
+from gene_gcn.networks.edge_columns import (
+    EdgeColumns,
+    are_by_position,
+    checked_scores,
+    choose_scores,
+    find_edge_attribute,
+    find_edge_columns,
+    has_fractions,
+)
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -28,37 +38,44 @@ def to_frame(genes: tuple[str, ...], edges: Edges) -> pd.DataFrame:
 
 def from_frame(frame: pd.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray | None]:
     """Return the sorted genes of a table, edges as positions (2, E), and scores (E,) if there are any."""
-    names = _edge_columns(list(frame.columns))
-    for name in names[:2]:
-        if missing := int(frame[name].isna().sum()):
-            text = f"column {name!r} has {missing:,} missing gene names; drop these rows first."
+    headings = list(frame.columns)
+    columns = _edge_columns(frame, headings)
+    chosen = [at for at in (columns.source, columns.target, columns.weight) if at is not None]
+    source, target, *scores = (frame.iloc[:, at] for at in chosen)
+    for column in (source, target):
+        if missing := int(column.isna().sum()):
+            text = f"column {column.name!r} has {missing:,} missing gene names; drop these rows first."
             raise ArgumentError("frame", text)
-    genes, edge_index = _encode(frame[names[0]], frame[names[1]])
-    if len(names) == 2:
+    genes, edge_index = _encode(source, target)
+    if not scores:
         return genes, edge_index, None
-    try:
-        return genes, edge_index, frame[names[2]].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        text = f"column {names[2]!r} must contain the scores, but is not numeric: {error}"
-        raise ArgumentError("frame", text) from error
+    name = headings[chosen[2]]
+    return (
+        genes,
+        edge_index,
+        checked_scores(scores[0], lambda at: (source.iloc[at], target.iloc[at]), name, "frame"),
+    )
 
 
-def _edge_columns(columns: list[Hashable]) -> list[Hashable]:
+def _edge_columns(frame: pd.DataFrame, headings: list[Hashable]) -> EdgeColumns:
     """Return the columns of both genes and, if there is one, of the score."""
-    if "source" in columns and "target" in columns:
-        names: list[Hashable] = ["source", "target", *(["weight"] if "weight" in columns else [])]
-    elif len(columns) in (2, 3):
-        names = columns
-    else:
+    columns = find_edge_columns(headings, "frame", "the table")
+    if are_by_position(headings, columns):
+        if duplicates := [name for name in dict.fromkeys(headings) if headings.count(name) > 1]:
+            text = f"the table has several columns named {duplicates}; column names must be unique."
+            raise ArgumentError("frame", text)
+        return EdgeColumns(0, 1, 2 if len(headings) == 3 else None)
+    if columns is None:
         raise ArgumentError(
             "frame",
-            f"the table has columns {columns}; name those of the edges 'source', 'target' and, if there are "
+            f"the table has columns {headings}; name those of the edges 'source', 'target' and, if there are "
             "scores, 'weight', or pass only these two or three, in this order.",
         )
-    if duplicates := [name for name in dict.fromkeys(names) if columns.count(name) > 1]:
-        text = f"the table has several columns named {duplicates}; column names must be unique."
-        raise ArgumentError("frame", text)
-    return names
+    return choose_scores(columns, headings, lambda at: _looks_like_scores(frame.iloc[:, at]), "The table")
+
+
+def _looks_like_scores(column: pd.Series) -> bool:
+    return is_numeric_dtype(column) and has_fractions(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _encode(source: pd.Series, target: pd.Series) -> tuple[list[str], np.ndarray]:
@@ -101,27 +118,26 @@ def to_networkx(genes: tuple[str, ...], edges: Edges) -> nx.Graph:
 
 def from_networkx(
     graph: nx.Graph, weight: str | None = "weight"
-) -> tuple[list[Any], np.ndarray, list[Any] | None]:
+) -> tuple[list[Any], np.ndarray, np.ndarray | None]:
     """Return the nodes of a graph, edges as positions (2, E), and the attribute `weight` if edges have it."""
     nodes = list(graph.nodes)
     position = {node: i for i, node in enumerate(nodes)}
-    edges = [(position[u], position[v], score) for u, v, score in graph.edges(data=weight or "weight")]
-    edge_index = np.array([edge[:2] for edge in edges], dtype=np.int64).reshape(-1, 2).T
-    if weight is None:
+    edges = list(graph.edges(data=True))
+    edge_index = np.array([[position[u], position[v]] for u, v, _ in edges], dtype=np.int64).reshape(-1, 2).T
+    attributes = list(dict.fromkeys(str(name) for _, _, values in edges for name in values))
+    if weight == "weight" and attributes and weight not in attributes:
+        weight = find_edge_attribute(attributes)
+    if weight is None or not attributes:
         return nodes, edge_index, None
-    scores = [edge[2] for edge in edges]
+    scores = [values.get(weight) for _, _, values in edges]
     if None in scores:
-        if any(score is not None for score in scores):
-            raise ArgumentError(
-                "weight",
-                f"{scores.count(None):,} of {len(scores):,} edges lack the attribute ",
-                Argument("weight", weight),
-                "; set it on all of them, or pass ",
-                Argument("weight", None),
-                " for 1 everywhere.",
-            )
-        return nodes, edge_index, None
-    return nodes, edge_index, scores
+        lacking = f"{scores.count(None):,} of {len(scores):,} edges lack the attribute "
+        remedy = "; set it on all of them" if any(score is not None for score in scores) else ""
+        remedy = remedy or f"; choose one of {', '.join(attributes)}"
+        none = Argument("weight", None)
+        parts = (lacking, Argument("weight", weight), f"{remedy}, or pass ", none, " for 1 everywhere.")
+        raise ArgumentError("weight", *parts)
+    return nodes, edge_index, checked_scores(scores, lambda at: edges[at][:2], weight, "graph")
 
 
 # ---- tensors ----

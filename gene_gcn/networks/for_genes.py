@@ -17,6 +17,7 @@ from gene_gcn.networks.matching import GeneMatch, match_genes
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.string_db.network import VERSION, fetch_aliases, fetch_info, string
 from gene_gcn.networks.string_db.tables import parse_aliases, parse_info
+from gene_gcn.storage import cache
 from gene_gcn.storage.download import DownloadError
 
 # Symbols in capitals are taken to be human, although those of most mammals and birds are in capitals too.
@@ -62,13 +63,15 @@ def for_genes(
     Raises
     ------
     ArgumentError
-        If the organism cannot be inferred or no gene matches a connected one.
+        If the genes are named by positions (0, 1, 2, …, or some of these), the organism cannot be inferred,
+        or no gene matches a connected one.
     DownloadError
         If a file cannot be downloaded.
     """
     if database not in ("string", "biogrid"):
         text = " is unknown; choose 'string' or 'biogrid'."
         raise ArgumentError("database", Argument("database", database), text)
+    _refuse_positions(genes)
     organism = _infer_organism(genes) if organism is None else organism
     if database == "string":
         network = string(organism, **options)
@@ -93,6 +96,19 @@ def for_genes(
     return match.apply(network), match
 
 
+def _refuse_positions(genes: Sequence[str]) -> None:
+    """Refuse names such as 0, 1, 2, …: they are positions, which must not be taken for Entrez numbers."""
+    if gene_kind(genes) == "positions" and len(genes):
+        raise ArgumentError(
+            "genes",
+            f"The {len(genes):,} genes are named {', '.join(list(genes)[:3])}, …: these are positions, not "
+            "gene names or Entrez numbers, so no database can be matched. Name the genes, or choose a column "
+            "of names with ",
+            Argument("gene_column"),
+            ".",
+        )
+
+
 def _infer_organism(genes: Sequence[str]) -> str:
     kind = gene_kind(genes)
     if kind not in _ORGANISM_OF_KIND:
@@ -112,9 +128,13 @@ def _version_of(network: GeneNetwork) -> str | None:
 def _string_aliases(organism: str | int, version: str | None = None, **fetching: Any) -> pd.DataFrame:
     version = version or VERSION
     taxid = find_organism(organism).taxid
-    names = parse_info(fetch_info(taxid, version, **fetching))
+    info = fetch_info(taxid, version, **fetching)
+    with cache.discarding(info):
+        names = parse_info(info)
     try:
-        table = parse_aliases(fetch_aliases(taxid, version, **fetching))
+        file = fetch_aliases(taxid, version, **fetching)
+        with cache.discarding(file):
+            table = parse_aliases(file)
     except DownloadError as error:
         if not error.missing:
             raise
@@ -130,7 +150,8 @@ def _biogrid_aliases(
     progress = options.get("progress", False)
     if "Ensembl" in gene_kind(genes):
         return _string_aliases(organism, progress=progress)
-    archive = options.get("path")
-    if archive is None:
-        archive = fetch_archive(release, base_url=options.get("base_url"), progress=progress)
-    return biogrid_aliases(parse_biogrid_genes(archive, organism))
+    if (path := options.get("path")) is not None:
+        return biogrid_aliases(parse_biogrid_genes(path, organism))
+    archive = fetch_archive(release, base_url=options.get("base_url"), progress=progress)
+    with cache.discarding(archive):
+        return biogrid_aliases(parse_biogrid_genes(archive, organism))

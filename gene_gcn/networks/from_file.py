@@ -6,9 +6,10 @@ import os
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.networks.biogrid_db.network import biogrid
-from gene_gcn.networks.edges import read_edge_file
+from gene_gcn.networks.edges import has_string_ids, read_edge_file, warn_of_string_ids
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.string_db.network import string
+from gene_gcn.networks.string_db.tables import parse_info
 from gene_gcn.storage.text_files import existing_file, is_zip, read_header
 
 
@@ -25,7 +26,8 @@ def from_file(
     path : path
         The file; its kind is recognized by its content.
     info : path, optional
-        STRING's ``protein.info`` file, if it is not next to `path`.
+        STRING's ``protein.info`` file, if it is not next to `path`; also for a list of edges between STRING's
+        protein ids, as R's STRINGdb writes it.
     organism : str or int, optional
         Which organism to take from a file of STRING or BioGRID.
 
@@ -44,12 +46,21 @@ def from_file(
     header = "" if is_zip(file) else read_header(file)
     if header.split()[:2] == ["protein1", "protein2"] or ".protein." in file.name:
         return string(organism, path=file, info=info)
-    if info is not None:
-        text = f" applies only to STRING's protein.links, which {str(path)!r} is not."
-        raise ArgumentError("info", Argument("info", str(info)), text)
     if is_zip(file) or "Interactor A" in header:
+        _refuse(info is not None, "info", info, path)
         return biogrid(organism, path=file)
     if organism is not None:
         text = f" applies only to files of STRING and BioGRID, but {str(path)!r} is an edge file."
         raise ArgumentError("organism", Argument("organism", organism), text)
-    return read_edge_file(file)
+    network = read_edge_file(file)
+    if info is None:
+        warn_of_string_ids(network)
+        return network
+    _refuse(not has_string_ids(network), "info", info, path)
+    return network.rename(parse_info(info).to_dict())
+
+
+def _refuse(is_wrong: bool, name: str, value: object, path: str | os.PathLike[str]) -> None:
+    if is_wrong:
+        text = f" applies only to STRING's protein.links, which {str(path)!r} is not."
+        raise ArgumentError(name, Argument(name, str(value)), text)

@@ -61,7 +61,8 @@ class GeneMatch:
     def to_frame(self) -> pd.DataFrame:
         """Return a table ``gene, name, how, connected`` with a row per gene."""
         columns = {"gene": self.genes, "name": self.matched, "how": self.how, "connected": self.connected}
-        return pd.DataFrame({column: list(values) for column, values in columns.items()})
+        table = pd.DataFrame({column: list(values) for column, values in columns.items()})
+        return table.assign(name=pd.Series(self.matched, dtype=object))  # None stays None
 
     def apply(self, network: GeneNetwork) -> GeneNetwork:
         """Return the network on the user's genes, in their order and under their names.

@@ -431,10 +431,12 @@ class GeneNetwork(BaseNetwork):
         Parameters
         ----------
         frame : pandas.DataFrame
-            Columns ``source``, ``target`` and, if there are scores, ``weight``; others are ignored. If there
-            are no columns with these names, the first two are the genes and the third, if there is one, the
-            scores; tables with more columns are refused. Names must be strings; categorical columns are
-            fastest.
+            Columns ``source``, ``target`` and, if there are scores, ``weight``; others are ignored. Tables
+            of OmniPath, STRING's website and service, STRINGdb and igraph are recognized by their headings.
+            Without ``weight``, STRING's ``combined_score`` is used, or else, with a warning, a column such as
+            ``score``. If headings do not tell, the first two columns are the genes and the third, if there is
+            one, the scores; tables with more columns are refused. Names must be strings; categorical columns
+            are fastest.
         source : NetworkSource, optional
             Where the network comes from.
 
@@ -445,8 +447,13 @@ class GeneNetwork(BaseNetwork):
         Raises
         ------
         ArgumentError
-            If there are too few or too many columns, a name is missing or not a string, or a score is not
-            positive and finite.
+            If there are too few or too many columns, a name is missing or not a string, several columns can
+            be the scores, or a score is not a number, positive and finite; the message names its row.
+
+        Warns
+        -----
+        NetworkWarning
+            If the column of scores is guessed, or every edge weighs 1 although there are other columns.
         """
         return cls(*conversions.from_frame(frame), source=source)
 
@@ -467,7 +474,9 @@ class GeneNetwork(BaseNetwork):
         graph : networkx.Graph
             Its nodes are gene names (strings).
         weight : str, optional
-            Edge attribute that contains the score. If no edge has it, or with None, all scores are 1.
+            Edge attribute that contains the score. If edges have no attribute "weight", STRING's
+            ``combined_score`` is used, or else, with a warning, an attribute such as ``score``. If edges have
+            no such attribute, or with None, all scores are 1.
         source : NetworkSource, optional
             Where the network comes from.
 
@@ -478,8 +487,8 @@ class GeneNetwork(BaseNetwork):
         Raises
         ------
         ArgumentError
-            If nodes are not strings, only some edges have the attribute, or a score is not positive and
-            finite.
+            If nodes are not strings, only some edges have the attribute, several attributes can be the
+            score, or a score is not positive and finite.
         """
         return cls(*conversions.from_networkx(graph, weight), source=source)
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from gene_gcn.cells.normalizer import SMALLEST_OVERLAP
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.genes.names import gene_kind
 from gene_gcn.networks.coexpression import coexpression
 from gene_gcn.networks.conversions import is_networkx_graph
 from gene_gcn.networks.edges import read
@@ -178,6 +179,7 @@ def _from_cells(cells: csr_matrix | None, genes: Sequence[str] | None) -> GeneNe
 
 
 def _align(network: GeneNetwork, genes: Sequence[str]) -> GeneNetwork:
+    _refuse_other_numbers(network, genes)
     aligned = network.align(genes)
     shared = len(set(network.genes).intersection(genes))
     if shared < SMALLEST_OVERLAP * min(network.num_genes, len(genes)) or not aligned.num_edges:
@@ -190,6 +192,23 @@ def _align(network: GeneNetwork, genes: Sequence[str]) -> GeneNetwork:
             ".",
         )
     return aligned
+
+
+def _refuse_other_numbers(network: GeneNetwork, genes: Sequence[str]) -> None:
+    """Refuse to match positions 0 to N - 1 to numbers that are none, such as Entrez numbers."""
+    if gene_kind(genes) != "positions" or not all(map(str.isdecimal, (*network.genes, *genes))):
+        return
+    positions = set(genes)
+    foreign = [gene for gene in network.genes if gene not in positions]
+    if foreign and max(map(int, network.genes)) > max(map(int, genes), default=0):
+        raise ArgumentError(
+            "network",
+            f"the genes of X are named by positions ({', '.join(genes[:3])}, …), those of the network by "
+            f"other numbers ({', '.join(foreign[:3])}, …); name the genes of X, or choose a column of "
+            "names with ",
+            Argument("gene_column"),
+            ".",
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

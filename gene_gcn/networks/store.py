@@ -12,7 +12,7 @@ from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.storage import cache
 
 # Increase this whenever a parser or the format changes, so that networks stored before are not used.
-PARSERS = 2
+PARSERS = 3
 
 
 def get_network(
@@ -32,18 +32,24 @@ def get_network(
     files : sequence of Path
         Paths that :func:`gene_gcn.storage.cache.get_file` returned.
     build : callable
-        Reads the network.
+        Reads the network. If it raises an ArgumentError about a file, `files` are removed from the cache.
 
     Returns
     -------
     GeneNetwork
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
     """
     hashes = [cache.require_record(file)["sha256"] for file in files]
     key = cache.sha256_of_json([PARSERS, dict(parameters), hashes])[:12]
     path = cache.cache_folder() / f"{name}.{key}{cache.NETWORK_SUFFIX}"
     if (network := _load(path)) is not None:
         return network
-    network = build()
+    with cache.discarding(*files):
+        network = build()
     try:
         _save(network, path)
     except OSError as error:  # the network itself is fine

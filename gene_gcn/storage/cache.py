@@ -13,7 +13,7 @@ import fnmatch
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,38 @@ def get_file(
         check(path)
     write_json(_record_path(path), {"sha256": sha256_of(path), "date": now(), **metadata})
     return path
+
+
+@contextmanager
+def discarding(
+    *files: Path, faults: Collection[str] = ("path", "info", "frame", "edge_weight")
+) -> Iterator[None]:
+    """Remove files of the cache that cannot be read, so that the next call downloads them again.
+
+    Parameters
+    ----------
+    *files : Path
+        Paths that :func:`get_file` returned, which are read in this context.
+    faults : collection of str
+        Arguments of an ArgumentError that are about the files; other errors are about what the user passed.
+
+    Raises
+    ------
+    OSError
+        Instead of such an ArgumentError.
+    """
+    try:
+        yield
+    except ArgumentError as error:
+        if error.argument not in faults:
+            raise
+        for file in files:
+            _record_path(file).unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
+        names = " and ".join(file.name for file in files)
+        raise OSError(
+            f"{error} Removed from the cache: {names}; the next call downloads it again."
+        ) from error
 
 
 def cached() -> pd.DataFrame:

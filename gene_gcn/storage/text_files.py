@@ -81,6 +81,15 @@ def first_line(file: IO[bytes], path: str | os.PathLike[str], argument: str = "p
             if not line:
                 raise ArgumentError(argument, f"{path} is empty.")
     text = line.decode("utf-8-sig", errors="replace").strip("\r\n")
+    if text.lstrip().startswith("<?xml"):
+        start = (text + file.read(2000).decode("utf-8-sig", errors="replace")).lower()
+        for mark, format_name in {"<entryset": "PSI-MI (psi25)", "<graphml": "GraphML"}.items():
+            if mark in start:
+                remedy = "read it with networkx.read_graphml and pass the graph"
+                remedy = "download BioGRID's tab3 file" if mark == "<entryset" else remedy
+                raise ArgumentError(
+                    argument, f"{path} is an XML file of {format_name}, not a table; {remedy}."
+                )
     if text.lstrip().lower().startswith(("<!doctype", "<html", "<?xml", "<head")):
         raise ArgumentError(
             argument,

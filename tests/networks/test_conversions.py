@@ -10,6 +10,7 @@ import pytest
 import torch
 from small_networks import GENES, dense, random_network, small
 
+from gene_gcn.errors import NetworkWarning
 from gene_gcn.networks import GeneNetwork
 
 
@@ -41,8 +42,14 @@ def test_from_frame_columns():
         ({"source": ["A", None], "target": ["B", "C"]}, "column 'source' has 1 missing"),
         ({"source": ["A"], "target": [7157]}, "a gene is named 7157"),
         ({"source": ["A"], "target": [""]}, "a gene is named ''"),
-        ({"source": ["A"], "target": ["B"], "weight": ["high"]}, "column 'weight' must contain the scores"),
-        ({"source": ["A"], "target": ["B"], "weight": [-1]}, r"edge_weight\[0\] is -1"),
+        (
+            {"source": ["A"], "target": ["B"], "weight": ["high"]},
+            r"row 1 \(A, B\): weight is 'high', which is not a number",
+        ),
+        (
+            {"source": ["A"], "target": ["B"], "weight": [-1]},
+            r"row 1 \(A, B\): weight is -1, but scores must be positive",
+        ),
     ],
 )
 def test_from_frame_errors(frame, message):
@@ -64,9 +71,9 @@ def test_from_other_kinds_of_networkx_graphs():
     expected = GeneNetwork(["A", "B", "C", "alone"], [[0, 1], [1, 2]], [4, 1])
     assert GeneNetwork.from_networkx(directed, weight="score") == expected
     unweighted = GeneNetwork(["A", "B", "C", "alone"], [[0, 1], [1, 2]])
-    assert (
-        GeneNetwork.from_networkx(directed) == unweighted == GeneNetwork.from_networkx(directed, weight=None)
-    )
+    assert GeneNetwork.from_networkx(directed, weight=None) == unweighted
+    with pytest.warns(NetworkWarning, match=r"attribute 'score', which is a guess; .* pass weight='score'"):
+        assert GeneNetwork.from_networkx(directed) == expected
     directed["A"]["B"][0].pop("score")
     with pytest.raises(ValueError, match="1 of 3 edges lack the attribute weight='score'"):
         GeneNetwork.from_networkx(directed, weight="score")
@@ -107,3 +114,22 @@ def test_sparse_tensor_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_sparse", None)
     with pytest.raises(ImportError, match=r"pip install --no-build-isolation 'gene-gcn\[sparse\]'"):
         small().to_sparse_tensor()
+
+
+def test_scores_of_networkx_graphs_are_read_or_said(recwarn):
+    graph = nx.Graph(
+        [("A", "B", {"combined_score": 900, "x": 1}), ("B", "C", {"combined_score": 450, "x": 1})]
+    )
+    assert GeneNetwork.from_networkx(graph) == GeneNetwork(["A", "B", "C"], [[0, 1], [1, 2]], [900, 450])
+    assert not recwarn.list
+    other = nx.Graph([("A", "B", {"kind": "x"})])
+    with pytest.warns(NetworkWarning, match=r"Every edge weighs 1, .*\(kind\).* weight='kind'"):
+        assert GeneNetwork.from_networkx(other).edge_weight.tolist() == [1, 1]
+    both = nx.Graph([("A", "B", {"score": 1, "confidence": 2})])
+    with pytest.raises(ValueError, match=r"several attributes that can be scores \(score, confidence\)"):
+        GeneNetwork.from_networkx(both)
+    with pytest.raises(ValueError, match="1 of 1 edges lack the attribute weight='mass'; choose one of kind"):
+        GeneNetwork.from_networkx(other, weight="mass")
+    graph["B"]["C"]["combined_score"] = float("nan")
+    with pytest.raises(ValueError, match=r"row 2 \(B, C\): combined_score is nan"):
+        GeneNetwork.from_networkx(graph)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from gene_gcn import networks
+from gene_gcn.errors import NetworkWarning
 from gene_gcn.networks import GeneNetwork, NetworkSource
 from gene_gcn.networks.edges import parse_edges
 
@@ -98,8 +99,8 @@ def test_frames_graphs_and_networks():
         (gzip.compress(b"A\tB\t1\n" * 100_000)[:-20], "damaged or incomplete gzip"),
         (b"A\nB\n", "has only one column"),
         (b"A\tB\t1\t2\n", "has 4 columns"),
-        (b"A\tB\t1\nC\tD\thigh\n", "third column must contain numbers"),
-        (b"A\tB\t1\nC\tD\t-3\n", r"edge_weight\[1\] is -3"),
+        (b"A\tB\t1\nC\tD\thigh\n", r"row 2 \(C, D\): the third column is 'high', which is not"),
+        (b"A\tB\t1\nC\tD\t-3\n", r"row 2 \(C, D\): the third column is -3, but"),
         (b"A\tB\t1\nC\t\t3\n", "a gene is named ''"),
         (b"A\tB\nC\tD\tE\tF\n", "is not a table"),
     ],
@@ -128,3 +129,112 @@ def test_real_file(shared_data):
     assert isinstance(table["source"].dtype, pd.CategoricalDtype)
     control = network.rewired(0)
     assert (control.degree == network.degree).all() and control.num_edges == network.num_edges
+
+
+# ---- layouts of other programs ----
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '"source","target","weight"\n"TP53","MDM2",900\n"NA","ACTB",450\n',  # write.csv(row.names = FALSE)
+        '"","source","target","weight"\n"1","TP53","MDM2",900\n"2","NA","ACTB",450\n',  # write.csv
+        '"source" "target" "weight"\n"1" "TP53" "MDM2" 900\n"2" "NA" "ACTB" 450\n',  # write.table
+        '"source";"target";"weight"\n"TP53";"MDM2";90,0\n"NA";"ACTB";45,0\n',  # write.csv2
+        '"TP53"\t"MDM2"\t900\n"NA"\t"ACTB"\t450\n',  # col.names = FALSE
+        'source,target,weight,note\nTP53,MDM2,900,"a, b"\nNA,ACTB,450,c\n',
+        "# made by a program\n# today, by me\nsource\ttarget\tweight\nTP53\tMDM2\t9\nNA\tACTB\t4.5\n",
+        "Source\tTarget\tWeight\nTP53\tMDM2\t9\nNA\tACTB\t4.5\n",
+        "source\ttarget\tcombined_score\tevidence\nTP53\tMDM2\t900\tx\nNA\tACTB\t450\ty\n",
+        "#node1\tnode2\tnode1_string_id\tnode2_string_id\tcoexpression\tcombined_score\n"  # STRING's website
+        "TP53\tMDM2\t9606.P1\t9606.P2\t0.1\t0.9\nNA\tACTB\t9606.P3\t9606.P4\t0\t0.45\n",
+        "stringId_A\tstringId_B\tpreferredName_A\tpreferredName_B\tncbiTaxonId\tcombined_score\n"
+        "9606.P1\t9606.P2\tTP53\tMDM2\t9606\t0.9\n9606.P3\t9606.P4\tNA\tACTB\t9606\t0.45\n",
+        "from to type weight\nTP53 MDM2 x 900\nNA ACTB x 450\n",  # igraph
+    ],
+)
+def test_layouts_that_need_no_guess(tmp_path, content, recwarn):
+    path = tmp_path / "edges"
+    path.write_text(content)
+    assert networks.from_file(path) == EXPECTED
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", ["score", "Confidence", "edge_weight", "w"])
+def test_guessed_scores_are_said(tmp_path, name):
+    frame = EXPECTED.to_frame().rename(columns={"weight": name})
+    frame.to_csv(tmp_path / "edges.csv", index=False)
+    for edges in (frame, tmp_path / "edges.csv"):
+        with pytest.warns(NetworkWarning, match=f"'{name}', which is a guess; rename it to weight"):
+            assert networks.read(edges) == EXPECTED
+
+
+def test_columns_without_scores_are_said(tmp_path):
+    frame = EXPECTED.to_frame().rename(columns={"weight": "x"}).assign(evidence="text")
+    frame.to_csv(tmp_path / "edges.csv", index=False)
+    for edges in (frame, frame.drop(columns="x"), tmp_path / "edges.csv"):
+        with pytest.warns(NetworkWarning, match="every edge weighs 1, because no column .*evidence"):
+            assert networks.read(edges).edge_weight.unique().tolist() == [1]
+    frame = EXPECTED.to_frame().rename(columns={"weight": "score"}).assign(confidence=0.5)
+    with pytest.raises(ValueError, match=r"several columns that can be scores \(score, confidence\)"):
+        networks.read(frame)
+
+
+def test_omnipath(tmp_path):
+    frame = pd.DataFrame({"source": ["P04637", "P1"], "target": ["Q00987", "P2"]})
+    frame = frame.assign(source_genesymbol=["TP53", "NA"], target_genesymbol=["MDM2", "ACTB"], is_directed=1)
+    frame.to_csv(tmp_path / "omnipath.tsv", sep="\t", index=False)
+    for edges in (frame, tmp_path / "omnipath.tsv"):
+        with pytest.warns(NetworkWarning) as said:
+            network = networks.read(edges)
+        text = " ".join(str(warning.message) for warning in said)
+        assert "used as the gene names, not source and target" in text
+        assert "every edge weighs 1, because no column" in text and "is_directed" in text
+        assert network.genes == EXPECTED.genes and network.edge_weight.unique().tolist() == [1]
+
+
+def test_ids_of_r_stringdb(tmp_path):
+    path, info = tmp_path / "edges.csv", tmp_path / "info.txt"
+    path.write_text('"from","to","combined_score"\n"9606.P1","9606.P2",900\n"9606.P3","9606.P4",450\n')
+    info.write_text(
+        "#string_protein_id\tpreferred_name\n9606.P1\tTP53\n9606.P2\tMDM2\n9606.P3\tNA\n9606.P4\tACTB\n"
+    )
+    for read in (networks.read, networks.from_file):
+        with pytest.warns(NetworkWarning, match=r"STRING's protein ids \(9606.P1, …\).* as info="):
+            read(path)
+    assert networks.from_file(path, info=info).align(EXPECTED.genes) == EXPECTED
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "-1", "0", "high", "", "1001"])
+def test_wrong_scores_name_their_row(tmp_path, score):
+    path = tmp_path / "edges.csv"
+    path.write_text(f"source,target,combined_score\nA,B,900\nC,D,{score}\n")
+    with pytest.raises(ValueError, match=r"edges.csv: row 2 \(C, D\): combined_?score is "):
+        networks.read(path)
+
+
+def test_other_formats_are_named(tmp_path):
+    path = tmp_path / "x.txt"
+    for content, message in {
+        "#ID Interactor A\tID Interactor B\tAlt IDs Interactor A\tx\na\tb\tc\td\n": "PSI-MI TAB",
+        "#ID(s) interactor A\tID(s) interactor B\tAlt. ID(s) interactor A\tx\na\tb\tc\td\n": "PSI-MI TAB",
+        '<?xml version="1.0"?>\n<entrySet level="2">\n': r"XML file of PSI-MI \(psi25\), .*tab3",
+        '<?xml version="1.0"?>\n<graphml>\n': "GraphML, .*read_graphml",
+        '<?xml version="1.0"?>\n<!DOCTYPE html>\n<html>': "web page",
+    }.items():
+        path.write_text(content)
+        for read in (networks.read, networks.from_file):
+            with pytest.raises(ValueError, match=message):
+                read(path)
+
+
+def test_text_and_mixed_scales_are_not_scores(tmp_path):
+    path = tmp_path / "edges"
+    for content, message in {
+        "A\tpp\tB\nC\tpp\tD\n": "no number; name the columns source, target and weight.*SIF",
+        "source\tconfidence\ttarget\nA\thigh\tB\nC\tlow\tD\n": "confidence should contain the scores",
+        "node1\tnode2\tcombined_score\nA\tB\t0.5\nB\tC\t900\n": "is 0.5, but others are above 1",
+    }.items():
+        path.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            networks.read(path)

@@ -80,3 +80,20 @@ def test_real_cells(host, shared_data):
     assert symbols.counts["connected"] > 13_000 and by_symbol.num_edges > 120_000
     assert ids.counts["connected"] > 13_000 and by_id.num_edges > 120_000
     assert ids.kind == "human Ensembl gene ids"
+
+
+@pytest.mark.parametrize(
+    "genes", [range(100), range(1, 101), range(99, -1, -1), range(0, 100, 7), [3, 17, 0]]
+)
+@pytest.mark.parametrize("database", ["string", "biogrid"])
+def test_positions_are_not_entrez_numbers(host, database, genes):
+    with pytest.raises(ValueError, match=r"these are positions, .*gene_column="):
+        networks.for_genes(database, list(map(str, genes)), "human")
+    assert not host.seen
+
+
+def test_entrez_numbers_are_matched(host):
+    path = "/download/protein.aliases.v12.0/9606.protein.aliases.v12.0.txt.gz"
+    entrez = b"9606.ENSP01\t7157\tEnsembl_HGNC_entrez_id\n9606.ENSP02\t4193\tEnsembl_HGNC_entrez_id\n"
+    host.files[path] = gzip.compress(ALIASES + entrez)
+    assert networks.for_genes("string", ["7157", "4193", "60"], "human")[0].num_edges == 1

@@ -145,3 +145,14 @@ def test_databases_are_matched_to_the_genes(string_host):
     with pytest.raises(ArgumentError, match="cannot be inferred; pass organism=") as error:
         resolve_network("string", ["@", "?"])
     assert error.value.argument == "organism"
+
+
+def test_positions_are_not_matched_to_other_numbers():
+    positions = list(map(str, range(5000)))
+    entrez = networks.GeneNetwork(["60", "4193", "7157"], [[0, 1], [1, 2]])
+    with pytest.raises(
+        ArgumentError, match=r"X are named by positions \(0, 1, 2, …\), .* numbers \(7157, …\)"
+    ):
+        resolve_network(entrez, positions)
+    by_position = networks.GeneNetwork(positions[:300], [[0, 1], [1, 2]])
+    assert resolve_network(by_position, positions).network.num_edges == 2

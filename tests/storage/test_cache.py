@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gene_gcn import networks
+from gene_gcn.errors import ArgumentError
 from gene_gcn.networks import GeneNetwork, NetworkSource
 from gene_gcn.networks.store import get_network
 from gene_gcn.storage import cache
@@ -103,3 +104,14 @@ def test_cache_folder(monkeypatch, tmp_path):
     assert cache.cache_folder().name == "x" and "~" not in str(cache.cache_folder())
     monkeypatch.delenv("GENE_GCN_CACHE")
     assert "gene_gcn" in cache.cache_folder().parts
+
+
+def test_files_that_cannot_be_read_are_discarded():
+    first, second = make_file(name="a/x"), make_file(name="a/y")
+    with pytest.raises(ArgumentError, match="no pair"), cache.discarding(first, second):
+        raise ArgumentError("min_score", "no pair")
+    assert first.exists() and second.exists()
+    message = "Line 3 is wrong. Removed from the cache: x; the next call"
+    with pytest.raises(OSError, match=message), cache.discarding(first):
+        raise ArgumentError("path", "Line 3 is wrong.")
+    assert list(cache.cached()["name"]) == ["a/y"]

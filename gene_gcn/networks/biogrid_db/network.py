@@ -27,6 +27,7 @@ CITATION = "Oughtred et al. 2021, doi:10.1002/pro.3978"
 LATEST = "BioGRID/Latest-Release/"
 RELEASES = "BioGRID/Release-Archive/"
 ARCHIVE = "Download/BioGRID/Release-Archive/BIOGRID-{release}/BIOGRID-ORGANISM-{release}.{layout}.zip"
+LARGEST_ARCHIVE = 1_000_000_000  # bytes, should the host not announce the length; 150 MB in 2024
 FIRST_TAB3 = (3, 5, 183)  # older releases are in the tab2 layout
 LATEST_EXPIRES = dt.timedelta(days=30)  # BioGRID is released monthly
 
@@ -149,7 +150,13 @@ def _fetch_release(release: str, base_url: str | None, progress: bool | Progress
     name = f"biogrid/{release}/{url.rsplit('/', 1)[1]}"
     try:
         return download.fetch(
-            url, name, check=check_archive, progress=progress, version=release, organism="all"
+            url,
+            name,
+            check=check_archive,
+            progress=progress,
+            largest_unannounced=LARGEST_ARCHIVE,
+            version=release,
+            organism="all",
         )
     except download.DownloadError as error:
         if not error.missing:

@@ -17,7 +17,7 @@ from pandas.api.types import union_categoricals
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.organisms import describe_taxid, find_organism, find_taxid, plain_name
-from gene_gcn.networks.categoricals import select_categories
+from gene_gcn.networks.categoricals import read_categoricals, select_categories
 from gene_gcn.storage.text_files import (
     VERBATIM,
     damage_as_argument_error,
@@ -267,7 +267,7 @@ def _read_columns(
     positions = _find_columns(first_line(file, where), where, spellings, optional)
     columns = list(positions.values())
     with damage_as_argument_error(where):
-        rows = pd.read_csv(file, sep="\t", header=None, usecols=columns, dtype="category", **VERBATIM)
+        rows = read_categoricals(file, sep="\t", header=None, usecols=columns, **VERBATIM)
     return rows[columns].set_axis(list(positions), axis="columns")
 
 
@@ -281,6 +281,12 @@ def _find_columns(
         found = [header.index(spelling) for spelling in names if spelling in header]
         if found:
             positions[name] = found[0]
+        elif "Alt IDs Interactor A" in header:
+            raise ArgumentError(
+                "path",
+                f"{where} is BioGRID's table in the PSI-MI TAB layout (mitab), whose genes are identifiers "
+                "of databases; download the tab3 file of the same release instead.",
+            )
         elif name not in optional:
             raise ArgumentError(
                 "path",

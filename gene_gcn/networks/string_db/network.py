@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, warn
 from gene_gcn.genes.organisms import describe_taxid, find_organism
 from gene_gcn.networks.categoricals import rename_categories
 from gene_gcn.networks.network import GeneNetwork
@@ -162,8 +162,8 @@ def fetch_links(
     """Return the file of links of an organism, downloading it first if needed; see :func:`string`."""
     check_network(network)
     kind = LINKS[network] + (".detailed" if detailed else "")
-    scores = ("combined_score", "experimental") if detailed else ("combined_score",)
-    return _fetch(kind, organism, version, check_links(*scores), base_url, progress)
+    check = check_links(find_organism(organism).taxid, *(["experimental"] if detailed else []))
+    return _fetch(kind, organism, version, check, base_url, progress)
 
 
 def fetch_info(
@@ -228,7 +228,14 @@ def _fetch(
     url = f"{download.base_url('GENE_GCN_STRING_URL', base_url)}/{kind}.v{number}/{name}"
     metadata = {"version": version, "organism": str(found)}
     try:
-        return download.fetch(url, f"string/{version}/{name}", check=check, progress=progress, **metadata)
+        return download.fetch(
+            url,
+            f"string/{version}/{name}",
+            check=check,
+            progress=progress,
+            largest_unannounced=None,
+            **metadata,
+        )
     except download.DownloadError as error:
         if not error.missing:
             raise
@@ -274,27 +281,48 @@ def _read(
     path = existing_file(path)
     named = _FILE_NAME.search(path.name)
     info_path = existing_file(info, "info") if info is not None else _find_info(path)
-    links = parse_links(path, min_score=links_filter.min_score, channels=links_filter.channels or None)
+    version = version or (named["version"] if named else None)
+    links = parse_links(
+        path,
+        min_score=links_filter.min_score,
+        channels=links_filter.channels or None,
+        corrects_homology=version is not None and _is_before_12(version),
+    )
     taxid = _check_organism(links, path, organism)
     names = {} if info_path is None else parse_info(info_path).to_dict()
     ids = links["source"].cat.categories
-    if names and not any(protein in names for protein in ids):
-        raise ArgumentError(
-            "info",
-            f"{info_path} contains none of the proteins of {path} ({ids[0]}, …); pass the file of the same "
-            "organism and version with ",
-            Argument("info"),
-            ".",
-        )
+    if info_path is not None:
+        _check_names(names, ids, info_path, path)
     labels = [names.get(protein) or _without_taxon(protein) for protein in ids]
     table = pd.DataFrame(
         {side: rename_categories(links[side].array, labels) for side in ("source", "target")}
     )
-    if named:
-        version = version or named["version"]
-        links_filter = replace(links_filter, network="physical") if named["physical"] else links_filter
+    if named and named["physical"]:
+        links_filter = replace(links_filter, network="physical")
     source = _source(links_filter, version, taxid, sha256_of(path))
     return GeneNetwork.from_frame(table.assign(weight=links["weight"]), source=source)
+
+
+def _is_before_12(version: str) -> bool:
+    number = re.match(r"\d+", version)
+    return number is not None and int(number[0]) < 12
+
+
+def _check_names(names: dict[str, str], ids: pd.Index, info: Path, links: Path) -> None:
+    """Refuse a file that names none of the proteins of the links, and warn of one that names only some."""
+    unnamed = [protein for protein in ids if not names.get(protein)]
+    if not unnamed:
+        return
+    same = "the file of the same organism and version with "
+    if len(unnamed) == len(ids):
+        text = f"{info} contains none of the proteins of {links} ({ids[0]}, …); pass {same}"
+        raise ArgumentError("info", text, Argument("info"), ".")
+    text = (
+        f"{info} names only {len(ids) - len(unnamed):,} of {len(ids):,} proteins of {links}; the others, "
+        f"{_without_taxon(unnamed[0])} for instance, keep their ids, so their genes lose these edges. "
+        f"Is it of another version? Pass {same}"
+    )
+    warn(NetworkWarning(text, Argument("info"), "."))
 
 
 def _source(links_filter: LinkFilter, version: str | None, taxid: str | None, sha256: str) -> NetworkSource:

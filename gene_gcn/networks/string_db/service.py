@@ -131,14 +131,27 @@ def _request(
     for start in range(0, len(genes), BATCH):
         names = "\r".join(genes[start : start + BATCH])
         found += _call(f"{base}/json/get_string_ids", identifiers=names, limit=1, echo_query=1, **common)
-    proteins = {str(row["queryItem"]): [row["stringId"], row["preferredName"]] for row in found}
+    try:
+        proteins = {str(row["queryItem"]): [row["stringId"], row["preferredName"]] for row in found}
+    except KeyError as error:
+        raise download.DownloadError(f"{base} returned genes without the field {error}.") from error
     ids = "\r".join(sorted({protein for protein, _ in proteins.values()}))
     options = {"required_score": min_score, "network_type": network, "add_nodes": 0}
     rows = _call(f"{base}/json/network", identifiers=ids, **options, **common) if proteins else []
-    links = {
-        (*sorted((row["stringId_A"], row["stringId_B"])), round(1000 * float(row["score"]))) for row in rows
-    }
+    links = {_link(row, base) for row in rows}
     return {"proteins": proteins, "links": sorted(link for link in links if link[2] >= min_score)}
+
+
+def _link(row: dict[str, Any], base: str) -> tuple[str, str, int]:
+    """Return both proteins of a link and its score, 0 to 1000."""
+    try:
+        first, second = sorted((row["stringId_A"], row["stringId_B"]))
+        score = float(row["score"])
+    except (KeyError, TypeError, ValueError):
+        score = -1.0
+    if not 0 <= score <= 1:
+        raise download.DownloadError(f"{base} returned a link without a score from 0 to 1: {row!r:.200}.")
+    return first, second, round(1000 * score)
 
 
 def _service(version: str, base_url: str | None) -> str:

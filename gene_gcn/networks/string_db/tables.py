@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +15,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.networks.categoricals import read_categoricals
 from gene_gcn.storage.text_files import (
     VERBATIM,
     damage_as_argument_error,
@@ -33,9 +35,12 @@ CHANNELS = (
     "textmining",
 )
 SPELLINGS = {"cooccurrence": "cooccurence", "experiments": "experimental", "databases": "database"}
+IN_FULL = {"experimental": "experiments"}  # how the full layout spells channels
+LARGEST_SCORE = 1000
 PRIOR = 0.041  # probability that two random proteins are associated
 
 _ROWS_AT_A_TIME = 1_000_000
+_ROWS_TO_CHECK = 1000  # of a new file, before it is stored
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,11 @@ class LinkFilter:
 
 
 def parse_links(
-    path: str | os.PathLike[str], *, min_score: int = 0, channels: Sequence[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    min_score: int = 0,
+    channels: Sequence[str] | None = None,
+    corrects_homology: bool = False,
 ) -> pd.DataFrame:
     """Read a ``protein.links`` file (also ``.detailed``, ``.full``) into a table ``source, target, weight``.
 
@@ -73,8 +82,12 @@ def parse_links(
     min_score : int
         Smallest score to keep, 0 to 1000. Rows below it are dropped while the file is read.
     channels : sequence of str, optional
-        Channels of the ``detailed`` layout to combine, see :func:`combined_score`; by default STRING's
-        combined score is used.
+        Channels of the ``detailed`` or ``full`` layout to combine, see :func:`combined_score`; by default
+        STRING's combined score is used. In the ``full`` layout, a channel is its direct score and that
+        transferred from other organisms.
+    corrects_homology : bool
+        Whether to reduce the scores of co-occurrence and text mining in the ``full`` layout for homologous
+        proteins, as STRING did before version 12.
 
     Returns
     -------
@@ -87,29 +100,39 @@ def parse_links(
     FileNotFoundError
         If the file does not exist.
     ArgumentError
-        If the file is empty, damaged, a web page, has another header or no such channel, or no row reaches
-        `min_score`.
+        If the file is empty, damaged, a web page, has another header or no such channel, a score is not an
+        integer from 0 to 1000 (the message names its line), or no row reaches `min_score`.
     """
     check_min_score(min_score)
     path = existing_file(path)
-    scores = list(check_channels(channels)) or ["combined_score"]
+    wanted = check_channels(channels)
     parts = []
     highest = 0
     with open_file(path) as file:
-        header = _links_header(first_line(file, path), path, scores)
-        with damage_as_argument_error(path):
+        line = first_line(file, path)
+        header = _links_header(line, path, wanted)
+        scores = _score_columns(header, wanted)
+        with damage_as_argument_error(path), np.errstate(invalid="ignore"):
             try:
-                for rows in _read_in_chunks(file, header, scores):
-                    weight = combined_score(rows[scores]) if channels else rows["combined_score"]
+                for rows in _read_in_chunks(file, header, scores, "\t" if "\t" in line else " "):
+                    values = rows[scores].to_numpy()
+                    if values.min() < 0 or values.max() > LARGEST_SCORE:
+                        _refuse_first_bad_row(path)
+                    weight = _weight(rows, wanted, corrects_homology)
                     highest = max(highest, weight.max())
                     parts.append(
                         _compact(rows.assign(weight=weight)[weight >= max(min_score, bool(channels))])
                     )
-            except ValueError as error:
+            except ArgumentError:
+                raise
+            except (ValueError, OverflowError) as error:
                 if isinstance(error, (pd.errors.ParserError, pd.errors.EmptyDataError)):
                     raise
+                _refuse_first_bad_row(path)
                 text = f"{path}: {', '.join(scores)} must contain an integer on every line: {error}"
                 raise ArgumentError("path", text) from error
+    if not parts:
+        raise ArgumentError("path", f"{path} has a header but no links; download it again.")
     if not sum(map(len, parts)):
         raise ArgumentError(
             "min_score",
@@ -124,10 +147,64 @@ def parse_links(
     return pd.DataFrame({"source": ids[:half], "target": ids[half:], "weight": weight})
 
 
-def _read_in_chunks(file: IO[bytes], header: list[str], scores: list[str]) -> Iterator[pd.DataFrame]:
+def _score_columns(header: list[str], channels: Sequence[str]) -> list[str]:
+    """Return the columns that channels are combined from, or the combined score without channels."""
+    if not channels:
+        return ["combined_score"]
+    columns = [_spelled(channel, header) for channel in channels]
+    columns += [name for column in columns if (name := f"{column}_transferred") in header]
+    return columns + [name for name in ("homology",) if name in header]
+
+
+def _spelled(channel: str, header: list[str]) -> str:
+    """Return the column of a channel, as this layout spells it."""
+    return channel if channel in header else IN_FULL.get(channel, channel)
+
+
+def _weight(rows: pd.DataFrame, channels: Sequence[str], corrects_homology: bool) -> pd.Series:
+    """Return the combined score of some channels, or STRING's own without channels."""
+    if not channels:
+        return rows["combined_score"]
+    homology = rows["homology"] if corrects_homology and "homology" in rows else None
+    scores = rows.drop(columns=["protein1", "protein2", "homology"], errors="ignore")
+    return combined_score(scores, homology)
+
+
+def _refuse_first_bad_row(path: Path, taxid: str | None = None, limit: int | None = None) -> None:
+    """Raise ArgumentError for the first wrong line of a file of links; check at most `limit` lines."""
+    with damage_as_argument_error(path), open_file(path) as file:
+        lines = (line.decode("utf-8-sig", errors="replace").split() for line in file)
+        numbered = ((number, fields) for number, fields in enumerate(lines, 1) if fields)
+        _, header = next(numbered)
+        columns = [at for at, name in enumerate(header) if not name.startswith("protein")]
+        number = 0
+        for number, fields in islice(numbered, limit):
+            fault = _fault(fields, header, columns, taxid)
+            if fault is not None:
+                where = f"{path}: line {number:,} ({' '.join(fields)[:80]}) "
+                raise ArgumentError("path", f"{where}{fault}; the file is damaged, so download it again.")
+    if not number:
+        raise ArgumentError("path", f"{path} has a header but no links; download it again.")
+
+
+def _fault(fields: list[str], header: list[str], columns: list[int], taxid: str | None) -> str | None:
+    """Say what is wrong with a line, or return None."""
+    if len(fields) != len(header):
+        return f"has {len(fields)} fields, but the header {len(header)}"
+    if taxid is not None and not all(protein.startswith(f"{taxid}.") for protein in fields[:2]):
+        return f"has proteins of another organism than {taxid}"
+    for at in columns:
+        if not (fields[at].isascii() and fields[at].isdigit() and int(fields[at]) <= LARGEST_SCORE):
+            return f"has the {header[at]} {fields[at]}, but STRING's scores are integers from 0 to 1,000"
+    return None
+
+
+def _read_in_chunks(
+    file: IO[bytes], header: list[str], scores: list[str], separator: str
+) -> Iterator[pd.DataFrame]:
     wanted = {"protein1": "category", "protein2": "category", **dict.fromkeys(scores, "int32")}
     options: dict[str, Any] = {
-        "sep": " ",
+        "sep": separator,
         "names": header,
         "usecols": list(wanted),
         "dtype": wanted,
@@ -142,7 +219,7 @@ def _compact(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[["weight"]].assign(**ids)
 
 
-def combined_score(scores: pd.DataFrame) -> pd.Series:
+def combined_score(scores: pd.DataFrame, homology: pd.Series | None = None) -> pd.Series:
     r"""Combine the scores of channels as STRING does.
 
     With the scores s of a pair as probabilities and the prior p = 0.041 of two random proteins,
@@ -151,14 +228,17 @@ def combined_score(scores: pd.DataFrame) -> pd.Series:
         s'_c = \max\left(0, \frac{s_c - p}{1 - p}\right), \quad
         s = p + (1 - p) \left(1 - \prod_c (1 - s'_c)\right),
 
-    truncated to thousandths. STRING also reduces the scores of co-occurrence and text mining for homologous
-    proteins; this is left out here because the ``detailed`` files do not contain the homology. A pair that no
-    channel supports scores 0.
+    truncated to thousandths. The ``full`` files have two scores of most channels, direct and transferred from
+    other organisms; they enter the product like two channels. Before version 12, STRING multiplied
+    :math:`s'_c` of co-occurrence and of text mining by 1 - h for the homology h of the two proteins; channels
+    of the ``detailed`` files include this. A pair that no channel supports scores 0.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        A column per channel, 0 to 1000.
+        A column per channel, or per score of a channel, 0 to 1000.
+    homology : pandas.Series, optional
+        0 to 1000, to correct ``cooccurence``, ``textmining`` and ``textmining_transferred`` for.
 
     Returns
     -------
@@ -171,9 +251,22 @@ def combined_score(scores: pd.DataFrame) -> pd.Series:
     computed?").
     """
     without_prior = ((scores / 1000 - PRIOR) / (1 - PRIOR)).clip(lower=0)
+    if homology is not None:
+        without_prior = _corrected(without_prior, 1 - homology / 1000)
     supported = 1 - (1 - without_prior).prod(axis=1)
     combined = np.floor(1000 * (PRIOR + (1 - PRIOR) * supported) + 1e-6)
     return combined.where(supported > 0, 0).astype("int32")
+
+
+def _corrected(without_prior: pd.DataFrame, factor: pd.Series) -> pd.DataFrame:
+    """Multiply co-occurrence and text mining, direct and transferred together, by a factor."""
+    corrected = without_prior.copy()
+    for channel in ("cooccurence", "textmining"):
+        names = [name for name in (channel, f"{channel}_transferred") if name in corrected]
+        if names:
+            both = 1 - (1 - corrected[names]).prod(axis=1)
+            corrected = corrected.drop(columns=names).assign(**{channel: both * factor})
+    return corrected
 
 
 def parse_info(path: str | os.PathLike[str]) -> pd.Series:
@@ -198,7 +291,9 @@ def parse_info(path: str | os.PathLike[str]) -> pd.Series:
     """
     path = existing_file(path, "info")
     check_info(path)
-    table = _read_first_columns(path, ["id", "name"], str, "info")
+    table = _read_first_columns(path, ["id", "name"], "info").astype(str)
+    if table.empty:
+        raise ArgumentError("info", f"{path} has a header but no proteins; download it again.")
     return table.drop_duplicates("id").set_index("id")["name"]
 
 
@@ -225,24 +320,29 @@ def parse_aliases(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = existing_file(path)
     check_aliases(path)
-    return _read_first_columns(path, ["protein", "alias", "source"], "category", "path")
+    return _read_first_columns(path, ["protein", "alias", "source"], "path")
 
 
-def _read_first_columns(path: Path, names: list[str], dtype: type | str, argument: str) -> pd.DataFrame:
+def _read_first_columns(path: Path, names: list[str], argument: str) -> pd.DataFrame:
     columns = list(range(len(names)))
     options: dict[str, Any] = {"sep": "\t", "skiprows": 1, "header": None, "names": names, **VERBATIM}
     with damage_as_argument_error(path, argument), open_file(path) as file:
-        return pd.read_csv(file, usecols=columns, dtype=dtype, **options)
+        return read_categoricals(file, usecols=columns, **options)
 
 
 # ---- headers ----
 
 
-def check_links(*scores: str) -> Callable[[Path], None]:
-    """Return a check that raises ArgumentError unless a file is ``protein.links`` with these scores."""
+def check_links(taxid: str | None = None, *channels: str) -> Callable[[Path], None]:
+    """Return a check of a new file of links: its header and its first rows.
+
+    It raises ArgumentError unless the file is ``protein.links`` with these channels, of this organism, with
+    scores from 0 to 1000.
+    """
 
     def check(path: Path) -> None:
-        _links_header(read_header(path), path, scores or ("combined_score",))
+        _links_header(read_header(path), path, channels)
+        _refuse_first_bad_row(path, taxid, _ROWS_TO_CHECK)
 
     return check
 
@@ -271,13 +371,19 @@ def check_aliases(path: Path) -> None:
         )
 
 
-def _links_header(line: str, path: Path, scores: Sequence[str]) -> list[str]:
+def _links_header(line: str, path: Path, channels: Sequence[str]) -> list[str]:
     header = line.split()
-    if missing := [column for column in ("protein1", "protein2", *scores) if column not in header]:
+    if missing := [column for column in ("protein1", "protein2", "combined_score") if column not in header]:
         raise ArgumentError(
             "path",
             f"{path} is not a protein.links file of STRING: its header {' '.join(header)[:120]!r} lacks "
             f"{missing}.",
+        )
+    if missing := [channel for channel in channels if _spelled(channel, header) not in header]:
+        raise ArgumentError(
+            "path",
+            f"{path} lacks {missing}: its header is {' '.join(header)[:120]!r}. Channels are in STRING's "
+            "files protein.links.detailed and protein.links.full; files of physical links have some of them.",
         )
     return header
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from gene_gcn import networks
+from gene_gcn.errors import NetworkWarning
 from gene_gcn.networks import DownloadError, GeneNetwork
 from gene_gcn.networks.string_db.network import KNOWN_VERSIONS, fetch_aliases
 from gene_gcn.networks.string_db.tables import CHANNELS, combined_score, parse_aliases, parse_links
@@ -181,10 +182,17 @@ def test_info_of_another_organism(links):
         (b"protein1 protein2 score\nA B 1\n", "lacks"),
         (
             b"protein1 protein2 combined_score\n9606.A 9606.B high\n",
-            "combined_score must contain an integer on every line",
+            r"line 2 \(9606.A 9606.B high\) has the combined_score high, but STRING's scores are integers",
         ),
-        (LINKS.encode() + b"9606.A 9606.B\n", "combined_score must contain an integer on every line"),
-        (b"protein1 protein2 combined_score\n", "no pair reaches"),
+        (LINKS.encode() + b"9606.A 9606.B\n", "line 8 .* has 2 fields, but the header 3"),
+        *(
+            (
+                LINKS.encode() + f"9606.A 9606.B {score}\n".encode(),
+                f"line 8 .* has the combined_score {score}, ",
+            )
+            for score in ("1001", "1000000000", "99999999999", "-5", "nan", "inf", "0.9", "1_0")
+        ),
+        (b"protein1 protein2 combined_score\n", "has a header but no links"),
         (gzip.compress(LINKS.encode() * 1)[:-10], "damaged or incomplete gzip"),
         (
             gzip.compress((LINKS + LINKS.split("\n", 1)[1] * 200_000).encode())[:-1000],
@@ -248,6 +256,48 @@ def test_channels(tmp_path):
     physical = write(tmp_path / "x.txt", "protein1 protein2 experimental combined_score\n9606.A 9606.B 1 1\n")
     with pytest.raises(ValueError, match=r"lacks \['fusion'\]"):
         networks.string(path=physical, channels="fusion")
+
+
+FULL = (
+    "protein1 protein2 neighborhood neighborhood_transferred fusion cooccurence homology coexpression "
+    "coexpression_transferred experiments experiments_transferred database database_transferred textmining "
+    "textmining_transferred combined_score\n"
+)
+
+
+def test_channels_of_the_full_layout_include_what_was_transferred(tmp_path):
+    rows = "9606.A 9606.B 0 0 0 0 0 100 500 500 0 0 0 200 0 700\n"
+    rows += "9606.A 9606.C 0 0 0 0 0 100 0 0 300 0 0 0 0 300\n"
+    path = write(tmp_path / "9606.protein.links.full.v12.0.txt.gz", FULL + rows)
+    both = combined_score(pd.DataFrame({"direct": [100, 100], "transferred": [500, 0]})).tolist()
+    assert both[0] > 500 and both[1] == 100
+    assert parse_links(path, channels=["coexpression"])["weight"].tolist() == both
+    assert parse_links(path, channels=["experimental"])["weight"].tolist() == [500, 300]
+    assert networks.string(path=path, channels="experiments", min_score=0).num_edges == 2
+
+
+def test_homology_reduces_text_mining_before_version_12(tmp_path):
+    row = "9606.A 9606.B 0 0 0 0 500 0 0 0 0 0 0 800 0 700\n9606.A 9606.C 0 0 0 0 0 0 0 0 0 0 0 800 0 700\n"
+    for version, expected in {"11.5": 420, "12.0": 800}.items():
+        path = write(tmp_path / f"9606.protein.links.full.v{version}.txt.gz", FULL + row)
+        network = networks.string(path=path, channels="textmining", min_score=0)
+        assert network.to_frame()["weight"].tolist() == pytest.approx([expected / 800, 1])
+
+
+def test_channels_that_the_file_lacks_are_in_another_file(links):
+    with pytest.raises(
+        ValueError, match=r"lacks \['fusion'\].*protein.links.detailed and protein.links.full"
+    ):
+        networks.string(path=links, channels="fusion")
+
+
+def test_info_of_another_version_is_said(links):
+    write(links.parent / "9606.protein.info.v12.0.txt.gz", INFO.replace("9606.ENSP03", "9606.ENSP99"))
+    with pytest.warns(NetworkWarning, match="names only 2 of 3 proteins .* ENSP03 .* another version"):
+        networks.string(path=links)
+    write(links.parent / "9606.protein.info.v12.0.txt.gz", INFO.splitlines()[0] + "\n")
+    with pytest.raises(ValueError, match="has a header but no proteins"):
+        networks.string(path=links)
 
 
 # ---- downloads ----
@@ -340,6 +390,38 @@ def test_file_of_another_kind_is_discarded(string_host, cache):
         networks.string()
     assert string_host.url + LINKS_PATH in str(error.value) and str(cache) not in str(error.value)
     string_host.files[LINKS_PATH] = good
+    assert networks.string() == FETCHED
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["9606.A 9606.B nan", "9606.A 9606.B 1001", "9606.A 9606.B", "10090.A 10090.B 900", "<html> error page"],
+)
+@pytest.mark.parametrize("good_rows", [0, 2000])
+def test_wrong_rows_under_a_right_header_do_not_stay(string_host, cache, row, good_rows):
+    good = string_host.files[LINKS_PATH]
+    content = LINKS.splitlines()[0] + "\n" + "9606.ENSP01 9606.ENSP02 900\n" * good_rows + row + "\n"
+    string_host.files[LINKS_PATH] = gzip.compress(content.encode())
+    with pytest.raises(OSError, match="discarded" if not good_rows else "Removed from the cache"):
+        networks.string()
+    string_host.files[LINKS_PATH] = good
+    assert networks.string() == FETCHED
+
+
+def test_info_without_rows_does_not_stay(string_host):
+    path = "/download/protein.info.v12.0/9606.protein.info.v12.0.txt.gz"
+    good = string_host.files[path]
+    string_host.files[path] = gzip.compress(INFO.splitlines()[0].encode() + b"\n")
+    with pytest.raises(OSError, match="no proteins.*Removed from the cache"):
+        networks.string()
+    string_host.files[path] = good
+    assert networks.string() == FETCHED
+
+
+def test_what_the_user_asked_for_does_not_cost_the_file(string_host):
+    with pytest.raises(ValueError, match="no pair reaches"):
+        networks.string(min_score=1000)
+    string_host.close()
     assert networks.string() == FETCHED
 
 

@@ -111,6 +111,11 @@ def test_faults(api):
         api.answers("/api/json/network", api.Answer(body=body))
         with pytest.raises(DownloadError, match="returned an unexpected answer"):
             networks.string(genes=["TP53", "MDM2"], organism="human")
+    for score in ("NaN", "-1", "900", '"high"', "null"):
+        link = f'[{{"stringId_A": "9606.P1", "stringId_B": "9606.P2", "score": {score}}}]'
+        api.answers("/api/json/network", api.Answer(body=link.encode()))
+        with pytest.raises(DownloadError, match="link without a score from 0 to 1"):
+            networks.string(genes=["TP53", "MDM2"], organism="human")
     assert networks.cached().empty
     assert networks.string(genes=["TP53", "MDM2"], organism="human").num_edges == 1
 
