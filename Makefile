@@ -1,11 +1,12 @@
 # make demo   train on 700 blood cells and annotate the rest      make test   run the whole test suite
 # make lint   check style and types                               make clean  remove the environment
+# make audit  look for known vulnerabilities of what is installed
 # make sparse build torch-scatter and torch-sparse (a quarter of an hour, once) and test with them
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint sparse clean
+.PHONY: demo test lint audit sparse clean
 
 demo: .venv/installed
 	$(BIN)/gene-gcn demo
@@ -17,6 +18,9 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: .venv/installed
+	$(BIN)/python scripts/audit.py
 
 sparse: .venv/sparse
 	$(BIN)/python -m pytest -m sparse

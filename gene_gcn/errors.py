@@ -20,6 +20,8 @@ __all__ = [
     "DuplicateGenesWarning",
     "EmptyCellsWarning",
     "GeneGCNWarning",
+    "GeneNamesWarning",
+    "LabelWarning",
     "Message",
     "MissingGenesWarning",
     "NetworkWarning",
@@ -122,6 +124,14 @@ class DuplicateGenesWarning(GeneGCNWarning):
 
 class EmptyCellsWarning(GeneGCNWarning):
     """Cells express none of the model's genes."""
+
+
+class GeneNamesWarning(GeneGCNWarning):
+    """Names of genes were chosen by the program, or columns that are not genes were left out."""
+
+
+class LabelWarning(GeneGCNWarning):
+    """Labels are likely not what was meant: text for missing ones, two spellings of one type."""
 
 
 class ScaleWarning(GeneGCNWarning):

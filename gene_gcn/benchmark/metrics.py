@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from gene_gcn.cells import to_same_kind
 from gene_gcn.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -124,7 +125,5 @@ def _as_labels(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.nda
             f"y_true has shape {true.shape} and y_pred {predicted.shape}; both need one label per cell, for "
             "the same cells.",
         )
-    kinds = {"number" if y.dtype.kind in "biuf" else "text" for y in (true, predicted)}
-    if len(kinds) == 2:  # the classes 0, 1 and the labels "0", "1"
-        return true.astype(str), predicted.astype(str)
+    true, predicted = to_same_kind(true, predicted)  # the classes 0, 1 and the labels "0", "1" or 0.0, 1.0
     return true, predicted

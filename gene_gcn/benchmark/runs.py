@@ -13,7 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from gene_gcn import __version__
-from gene_gcn.storage.atomic import replacing
+from gene_gcn.errors import ArgumentError
+from gene_gcn.storage.atomic import locked, replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +29,17 @@ class RunStore:
     Parameters
     ----------
     folder : str or Path
-        The file in it is rewritten after each new result.
+        The file in it is rewritten after each new result, which keeps what other processes added meanwhile.
+
+    Raises
+    ------
+    ArgumentError
+        If the file is damaged.
     """
 
     def __init__(self, folder: str | Path):
         self.file = Path(folder) / RUNS_FILE
-        self._results = json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
+        self._results = self._read()
 
     def __contains__(self, key: str) -> bool:
         return key in self._results
@@ -43,8 +49,23 @@ class RunStore:
 
     def __setitem__(self, key: str, result: dict[str, Any]) -> None:
         self._results[key] = result
-        with replacing(self.file) as temporary:
-            temporary.write_text(json.dumps(self._results, indent=1), encoding="utf-8")
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.file.parent):
+            self._results = self._read() | self._results
+            with replacing(self.file) as temporary:
+                temporary.write_text(json.dumps(self._results, indent=1), encoding="utf-8")
+
+    def _read(self) -> dict[str, Any]:
+        if not self.file.exists():
+            return {}
+        try:
+            results = json.loads(self.file.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            results = None
+        if not isinstance(results, dict):
+            text = f"{self.file} is damaged; delete it to run all again, or choose another folder."
+            raise ArgumentError("folder", text)
+        return results
 
 
 def digest(values: Sequence[Any]) -> str:

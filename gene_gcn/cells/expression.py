@@ -5,6 +5,7 @@ Everything behind it sees a CSR float32 matrix (cells, genes). Letters: B cells,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,14 +15,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from gene_gcn.cells.gene_columns import keep_genes, names_in_frame, names_in_var
 from gene_gcn.cells.matrix import move_columns, to_csr, with_data
-from gene_gcn.cells.scale import FORWARD, INVERSE, infer_scale
+from gene_gcn.cells.scale import FORWARD, InferredScale, check_scale, infer_scale, map_values
 from gene_gcn.errors import Argument, ArgumentError, DuplicateGenesWarning, warn
+from gene_gcn.genes.names import merge_versions
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["Expression", "first_few", "is_anndata", "read_expression"]
+__all__ = ["Expression", "as_cells", "first_few", "is_anndata", "read_expression"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,8 @@ class Expression:
         The gene table of an AnnData: other names to suggest when `genes` do not match a model's.
     origin : object
         What the user passed, for error messages.
+    stated_scale : str, or None
+        The scale that the user stated; None to infer it.
     """
 
     X: sparse.csr_matrix
@@ -46,24 +51,30 @@ class Expression:
     cells: tuple[str, ...] | None = None
     var: pd.DataFrame | None = field(default=None, repr=False)
     origin: object = field(default=None, repr=False)
+    stated_scale: str | None = None
 
     @cached_property
-    def _inferred(self) -> tuple[str, bool]:
+    def inferred_scale(self) -> InferredScale:
+        """The scale of the values, of each cell if these differ."""
         return infer_scale(self.X)
 
     @property
     def scale(self) -> str:
-        """The scale of the values, as `detect_scale` calls it."""
-        return self._inferred[0]
+        """The scale as `detect_scale` calls it: the stated one, or that of most cells."""
+        return self.stated_scale or self.inferred_scale.name
 
     @property
     def scale_is_certain(self) -> bool:
         """False if the scale is only a guess from the range of the values."""
-        return self._inferred[1]
+        return self.stated_scale is not None or self.inferred_scale.is_certain
 
 
 def read_expression(
-    X: Any, layer: str | None = None, use_raw: bool = False, gene_column: str | None = None
+    X: Any,
+    layer: str | None = None,
+    use_raw: bool = False,
+    gene_column: str | None = None,
+    scale: str | None = None,
 ) -> Expression:
     """Read cells × genes from an AnnData, a data frame, a sparse matrix or an array.
 
@@ -71,42 +82,62 @@ def read_expression(
     ----------
     X : AnnData, DataFrame (columns are genes), sparse matrix or array of any format, ndarray; shape (B, N)
         Never changed. Backed and dense matrices are read in blocks of rows; sparse ones are never made dense.
+        Or the path of a file or folder for `read_cells`.
     layer : str, optional
         The layer of the AnnData to read instead of `.X`.
     use_raw : bool
         Read `.raw` of the AnnData instead.
     gene_column : str, optional
-        The column of `.var` with the gene names; gaps are filled from the index, which is the default.
+        The column of `.var` with the gene names; gaps are filled from the index, which is the default. If the
+        index holds positions (0, 1, 2, …), a column known to hold names is used instead, with a warning.
+    scale : str, optional
+        The scale of the values, one of `gene_gcn.cells.scale.SCALES`; by default inferred from them.
 
     Returns
     -------
     Expression
         Columns with the same gene name are summed, with a warning, on the linear scale: logarithms and roots
-        are inverted, summed and taken again.
+        are inverted, summed and taken again. So are versions of one id (``ENSG….1`` and ``ENSG….2``). Genes
+        without a name, and measures of cells such as ``nCount_RNA``, are left out, with a warning.
 
     Raises
     ------
     ArgumentError
         If there are no cells or genes; if values are NaN, infinite or not numeric; if the AnnData lacks the
-        layer, raw or column; if gene names repeat while values are negative, as their sum has no meaning.
+        layer, raw or column; if genes are named by some of the positions only; if gene names repeat while
+        values are negative, as their sum has no meaning.
     """
+    check_scale(scale)
+    X = as_cells(X)
     var = cells = genes = None
     matrix = X
     if is_anndata(X):
         matrix, var = _choose_matrix(X, layer, use_raw)
-        genes, cells = _gene_names(var, gene_column), tuple(map(str, X.obs_names))
+        genes, cells = names_in_var(var, gene_column), tuple(map(str, X.obs_names))
     else:
         _check_no_anndata_arguments(X, layer=layer, use_raw=use_raw or None, gene_column=gene_column)
         if isinstance(X, pd.DataFrame):
             cells = tuple(map(str, X.index))
-            genes = None if X.columns.equals(pd.RangeIndex(X.shape[1])) else tuple(map(str, X.columns))
+            genes = names_in_frame(X)
 
     csr = to_csr(matrix)
     _check_not_empty(csr)
+    if genes is not None:
+        csr, genes = keep_genes(csr, genes)
     _check_finite(csr, genes, cells)
+    genes = None if genes is None else tuple(merge_versions(genes))
     if genes is not None and len(set(genes)) < len(genes):
-        csr, genes = _sum_duplicate_genes(csr, genes)
-    return Expression(csr, genes, cells, var, X)
+        csr, genes = _sum_duplicate_genes(csr, genes, scale)
+    return Expression(csr, genes, cells, var, X, scale)
+
+
+def as_cells(X: Any, obs_columns: Sequence[str] = ()) -> Any:
+    """Return X, or the cells of the file that it is the path of; `obs_columns` are as for `read_cells`."""
+    if not isinstance(X, (str, os.PathLike)):
+        return X
+    from gene_gcn.cells.files import read_cells
+
+    return read_cells(X, obs_columns=obs_columns)
 
 
 def is_anndata(X: object) -> TypeGuard[AnnData]:
@@ -131,34 +162,25 @@ def _check_no_anndata_arguments(X: object, **arguments: object) -> None:
 
 def _choose_matrix(adata: AnnData, layer: str | None, use_raw: bool) -> tuple[Any, pd.DataFrame]:
     layers = list(adata.layers)
-    raw = Argument("use_raw", True)
+    raw, has_X = Argument("use_raw", True), adata.X is not None
     if layer is not None and use_raw:
         both = (Argument("layer", layer), " and ", raw)
         raise ArgumentError("layer", *both, " select two different matrices; pass only one of them.")
     if use_raw:
         if adata.raw is None:
-            remedy = (Argument("layer"), f" (it has {layers or 'none'}).")
-            text = ", but this AnnData has no .raw; leave it out, or choose a layer with "
-            raise ArgumentError("use_raw", raw, text, *remedy)
+            read_X = ("read .X with ", Argument("use_raw", False), ", or ") if has_X else ()
+            layer_of = ("choose a layer with ", Argument("layer"), f" (it has {layers or 'none'}).")
+            raise ArgumentError("use_raw", raw, ", but this AnnData has no .raw; ", *read_X, *layer_of)
         return adata.raw.X, adata.raw.var
     if layer is not None and layer not in adata.layers:
-        text = f" is not in this AnnData; it has {layers or 'no layers'}."
-        raise ArgumentError("layer", Argument("layer", layer), text)
+        remedy = ("; read .X with ", Argument("layer", None)) if has_X else ()
+        text = f" is not in this AnnData; it has {layers or 'no layers'}"
+        raise ArgumentError("layer", Argument("layer", layer), text, *remedy, ".")
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         text = f" (it has {layers or 'none'})."
         raise ArgumentError("layer", "This AnnData has no .X; choose a layer with ", Argument("layer"), text)
     return matrix, adata.var
-
-
-def _gene_names(var: pd.DataFrame, column: str | None) -> tuple[str, ...]:
-    if column is None:
-        return tuple(map(str, var.index))
-    if column not in var.columns:
-        text = f" is not a column of .var; it has {list(var.columns) or 'no columns'}."
-        raise ArgumentError("gene_column", Argument("gene_column", column), text)
-    pairs = zip(var[column].astype(object), var.index, strict=True)
-    return tuple(str(index if pd.isna(name) or name == "" else name) for name, index in pairs)
 
 
 def _check_not_empty(X: sparse.csr_matrix) -> None:
@@ -183,16 +205,18 @@ def _check_finite(X: sparse.csr_matrix, genes: Sequence[str] | None, cells: Sequ
 
 
 def _sum_duplicate_genes(
-    X: sparse.csr_matrix, genes: tuple[str, ...]
+    X: sparse.csr_matrix, genes: tuple[str, ...], stated_scale: str | None
 ) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
     names, counts = np.unique(np.asarray(genes, dtype=object), return_counts=True)
     duplicates = names[counts > 1].tolist()
     what = f"X has duplicate gene names ({len(duplicates):,}: {first_few(duplicates)})"
-    scale = infer_scale(X)[0]
-    if scale == "scaled":
+    scale = infer_scale(X)
+    if scale.name == "scaled":
         text = " and negative values, which cannot be summed; make the gene names unique."
         raise ArgumentError("X", what + text)
     warn(DuplicateGenesWarning(f"{what}; their values are summed. Make the names unique to keep them apart."))
     unique = pd.Index(genes, dtype=object).unique()
-    linear = move_columns(with_data(X, INVERSE[scale](X.data)), unique.get_indexer(genes), len(unique))
-    return with_data(linear, FORWARD[scale](linear.data)), tuple(unique)
+    if stated_scale is not None:
+        scale = InferredScale.single(stated_scale, True)
+    linear = move_columns(with_data(X, map_values(X, scale)), unique.get_indexer(genes), len(unique))
+    return with_data(linear, map_values(linear, scale, FORWARD)), tuple(unique)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gene_gcn.cells.mex_files import find_mex_files
 from gene_gcn.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,35 +16,63 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDINGS", "check_cells_path", "read_cells"]
 
-TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
-ENDINGS = (".h5ad", ".h5", ".loom", *TABLE_ENDINGS)
+TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+MATRIX_ENDINGS = (".mtx", ".mtx.gz")
+ENDINGS = (".h5ad", ".h5", ".loom", *TABLE_ENDINGS, *MATRIX_ENDINGS)
+FOLDER, ZARR = "folder", ".zarr"
 
-_KINDS = {".h5ad": "an h5ad file", ".h5": "a 10x .h5 file or a pandas HDFStore", ".loom": "a loom file"}
+_KINDS = {
+    ".h5ad": "an h5ad file",
+    ".h5": "a 10x .h5 file, an AnnData or a pandas HDFStore",
+    ".loom": "a loom file",
+    ".mtx": "a matrix in the Matrix Exchange format",
+    ".mtx.gz": "a matrix in the Matrix Exchange format",
+    FOLDER: "a folder of Cell Ranger",
+    ZARR: "an AnnData",
+}
+# Formats of other programs, and how to convert them.
+_CONVERSIONS = {
+    ".rds": "in R, save it with zellkonverter::writeH5AD or sceasy as .h5ad",
+    ".rdata": "in R, save it with zellkonverter::writeH5AD or sceasy as .h5ad",
+    ".h5seurat": "in R, convert it with SeuratDisk::Convert(FILE, dest='h5ad')",
+    ".h5mu": "save its RNA by mudata.read(FILE).mod['rna'].write_h5ad(NEW_FILE)",
+    ".xlsx": "save the sheet as .csv",
+    ".zip": "unpack it",
+    ".tar": "unpack it",
+    ".tar.gz": "unpack it",
+}
 
 
-def read_cells(path: str | os.PathLike[str], *, obs_columns: Sequence[str] = ()) -> AnnData:
+def read_cells(
+    path: str | os.PathLike[str], *, obs_columns: Sequence[str] = (), genome: str | None = None
+) -> AnnData:
     """Read a file of cells × genes in the format of its ending.
 
     ========================  =============================================================================
-    ``.h5ad``                 AnnData
-    ``.h5``                   10x Genomics, Cell Ranger 2 and later; or a pandas HDFStore with one frame of
-                              cells × genes and a Series for each column of ``.obs``, in pandas' fixed format
+    ``.h5ad``, ``.zarr``      AnnData
+    ``.h5``                   10x Genomics, Cell Ranger 2 and later; AnnData; or a pandas HDFStore with one
+                              frame of cells × genes and a Series for each column of ``.obs``, in pandas'
+                              fixed format
     ``.loom``                 main matrix, layers, one-dimensional attributes
+    a folder, ``.mtx``        ``matrix.mtx``, ``barcodes.tsv`` and ``features.tsv`` or ``genes.tsv``, plain or
+                              gzip, as Cell Ranger and STARsolo write them
     ``.csv``, ``.tsv``,       one row per cell with its name in the first column; a header of gene names.
-    ``.csv.gz``, ``.tsv.gz``  Columns of text (and those of `obs_columns`) describe the cells and go to
-                              ``.obs``; all other columns are taken as genes
+    ``.txt``, each also       Columns of text, measures of cells such as ``nCount_RNA``, and `obs_columns` go
+    with ``.gz``              to ``.obs``; all other columns are taken as genes
     ========================  =============================================================================
 
     Gene names are kept as they are, even if they repeat. Tables are read in blocks of rows into a sparse
-    float32 matrix.
+    float32 matrix. No code in a file is run: Python objects in it are refused, or read as what they hold.
 
     Parameters
     ----------
     path : str or PathLike
-        The file.
+        The file or folder.
     obs_columns : sequence of str
         Columns of a table that hold numbers but are not genes, such as cluster labels. Names that the table
         does not have are ignored.
+    genome : str, optional
+        The genome whose genes to read, if a file of 10x Genomics has several.
 
     Returns
     -------
@@ -52,7 +81,7 @@ def read_cells(path: str | os.PathLike[str], *, obs_columns: Sequence[str] = ())
     Raises
     ------
     FileNotFoundError
-        If the file does not exist.
+        If the file does not exist, or a folder holds no cells.
     ArgumentError
         If the ending is unknown, or the file is damaged or in another format than its ending says.
     """
@@ -65,45 +94,61 @@ def read_cells(path: str | os.PathLike[str], *, obs_columns: Sequence[str] = ())
         if ending in TABLE_ENDINGS:
             from gene_gcn.cells.text_tables import read_text_table
 
-            return read_text_table(file, "\t" if ending.startswith(".tsv") else ",", obs_columns)
-        return _read_hdf5(file, ending)
+            return read_text_table(file, "," if ending.startswith(".csv") else "\t", obs_columns)
+        return _read(file, ending, genome)
 
 
 def check_cells_path(path: str | os.PathLike[str]) -> str:
-    """Return the ending by which `read_cells` would read a file, without opening it.
+    """Return the ending by which `read_cells` would read a file, or "folder", without opening it.
 
     Raises
     ------
     FileNotFoundError
-        If the file does not exist.
+        If the file does not exist, or a folder holds no cells.
     ArgumentError
         If the ending is unknown.
     """
     file = Path(path).expanduser()
+    if file.is_dir():
+        if file.name.lower().endswith(ZARR) or any((file / n).is_file() for n in (".zgroup", "zarr.json")):
+            return ZARR
+        if find_mex_files(file) is not None:
+            return FOLDER
+        text = (
+            "is a folder that holds neither matrix.mtx[.gz] nor an AnnData (.zarr); pass the path of a file"
+        )
+        raise FileNotFoundError(f"The cell file {str(path)!r} {text}.")
     if not file.is_file():
-        problem = "is a folder, not a file" if file.is_dir() else "does not exist"
-        raise FileNotFoundError(f"The cell file {str(path)!r} {problem}.")
-    for ending in ENDINGS:
-        if file.name.lower().endswith(ending):
-            return ending
+        raise FileNotFoundError(f"The cell file {str(path)!r} does not exist.")
+    name = file.name.lower()
+    ending = next((ending for ending in ENDINGS if name.endswith(ending)), None)
+    if ending is not None:
+        if ending in MATRIX_ENDINGS:
+            find_mex_files(file)
+        return ending
+    for foreign, remedy in _CONVERSIONS.items():
+        if name.endswith(foreign):
+            raise ArgumentError("path", f"The cell file {str(path)!r} is not read as {foreign}; {remedy}.")
     raise ArgumentError(
         "path", f"The cell file {str(path)!r} has an unknown ending; known endings are {', '.join(ENDINGS)}."
     )
 
 
-def _read_hdf5(file: Path, ending: str) -> AnnData:
+def _read(file: Path, ending: str, genome: str | None) -> AnnData:
     try:
-        if ending == ".h5ad":
-            from anndata import read_h5ad
+        if ending == ZARR:
+            from gene_gcn.cells.zarr_folders import read_zarr
 
-            return read_h5ad(file)
-        if ending == ".loom":
-            from gene_gcn.cells.loom import read_loom
+            return read_zarr(file)
+        if ending in (FOLDER, *MATRIX_ENDINGS):
+            from gene_gcn.cells.ten_x import read_10x_folder
 
-            return read_loom(file)
-        from gene_gcn.cells.hdf5 import read_h5
+            files = find_mex_files(file)
+            assert files is not None  # as check_cells_path saw
+            return read_10x_folder(files, genome)
+        from gene_gcn.cells.hdf5 import read_hdf5
 
-        return read_h5(file)
+        return read_hdf5(file, genome)
     except (MemoryError, ArgumentError):
         raise
     except Exception as error:  # libraries raise many types for damaged files, few of them meant for users

@@ -1,11 +1,11 @@
-"""Read ``.h5`` files: those of 10x Genomics, and pandas HDFStores.
+"""Read HDF5 files by what they hold: AnnData, loom, 10x Genomics, or a pandas HDFStore.
 
-The numbers of an HDFStore are read in blocks, without pandas, which would make one dense frame of them.
+The numbers of an HDFStore are read in blocks, without pandas, which would make one dense frame of them and
+run what a file has pickled.
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -14,35 +14,36 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
+from gene_gcn.cells.loom import read_loom
 from gene_gcn.cells.matrix import csr_from_blocks
+from gene_gcn.cells.stored_objects import read_objects
+from gene_gcn.cells.ten_x import read_10x_h5
+from gene_gcn.cells.texts import decode
 from gene_gcn.errors import ArgumentError
 
-__all__ = ["decode", "read_h5"]
+__all__ = ["read_hdf5"]
 
 
-def read_h5(file: Path) -> AnnData:
-    """Read a 10x .h5 file or a pandas HDFStore in the fixed format.
+def read_hdf5(file: Path, genome: str | None = None) -> AnnData:
+    """Read an HDF5 file in the format of its content, whatever its name ends in.
 
     Raises
     ------
     ArgumentError
         If an HDFStore does not hold exactly one frame, a Series has another length, or names or values are
-        Python objects that cannot be read.
+        Python objects that cannot be read; if a 10x file has several genomes and none is chosen.
     """
     with h5py.File(file, "r") as store:
+        if "var" in store and "obs" in store:
+            from anndata import read_h5ad
+
+            return read_h5ad(file)
+        if "row_attrs" in store or (file.name.lower().endswith(".loom") and "matrix" in store):
+            return read_loom(file)
         types = {key: _text(group.attrs.get("pandas_type")) for key, group in store.items()}
         if any(types.values()):
             return _read_hdfstore(file, store, types)
-    import scanpy
-
-    return scanpy.read_10x_h5(file)
-
-
-def decode(data: np.ndarray) -> np.ndarray:
-    """Turn an array of bytes or objects into one of str; others are returned as they are."""
-    if data.dtype.kind not in "SO":
-        return data
-    return np.array([v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in data], object)
+        return read_10x_h5(file, store, genome)
 
 
 def _read_hdfstore(file: Path, store: h5py.File, types: dict[str, str]) -> AnnData:
@@ -70,6 +71,11 @@ def _frame_values(file: Path, frame: h5py.Group, genes: pd.Index, n_cells: int) 
     n_parts = int(frame.attrs["nblocks"])
     items = np.concatenate([_names(file, frame[f"block{i}_items"]) for i in range(n_parts)])
     values = [frame[f"block{i}_values"] for i in range(n_parts)]  # (cells, genes of one dtype) each
+    for i, part in enumerate(values):
+        if part.dtype.kind not in "biuf":
+            few = ", ".join(_names(file, frame[f"block{i}_items"])[:3])
+            text = f"{str(file)!r}: columns of the frame ({few}) are not numbers; save them as a Series each."
+            raise ArgumentError("path", text)
     order = np.argsort(genes.get_indexer(items), kind="stable")
 
     def read(rows: slice) -> np.ndarray:
@@ -89,11 +95,15 @@ def _series(file: Path, group: h5py.Group, key: str) -> np.ndarray:
     values = group["values"]
     if values.dtype.kind in "biufS":
         return decode(values[()])
-    if find_spec("tables") is None:  # which unpickles them: h5py will not
-        text = f"the series {key!r} holds Python objects, which need PyTables: pip install tables."
-        raise ArgumentError("path", f"{str(file)!r}: {text}")
-    series = pd.read_hdf(file, key)
-    return series.to_numpy()
+    try:
+        return decode(read_objects(bytes(np.concatenate(list(values[()])).astype(np.uint8))))
+    except Exception as error:  # a damaged pickle can raise nearly anything; nothing of it was run
+        reason = str(error).strip() or type(error).__name__
+        raise ArgumentError(
+            "path",
+            f"{str(file)!r}: the series {key!r} holds Python objects, which are not read as they could run "
+            f"code ({reason[:100]}); save it as text, by series.astype('S').",
+        ) from error
 
 
 def _text(value: object) -> str:

@@ -1,17 +1,20 @@
-"""Labels of cells: read from a column of `.obs` or given, missing ones found."""
+"""Labels of cells: read from a column of `.obs` or given, in the order of the cells, missing ones found."""
 
 from __future__ import annotations
 
 import difflib
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gene_gcn.cells.expression import first_few, is_anndata
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.cells.label_values import check_label_values, is_missing, written_as_missing
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 
-__all__ = ["is_missing", "read_labels"]
+__all__ = ["read_labels"]
 
 
 def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = False) -> np.ndarray:
@@ -21,7 +24,8 @@ def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = F
     ----------
     X : AnnData or matrix of B cells, as for `read_expression`
     y : str or array-like, shape (B,)
-        The name of a column of `X.obs` if X is an AnnData, or the labels, in the order of the cells.
+        The name of a column of `X.obs` if X is an AnnData, or the labels, in the order of the cells. A Series
+        or a DataFrame of one column whose index has the names of the cells may be in any order.
     min_classes : int
         Smallest number of classes to accept.
     allow_missing : bool
@@ -30,16 +34,17 @@ def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = F
     Returns
     -------
     ndarray, shape (B,)
-        Labels in their own dtype; categoricals in that of their categories.
+        Labels in their own dtype; categoricals in that of their categories, numbers among objects in that of
+        numbers.
 
     Raises
     ------
     ArgumentError
-        If the column does not exist; if there is not one label per cell; if the index of y lists the cells in
-        a different order; if labels are missing (None, NaN, NA, empty text) and that is not allowed; if there
-        are too few classes.
+        If the column does not exist; if there is not one label per cell; if the index of y has other cells
+        than X; if labels mix numbers and text; if labels are missing (None, NaN, NA, empty text, text such as
+        "nan") and that is not allowed; if there are too few classes.
     """
-    cells = tuple(map(str, X.obs_names)) if is_anndata(X) else None
+    cells = _cell_names(X)
     if isinstance(y, str):
         y = _obs_column(X, y)
     elif y is None:
@@ -47,44 +52,92 @@ def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = F
             "y",
             "requires y to be passed, but the target y is None: pass labels or the name of an .obs column.",
         )
-    elif isinstance(y, pd.Series) and cells and len(y) == len(cells):
-        index = tuple(map(str, y.index))
-        if index != cells and set(index) == set(cells):
-            raise ArgumentError("y", "y lists the cells of X in a different order; pass y.loc[X.obs_names].")
+    elif isinstance(y, pd.DataFrame | pd.Series):
+        y = _in_order_of(cells, y, default=isinstance(X, pd.DataFrame) and _is_default(X.index))
     labels = np.asarray(y)
     labels = labels.ravel() if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    n = len(cells) if cells else X.shape[0] if hasattr(X, "shape") else len(X)
+    n = len(cells) if cells is not None else X.shape[0] if hasattr(X, "shape") else len(np.asarray(X))
     if labels.shape != (n,):
         text = f"y has shape {labels.shape}, but X has {n:,} cells; pass one label per cell."
         raise ArgumentError("y", text)
 
     missing = is_missing(labels)
-    if missing.any() and not allow_missing:
-        first = [cells[i] if cells else i for i in np.flatnonzero(missing)[:4]]
-        what = f"{missing.sum():,} labels are missing or empty (cells {first_few(first)})"
-        raise ArgumentError("y", f"Input y contains NaN: {what}; drop these cells.")
-    classes = pd.unique(labels[~missing])
+    if missing.any():
+        text = _count_missing(labels, missing)
+        if not allow_missing:
+            first = [cells[i] if cells is not None else i for i in np.flatnonzero(missing)[:4]]
+            text = f"Input y contains NaN: {text} (cells {first_few(first)}); drop these cells."
+            raise ArgumentError("y", text)
+        if written_as_missing(labels).any():
+            warn(LabelWarning(f"{text}; these cells are taken as cells without a label."))
+    present = check_label_values(labels[~missing])
+    if present.dtype.kind != labels.dtype.kind:
+        labels = present if not missing.any() else _with_gaps(present, missing)
+    classes = pd.unique(present)
     if len(classes) < min_classes:
         found = f"{len(classes)} class ({first_few(classes)})" if len(classes) else "no classes"
         raise ArgumentError("y", f"y has {found}, but at least {min_classes} are needed.")
     return labels
 
 
-def is_missing(labels: np.ndarray) -> np.ndarray:
-    """Return which labels are None, NaN, NA or empty text.
+def _cell_names(X: Any) -> tuple[str, ...] | None:
+    if is_anndata(X):
+        return tuple(map(str, X.obs_names))
+    return tuple(map(str, X.index)) if isinstance(X, pd.DataFrame) else None
 
-    Parameters
-    ----------
-    labels : ndarray, shape (B,)
 
-    Returns
-    -------
-    ndarray of bool, shape (B,)
+def _is_default(index: pd.Index) -> bool:
+    return isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(index)))
+
+
+def _in_order_of(cells: tuple[str, ...] | None, y: pd.Series | pd.DataFrame, default: bool) -> Any:
+    """Return labels in the order of the cells if their index names them.
+
+    An index of 0, 1, … names nothing, neither in y nor, as `default` says, in X.
     """
-    missing = pd.isna(labels)
-    if labels.dtype.kind in "OUT":
-        missing |= np.array([isinstance(label, str) and not label.strip() for label in labels], dtype=bool)
-    return missing
+    index = tuple(map(str, y.index))
+    if cells is None or index == cells or _is_default(y.index):
+        return y
+    is_permuted = len(index) == len(cells) and set(index) == set(cells)
+    if default:
+        if not is_permuted:
+            return y
+        problem = "the index of y is that of X in a different order, but the index of X is only 0, 1, …"
+        raise ArgumentError(
+            "y", f"{problem}; pass y.loc[X.index] to match by index or y.to_numpy() to take y as it is."
+        )
+    repeats = len(set(index)) < len(index)
+    if is_permuted and not repeats:
+        return y.iloc[pd.Index(index).get_indexer(list(cells))]
+    remedy = "; pass y.to_numpy() if its labels are in the order of the cells."
+    if repeats and set(index) == set(cells):
+        raise ArgumentError(
+            "y", f"the index of y has names of cells that repeat, in a different order than X{remedy}"
+        )
+    shared = len(set(index) & set(cells))
+    numbers = f"{shared:,} of the {len(cells):,} cells of X" if shared else "none of the cells of X"
+    names = f"y has {first_few(index)}, X {first_few(cells)}"
+    raise ArgumentError("y", f"y is indexed by {len(index):,} cells, {numbers} among them ({names}){remedy}")
+
+
+def _with_gaps(present: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    labels = np.full(len(missing), None, dtype=object)
+    labels[~missing] = present.tolist()
+    return labels
+
+
+def _count_missing(labels: np.ndarray, missing: np.ndarray) -> str:
+    text = f"{missing.sum():,} labels are missing or empty"
+    written = Counter(str(label).strip() for label in labels[written_as_missing(labels)])
+    if written:
+        text += (
+            f", {written.total():,} of them text that stands for a missing label ({_quoted(list(written))})"
+        )
+    return text
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return first_few([repr(name) for name in names])
 
 
 def _obs_column(X: Any, name: str) -> pd.Series:

@@ -11,8 +11,8 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from gene_gcn.cells.hdf5 import decode
 from gene_gcn.cells.matrix import csr_from_blocks
+from gene_gcn.cells.texts import decode
 from gene_gcn.errors import ArgumentError
 
 __all__ = ["read_loom"]

@@ -11,8 +11,9 @@ import pandas as pd
 from scipy import sparse
 
 from gene_gcn.cells.expression import Expression, first_few, is_anndata
+from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
 from gene_gcn.cells.matrix import move_columns, with_data
-from gene_gcn.cells.scale import FEW_CELLS, INVERSE, LINEAR, SCALE_NAMES
+from gene_gcn.cells.scale import FEW_CELLS, LINEAR, InferredScale, exceeds, map_values
 from gene_gcn.errors import (
     Argument,
     ArgumentError,
@@ -21,7 +22,7 @@ from gene_gcn.errors import (
     ScaleWarning,
     warn,
 )
-from gene_gcn.genes.names import gene_kind, without_versions
+from gene_gcn.genes.names import gene_kind, match_names
 
 __all__ = ["SMALLEST_OVERLAP", "Normalizer"]
 
@@ -30,6 +31,7 @@ LOG1P_TARGET = 1e4  # counts per cell before log1p: the convention of scanpy and
 SMALLEST_OVERLAP = 0.01  # fraction of the smaller set of genes; any two species share a few symbols
 
 _AS_IS = Argument("normalization", "none")
+_SCALE = Argument("scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,8 @@ class Normalizer:
         if expr.scale == "scaled":
             raise _negative_values(expr)
 
-        values, depth, rows = _linear(expr.X, expr.scale)
+        scale = _training_scale(expr)
+        values, depth, rows = _linear(expr.X, scale)
         filled = depth > 0
         if not filled.any():
             text = f"X is zero everywhere (shape {expr.X.shape}), so there is nothing to learn from."
@@ -109,7 +112,9 @@ class Normalizer:
         share = np.bincount(expr.X.indices, values / depth[rows], minlength=n) / filled.sum()
         return cls(method, expr.genes, n, target, share.astype(np.float32), expr.scale)
 
-    def transform(self, expr: Expression, indexer: np.ndarray | None = None) -> sparse.csr_matrix:
+    def transform(
+        self, expr: Expression, indexer: np.ndarray | None = None, panels: GenePanels | None = None
+    ) -> sparse.csr_matrix:
         """Bring cells to the training genes and scale.
 
         Parameters
@@ -120,6 +125,8 @@ class Normalizer:
             ignored if that is unambiguous. Without names (on either side) columns are matched by position.
         indexer : ndarray of int, optional
             What `match` returned for these cells.
+        panels : GenePanels, optional
+            What `find_panels` returned for these cells; by default all of them were measured in all genes.
 
         Returns
         -------
@@ -134,25 +141,61 @@ class Normalizer:
 
         Notes
         -----
-        The scale of a query with gene names is inferred. If that is only a guess from the range of fewer than
-        20 cells, the training scale is used unless the values rule it out, so that a single cell gives the
-        same row as in a large batch. A query without names is always taken to be on the training scale.
+        The scale of a query with gene names is inferred, that of each cell if parts of them are on different
+        scales. If it is only a guess from the range of fewer than 20 cells, the training scale is used unless
+        the values rule it out, so that a single cell gives the same row as in a large batch. A query without
+        names is always taken to be on the training scale. A stated scale is used as it is; one that is that
+        of the training cells too gives way to evidence that the query is on another.
         """
         indexer = self.match(expr) if indexer is None else indexer
-        X = expr.X
-        if not np.array_equal(indexer, np.arange(self.n_genes)):
-            X = move_columns(X, indexer, self.n_genes)
+        X = self._move(expr, indexer)
         if self.method == "none":
+            if self.input_scale != "scaled":  # there a zero is the mean of the gene
+                self._warn_of_empty(np.diff(X.indptr) == 0)
             return X.copy() if X is expr.X else X
         values, depth, rows = _linear(X, self._scale_of(expr))
         empty = depth == 0
-        if empty.any() and expr.genes is not None:
-            what = f"{empty.sum():,} of {len(empty):,} cells express none of the {self.n_genes:,} genes"
-            warn(EmptyCellsWarning(f"{what} in use, so their results mean nothing; filter them out."))
+        self._warn_of_empty(empty)
         expected = self.target_sum * self.gene_share[indexer[indexer >= 0]].sum(dtype=np.float64)
+        if panels is not None and len(panels.present) > 1:
+            shares = [self.gene_share[genes].sum(dtype=np.float64) for genes in panels.present]
+            expected = self.target_sum * np.array(shares)[panels.of_cell]
         values = values * (expected / np.where(empty, 1.0, depth))[rows]
         values = np.sqrt(values, out=values) if self.method == "sqrt" else np.log1p(values, out=values)
         return with_data(X, values).copy()  # owns its indices as well
+
+    def find_panels(self, expr: Expression, indexer: np.ndarray) -> GenePanels:
+        """Return which training genes were measured in which cells; warn if these differ.
+
+        Where panels are joined, genes that one of them lacks are stored as zeros. They show as many genes
+        without a count in any cell of a group, while other cells express them.
+
+        Parameters
+        ----------
+        expr : Expression
+        indexer : ndarray of int
+            What `match` returned for these cells.
+        """
+        present = np.isin(np.arange(self.n_genes), indexer)
+        if self.method == "none" or self.genes is None or expr.genes is None:
+            return GenePanels.single(present, expr.X.shape[0])
+        panels = find_gene_panels(self._move(expr, indexer), self.gene_share, present)
+        for cells, genes in panels:
+            absent = np.count_nonzero(present & ~genes)
+            if absent:
+                what = f"{len(cells):,} of {expr.X.shape[0]:,} cells have no count in any of {absent:,}"
+                why = (
+                    f"of the model's {self.n_genes:,} genes, as if panels were joined and absent genes filled"
+                )
+                warn(
+                    MissingGenesWarning(f"{what} {why} with zeros; these genes are treated as missing there.")
+                )
+        return panels
+
+    def _move(self, expr: Expression, indexer: np.ndarray) -> sparse.csr_matrix:
+        if np.array_equal(indexer, np.arange(self.n_genes)):
+            return expr.X
+        return move_columns(expr.X, indexer, self.n_genes)
 
     def match(self, expr: Expression) -> np.ndarray:
         """Return the training gene of each column of X, −1 where there is none.
@@ -165,22 +208,32 @@ class Normalizer:
         """
         n = expr.X.shape[1]
         if self.genes is None or expr.genes is None:
+            if self.genes is not None and is_anndata(expr.origin) and gene_kind(self.genes) != "positions":
+                text = f"The genes of X have no names, those of the model have ({first_few(self.genes)}); "
+                choose = "choose the column of .var with their names by "
+                raise ArgumentError("gene_column", text, choose, Argument("gene_column"), ".")
             if n != self.n_genes:
                 text = f"X has {n} features, but the model is expecting {self.n_genes} features as input."
                 raise ArgumentError("X", text)
             return np.arange(n)
         if expr.genes == self.genes:
             return np.arange(n)
-        ours, theirs = without_versions(self.genes, expr.genes)
-        indexer = pd.Index(ours, dtype=object).get_indexer(theirs)
+        indexer = match_names(self.genes, expr.genes)
         shared = int((indexer >= 0).sum())
         if shared < max(1, SMALLEST_OVERLAP * min(n, self.n_genes)):
-            raise _no_overlap(self.genes, expr.genes, expr.var, shared)
+            raise _no_overlap(self.genes, expr, shared)
         missing = self.n_genes - shared
         if missing:
             share = f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%})"
             warn(MissingGenesWarning(f"{share} are missing from X."))
         return indexer
+
+    def _warn_of_empty(self, empty: np.ndarray) -> None:
+        if empty.any():
+            what = (
+                f"{empty.sum():,} of {len(empty):,} cells express none of the model's {self.n_genes:,} genes"
+            )
+            warn(EmptyCellsWarning(f"{what}, so nothing is known of their type; filter them out."))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the arrays, as values that JSON can hold."""
@@ -209,29 +262,91 @@ class Normalizer:
             values["input_scale"],
         )
 
-    def _scale_of(self, expr: Expression) -> str:
-        """Return the scale on which to read a query."""
+    def _scale_of(self, expr: Expression) -> InferredScale:
+        """Return the scale on which to read a query, or each of its cells."""
         if expr.X.nnz and expr.X.data.min() < 0:
             raise _negative_values(expr)
-        scale, trained = expr.scale, self.input_scale
-        if scale == trained or (scale in LINEAR and trained in LINEAR):
+        inferred, trained = expr.inferred_scale, InferredScale.single(self.input_scale, True)
+        if expr.stated_scale is not None:
+            return self._stated_scale(expr, inferred)
+        if _is_same(inferred, trained):
             return trained
-        is_large = expr.X.shape[0] >= FEW_CELLS
         if expr.genes is None or self.genes is None:
-            if expr.scale_is_certain and is_large:
-                what = f"X looks like {SCALE_NAMES[scale]} but is treated as {SCALE_NAMES[trained]}"
+            if inferred.is_certain and expr.X.shape[0] >= FEW_CELLS:
+                what = f"X looks like {inferred} but is treated as {trained}"
                 remedy = "fit and predict on AnnData or DataFrames with gene names to have it converted"
                 warn(ScaleWarning(f"{what}, as the training data are; {remedy}."))
             return trained
-        if expr.scale_is_certain:
-            return scale
-        too_large = "log" in trained and scale == "cp10k"
-        if not is_large and trained != "counts" and not too_large:
+        if inferred.is_mixed:
+            _warn_of_mixture(inferred)
+        return inferred if inferred.is_certain else self._guessed_scale(expr, inferred)
+
+    def _guessed_scale(self, expr: Expression, inferred: InferredScale) -> InferredScale:
+        trained, guess = InferredScale.single(self.input_scale, True), inferred
+        if "log" in self.input_scale and "log" in guess.name and not exceeds(expr.X, self.input_scale):
+            guess = trained  # the range tells logarithms, but not their base
+        is_few = expr.X.shape[0] < FEW_CELLS and self.input_scale != "counts"
+        if is_few and not exceeds(expr.X, self.input_scale):
             return trained
-        what = f"X is taken as {SCALE_NAMES[scale]}, a guess from the range of its values"
-        fitted = f"the model was fitted on {SCALE_NAMES[trained]}"
-        warn(ScaleWarning(f"{what} ({fitted}); pass raw counts to be sure."))
-        return scale
+        what = f"X is taken as {guess}, a guess from the range of its values"
+        fitted = f"the model was fitted on {trained}"
+        warn(
+            ScaleWarning(
+                f"{what} ({fitted}); state its scale with ", _SCALE, ", or pass raw counts to be sure."
+            )
+        )
+        return guess
+
+    def _stated_scale(self, expr: Expression, inferred: InferredScale) -> InferredScale:
+        """Return the scale that the user stated, which may be that of the training cells only."""
+        stated = InferredScale.single(str(expr.stated_scale), True)
+        if expr.stated_scale != self.input_scale:
+            _check_stated_scale(expr)
+            return stated
+        if inferred.is_certain and not _is_same(inferred, stated) and expr.genes is not None:
+            if inferred.is_mixed:
+                _warn_of_mixture(inferred)
+            return inferred  # such as counts for a model that was fitted on logarithms
+        return self._guessed_scale(expr, inferred) if exceeds(expr.X, self.input_scale) else stated
+
+
+def _is_same(inferred: InferredScale, other: InferredScale) -> bool:
+    if inferred.is_mixed:
+        return False
+    return inferred.name == other.name or (inferred.name in LINEAR and other.name in LINEAR)
+
+
+def _training_scale(expr: Expression) -> InferredScale:
+    """Return the scale of the training cells, and say if it is a guess, or not the same for all."""
+    inferred = expr.inferred_scale
+    if expr.stated_scale is not None:
+        _check_stated_scale(expr)
+        return InferredScale.single(expr.stated_scale, True)
+    if inferred.is_mixed:
+        if expr.genes is None:
+            what = f"X joins {inferred}; bring them to one scale, or state it with "
+            raise ArgumentError("X", what, _SCALE, ".")
+        _warn_of_mixture(inferred)
+    elif not inferred.is_certain and inferred.name != "counts":
+        what = f"X is taken as {inferred}, a guess from the range of its values; state its scale with "
+        warn(ScaleWarning(what, _SCALE, ", or pass raw counts to be sure."))
+    return inferred
+
+
+def _check_stated_scale(expr: Expression) -> None:
+    """Refuse a stated scale that the values cannot have; warn of one that they likely have not."""
+    inferred, stated = expr.inferred_scale, InferredScale.single(str(expr.stated_scale), True)
+    argument = Argument("scale", expr.stated_scale)
+    if exceeds(expr.X, stated.name):
+        text = f" cannot be right, as X has values up to {expr.X.data.max():.4g}; leave it out to infer it."
+        raise ArgumentError("scale", argument, text)
+    if inferred.is_certain and not _is_same(inferred, stated):
+        warn(ScaleWarning(f"X looks like {inferred} but is read as {stated}, as ", argument, " says."))
+
+
+def _warn_of_mixture(inferred: InferredScale) -> None:
+    what = f"X joins {inferred}; each part is converted from its own scale. State one scale with "
+    warn(ScaleWarning(what, _SCALE, " if this is wrong."))
 
 
 def _is_prepared(expr: Expression) -> bool:
@@ -244,9 +359,9 @@ def _is_prepared(expr: Expression) -> bool:
     return True
 
 
-def _linear(X: sparse.csr_matrix, scale: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _linear(X: sparse.csr_matrix, scale: InferredScale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the values on the linear scale (nnz,), the depth of each cell (B,), each value's row (nnz,)."""
-    values = INVERSE[scale](X.data)
+    values = map_values(X, scale)
     rows = np.repeat(np.arange(X.shape[0], dtype=np.int32), np.diff(X.indptr))
     depth = np.bincount(rows, values, minlength=X.shape[0])  # float64, in order: the same sum in any batch
     return values, depth, rows
@@ -257,7 +372,7 @@ def _negative_values(expr: Expression) -> ArgumentError:
     problem = f"{what}, as scaled or batch-corrected data do, and cannot be normalized. "
     remedy: list[str | Argument] = ["Pass raw counts or log-normalized values"]
     if is_anndata(expr.origin):
-        others = [Argument("layer", name) for name in expr.origin.layers]
+        others = [Argument("layer", name) for name in expr.origin.layers if name is not None]
         others += [Argument("use_raw", True)] if expr.origin.raw is not None else []
         if others:
             remedy = ["Read another matrix (", *_joined(others), ")"]
@@ -268,14 +383,19 @@ def _joined(arguments: list[Argument]) -> list[str | Argument]:
     return [part for argument in arguments for part in (" or ", argument)][1:]
 
 
-def _no_overlap(
-    genes: tuple[str, ...], query: tuple[str, ...], var: pd.DataFrame | None, shared: int
-) -> ArgumentError:
+def _no_overlap(genes: tuple[str, ...], expr: Expression, shared: int) -> ArgumentError:
+    query, cells, var = expr.genes or (), tuple(dict.fromkeys(expr.cells or ())), expr.var
     ours, theirs = gene_kind(genes), gene_kind(query)
     problem = (
         f"X and the model have {shared or 'no'} genes in common: the genes of X look like {theirs} "
         f"({first_few(query)}), those of the model like {ours} ({first_few(genes)}). "
     )
+    in_rows = int(np.count_nonzero(match_names(genes, cells) >= 0))
+    if in_rows > 0.1 * min(len(genes), len(cells)):
+        what = (
+            f"The rows of X are named like {in_rows:,} genes of the model: transpose it (X.T), as rows must "
+        )
+        return ArgumentError("X", problem, f"{what}be cells and columns must be genes.")
     column, share = _best_column(genes, var)
     if share > 0.1:
         where = "The index of .var" if column is None else f".var[{column!r}]"
@@ -302,7 +422,6 @@ def _best_column(genes: tuple[str, ...], var: pd.DataFrame | None) -> tuple[str 
     shares: dict[str | None, float] = {}
     for column in [None, *(c for c in var if var[c].dtype.kind == "O")]:
         names = dict.fromkeys(map(str, var.index if column is None else var[column]))
-        ours, theirs = without_versions(genes, tuple(names))
-        shares[column] = len(set(ours) & set(theirs)) / len(genes)
+        shares[column] = np.count_nonzero(match_names(genes, tuple(names)) >= 0) / len(genes)
     best = max(shares, key=lambda column: shares[column])
     return best, shares[best]

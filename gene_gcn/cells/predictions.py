@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,12 @@ from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.atomic import replacing
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
-__all__ = ["check_predictions_path", "write_predictions"]
+__all__ = ["check_predictions_path", "check_writable", "write_predictions"]
 
+RESERVED = "_index"  # the name of a column that anndata refuses to write; SeuratDisk's files have it
 ENDINGS = (".h5ad", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 
@@ -38,9 +42,16 @@ def write_predictions(path: str | os.PathLike[str], cells: AnnData, key: str = "
     check_predictions_path(path)
     with replacing(path) as file:
         if file.name.lower().endswith(".h5ad"):
-            cells.write_h5ad(file, compression="gzip")
+            from gene_gcn.cells.h5ad import write_h5ad  # with h5py, which takes long to load
+
+            with _writable_names(cells):
+                write_h5ad(file, cells)
             return
+        from gene_gcn.cells.label_values import UNASSIGNED  # with pandas, which takes long to load
+
         table = cells.obs[[key, f"{key}_confidence"]].set_axis(["label", "confidence"], axis=1)
+        label = table["label"].astype(object)
+        table["label"] = label.where(label.notna(), UNASSIGNED)  # where types are numbers
         separator = "\t" if ".tsv" in file.suffixes[-2:] else ","
         table.to_csv(file, sep=separator, index_label="cell", float_format="%.6g")
 
@@ -50,3 +61,52 @@ def check_predictions_path(path: str | os.PathLike[str]) -> None:
     if not Path(path).name.lower().endswith(ENDINGS):
         text = f"Predictions cannot be written to {str(path)!r}: its name must end in {', '.join(ENDINGS)}."
         raise ArgumentError("path", text)
+
+
+def check_writable(path: str | os.PathLike[str], cells: AnnData) -> None:
+    """Refuse cells that cannot be written to this path, before anything is computed from them.
+
+    Raises
+    ------
+    ArgumentError
+        If a table of the AnnData holds what ``.h5ad`` files cannot.
+    """
+    if not Path(path).name.lower().endswith(".h5ad"):
+        return
+    import h5py
+    from anndata import AnnData
+    from anndata.io import write_elem
+
+    with _writable_names(cells), h5py.File("check", "w", driver="core", backing_store=False) as file:
+        probe = AnnData(obs=cells.obs.copy(), var=cells.var.copy())
+        parts = {"obs": probe.obs, "var": probe.var, "uns": dict(cells.uns)}
+        if cells.raw is not None:
+            parts["raw.var"] = cells.raw.var.copy()
+        for name, part in parts.items():
+            try:
+                if name != "uns":
+                    probe.strings_to_categoricals(part)  # as anndata does
+                write_elem(file, name, part)
+            except Exception as error:  # anndata raises many types
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+                text = f"The .{name} of these cells cannot be written to .h5ad: {reason}. Write to a .csv "
+                raise ArgumentError("out", f"{text}file, or mend it.") from error
+
+
+@contextmanager
+def _writable_names(cells: AnnData) -> Iterator[None]:
+    """Call columns named "_index", which anndata refuses to write, "index_" for as long as this lasts."""
+    tables = [cells.obs, cells.var, *([] if cells.raw is None else [cells.raw.var])]
+    renamed: list[tuple[pd.DataFrame, list[str]]] = []
+    for table in tables:
+        if RESERVED in table.columns:
+            free = "index_"
+            while free in table.columns:
+                free += "_"
+            renamed.append((table, list(table.columns)))
+            table.columns = [free if name == RESERVED else name for name in table.columns]
+    try:
+        yield
+    finally:
+        for table, names in renamed:
+            table.columns = names

@@ -1,29 +1,73 @@
-"""Read text tables of cells × genes: comma-, tab- or semicolon-separated, plain or gzip."""
+"""Read text tables of cells × genes: separated by commas, tabs, semicolons or spaces, plain or gzip."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
+from gene_gcn.cells.gene_columns import about_measures
 from gene_gcn.cells.matrix import rows_per_block
-from gene_gcn.errors import ArgumentError
+from gene_gcn.errors import ArgumentError, GeneNamesWarning, warn
+from gene_gcn.genes.names import gene_kind, is_cell_measure
 from gene_gcn.storage.text_files import open_file
 
 __all__ = ["read_text_table"]
 
 HEAD = 200  # rows by which columns are divided into genes and descriptions of the cells
+FEW = 20  # rows by which decimal commas are recognized
 
 # Expressed in nearly every cell of every tissue: if these name rows, the rows are genes.
 HOUSEKEEPING = {"ACTB", "GAPDH", "B2M", "MALAT1", "EEF1A1", "RPL3", "RPS3", "RPLP0", "TMSB4X", "FTL", "UBC"}
+# Kinds of gene names that no cell has.
+IDS = {
+    "human Ensembl gene ids",
+    "mouse Ensembl gene ids",
+    "Ensembl ids",
+    "Ensembl transcript ids",
+    "RefSeq ids",
+}
+# What the first column is called if it names the cells.
+_NAMES_CELLS = re.compile(
+    r"|(?:.*[^a-z])?(?:cells?|barcodes?|index|ids?|names?|samples?|x|rownames?)(?:[^a-z].*)?"
+    r"|.*cellid.*|unnamed: 0",
+    re.IGNORECASE,
+)
+_DECIMAL_COMMA, _THOUSANDS = re.compile(r"-?\d+,\d+(?:[eE][-+]?\d+)?"), re.compile(r"-?\d{1,3}(?:,\d{3})+")
+_NO_CELL_NAMES = "\0"  # the name of a column of cells' names that a table does not have
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a table is written: what pandas needs to know, and the names of its columns, cells' names first."""
+
+    file: Path
+    separator: str
+    skipped: int  # lines up to the first row
+    names: list[str]
+    decimal: str = "."
+
+    def open(self) -> TextIO:
+        return _open_text(self.file)
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "sep": self.separator,
+            "header": None,
+            "skiprows": self.skipped,
+            "decimal": self.decimal,
+            "low_memory": False,
+        }
 
 
 def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ()) -> AnnData:
@@ -33,7 +77,7 @@ def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ())
     ----------
     file : Path
     separator : str
-        Expected separator; if the header lacks it, tabs, commas and semicolons are tried.
+        Expected separator; if the header lacks it, tabs, commas, semicolons and spaces are tried.
     obs_columns : sequence of str
         Columns of numbers that are not genes.
 
@@ -43,33 +87,61 @@ def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ())
         If the file is damaged, is not such a table, or has genes as rows.
     """
     try:
-        separator, names = _read_header(file, separator)
-        is_obs = _find_obs_columns(file, separator, names, obs_columns)
-        X, obs, cells = _read_rows(file, separator, names, is_obs)
+        layout = _read_layout(file, separator)
+        if layout.separator != ",":
+            layout = replace(layout, decimal=_decimal(layout))
+        head = _read_head(layout, HEAD, {0: str})
+        if not len(head):
+            no_cells = sparse.csr_matrix((0, len(layout.names) - 1), dtype=np.float32)
+            return AnnData(no_cells, var=_named(layout.names[1:]))
+        if not _names_cells(layout, head):
+            head = head.set_axis(range(1, head.shape[1] + 1), axis=1)
+            head[1] = _numbers(head[1], layout.decimal)
+            layout = replace(layout, names=[_NO_CELL_NAMES, *layout.names])
+        is_obs = _find_obs_columns(layout, head, obs_columns)
+        _check_orientation(layout, head, is_obs)
+        del head
+        X, obs, cells = _read_rows(layout, is_obs)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, pd.errors.ParserError, csv.Error) as error:
         text = f"{str(file)!r} is damaged or not a table: {str(error).strip()[:200]}."
         raise ArgumentError("path", text) from error
-    genes = [name for name, describes in zip(names[1:], is_obs[1:], strict=True) if not describes]
-    found = HOUSEKEEPING & {cell.upper() for cell in cells}
-    if len(found) > 1 and not HOUSEKEEPING & {gene.upper() for gene in genes}:
-        raise ArgumentError(
-            "path",
-            f"{str(file)!r} has genes as rows ({', '.join(sorted(found)[:3])}), but rows must be cells. "
-            "Transpose it: pandas.read_csv(FILE, index_col=0).T.to_csv(NEW_FILE).",
-        )
-    return AnnData(X, obs=obs.set_axis(cells), var=pd.DataFrame(index=genes))
+    genes = [name for name, describes in zip(layout.names[1:], is_obs[1:], strict=True) if not describes]
+    return AnnData(X, obs=obs.set_axis(cells), var=_named(genes))
 
 
-def _read_header(file: Path, separator: str) -> tuple[str, list[str]]:
-    """Return the separator and the column names, the first of which is that of the cells."""
-    with _open_text(file) as lines:
-        first, second = lines.readline().rstrip("\r\n"), lines.readline().rstrip("\r\n")
-    if not second:
-        found = "one line" if first else "empty"
-        raise ArgumentError("path", f"{str(file)!r} contains no cells: it is {found}.")
-    if separator not in first:  # a .csv of tabs or, in many countries, of semicolons
-        separator = next((mark for mark in "\t,;" if mark in first), separator)
-    names, row = (next(csv.reader([line], delimiter=separator)) for line in (first, second))
+def _named(names: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(index=pd.Index(names, dtype=object))
+
+
+def _open_text(file: Path) -> TextIO:
+    return io.TextIOWrapper(open_file(file), encoding="utf-8-sig", newline="")
+
+
+def _read_layout(file: Path, separator: str) -> _Layout:
+    """Find the header, below blank lines and comments, and how its fields are separated."""
+    comments: list[str] = []
+    lines: list[str] = []
+    skipped = 0
+    with _open_text(file) as table:
+        while len(lines) < 2 and (line := table.readline()):
+            skipped += not lines
+            line = line.rstrip("\r\n")
+            if line.startswith("#") and not lines:
+                comments.append(line)
+            elif line.strip() or lines:
+                lines.append(line)
+    if lines and comments and _is_header(comments[-1], lines[0], separator):
+        lines = [comments[-1], lines[0]]
+        skipped -= 1
+    if not lines:
+        raise ArgumentError("path", f"{str(file)!r} contains no cells: it is empty.")
+    separator = _find_separator(lines[0], separator)
+    names = _split(lines[0], separator)
+    if len(lines) == 1 or not lines[1].strip():
+        if len(names) < 2:
+            raise ArgumentError("path", f"{str(file)!r} contains no cells: it is one line.")
+        return _Layout(file, separator, skipped, names)
+    row = _split(lines[1], separator)
     if len(names) == len(row) - 1:  # R omits the name of the first column
         names = ["", *names]
     if len(names) < 2 or len(names) != len(row):
@@ -78,69 +150,181 @@ def _read_header(file: Path, separator: str) -> tuple[str, list[str]]:
             f"{str(file)!r} is not a table of cells and genes: its header has {len(names)} "
             f"fields and the line after it has {len(row)}.",
         )
-    return separator, names
-
-
-def _open_text(file: Path) -> TextIO:
-    return io.TextIOWrapper(open_file(file), encoding="utf-8-sig", newline="")
-
-
-def _find_obs_columns(file: Path, separator: str, names: list[str], obs_columns: Sequence[str]) -> list[bool]:
-    """Return which columns describe the cells rather than being genes, inferred from the first rows."""
-    with _open_text(file) as lines:
-        head = pd.read_csv(lines, sep=separator, header=None, skiprows=1, nrows=HEAD, low_memory=False)
-    is_obs = [True]  # the names of the cells
-    for i, name in enumerate(names[1:], start=1):
-        kind = head[i].dtype.kind
-        if name not in obs_columns and kind not in "biuf":
-            _check_no_numbers(file, name, head[i].dropna())
-        is_obs.append(name in obs_columns or kind not in "iuf")
-    if all(is_obs):
-        text = f"{str(file)!r} has no column of numbers; rows must be cells and columns must be genes."
+    values = [name for name in names[1:] if _is_number(name)]
+    if len(values) == len(names) - 1 and (
+        len(set(values)) < len(values) or not all(v.isdigit() for v in values)
+    ):
+        text = f"{str(file)!r} has no header: its first line must hold the names of the genes, not numbers."
         raise ArgumentError("path", text)
+    return _Layout(file, separator, skipped, names)
+
+
+def _is_header(comment: str, line: str, separator: str) -> bool:
+    """Return whether a line that begins with # is the header of the row after it."""
+    separator = _find_separator(comment, separator)
+    names, row = _split(comment, separator), _split(line, separator)
+    return len(names) > 1 and len(names) == len(row) and any(map(_is_number, row[1:]))
+
+
+def _find_separator(header: str, separator: str) -> str:
+    if separator in header:  # a .csv of tabs or, in many countries, of semicolons
+        return separator
+    return next((mark for mark in "\t,; " if mark in header.strip()), separator)
+
+
+def _split(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(texts: pd.Series, decimal: str) -> pd.Series:
+    return pd.to_numeric(texts.str.replace(decimal, ".", regex=False), errors="coerce")
+
+
+def _read_head(layout: _Layout, rows: int, dtype: Any) -> pd.DataFrame:
+    with layout.open() as lines:
+        try:
+            return pd.read_csv(lines, nrows=rows, dtype=dtype, **layout.options())
+        except pd.errors.EmptyDataError:
+            return pd.DataFrame()
+
+
+def _decimal(layout: _Layout) -> str:
+    """Return the sign that begins decimals: a comma if numbers have commas and none has a point."""
+    head = _read_head(layout, FEW, str)
+    fields = pd.Series(head.iloc[:, 1:].to_numpy().ravel(), dtype=str).dropna()
+    fields = fields[fields.str.fullmatch(r"-?[\d.,]+(?:[eE][-+]?\d+)?")]
+    with_comma = fields[fields.str.contains(",", regex=False)]
+    if not len(with_comma) or fields.str.contains(".", regex=False).any():
+        return "."
+    if with_comma.str.fullmatch(_THOUSANDS).all():
+        raise ArgumentError(
+            "path",
+            f"{str(layout.file)!r} has numbers with commas ({with_comma.iloc[0]!r}), which may mark "
+            "thousands or decimals; write numbers without commas.",
+        )
+    return "," if with_comma.str.fullmatch(_DECIMAL_COMMA).all() else "."
+
+
+def _names_cells(layout: _Layout, head: pd.DataFrame) -> bool:
+    """Return whether the first column names the cells; say it if that is unlikely or a guess."""
+    name, column = layout.names[0], head.iloc[:, 0].fillna("")
+    values = _numbers(column, layout.decimal)
+    if values.isna().any() or _NAMES_CELLS.fullmatch(name.strip()):
+        return True
+    what = f"{str(layout.file)!r} has numbers in its first column, {name!r}"
+    whole = bool((values == values.round()).all())
+    if whole and column.is_unique and (values.diff().dropna() == 1).all():
+        return True
+    if not whole or not column.is_unique:
+        warn(GeneNamesWarning(f"{what}, taken as a gene; it has no names of cells, which are numbered."))
+        return False
+    warn(
+        GeneNamesWarning(
+            f"{what}, taken as the names of the cells, a guess; call it 'cell' if this is right."
+        )
+    )
+    return True
+
+
+def _find_obs_columns(layout: _Layout, head: pd.DataFrame, obs_columns: Sequence[str]) -> list[bool]:
+    """Return which columns describe the cells rather than being genes, inferred from the first rows."""
+    is_obs, measures = [True], []  # the names of the cells
+    for i, name in enumerate(layout.names[1:], start=1):
+        kind = head[i].dtype.kind
+        if name in obs_columns:
+            is_obs.append(True)
+            continue
+        if kind not in "biuf":
+            _check_no_numbers(layout.file, name, head[i].dropna().astype(str))
+        elif is_cell_measure(name):
+            measures.append(name)
+        is_obs.append(kind not in "iuf" or is_cell_measure(name))
+    if all(is_obs):
+        text = f"{str(layout.file)!r} has no column of numbers; rows must be cells and columns must be genes."
+        raise ArgumentError("path", text)
+    if measures:
+        warn(GeneNamesWarning(f"{str(layout.file)!r}: {about_measures(measures)}"))
     return is_obs
 
 
 def _check_no_numbers(file: Path, name: str, values: pd.Series) -> None:
-    is_number = pd.to_numeric(values, errors="coerce").notna()
-    if is_number.mean() > 0.5:  # a gene with a typo in it, not a description
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().mean() > 0.5:  # a gene with a typo in it, not a description
         raise ArgumentError(
             "path",
-            f"{str(file)!r}: column {name!r} mixes numbers and text ({values[~is_number].iloc[0]!r}); "
+            f"{str(file)!r}: column {name!r} mixes numbers and text ({values[numbers.isna()].iloc[0]!r}); "
             "leave the fields of missing values empty.",
         )
 
 
-def _read_rows(
-    file: Path, separator: str, names: list[str], is_obs: list[bool]
-) -> tuple[sparse.csr_matrix, pd.DataFrame, list[str]]:
+def _check_orientation(layout: _Layout, head: pd.DataFrame, is_obs: list[bool]) -> None:
+    """Refuse a table whose rows are genes."""
+    genes = [name for name, describes in zip(layout.names[1:], is_obs[1:], strict=True) if not describes]
+    rows = [] if layout.names[0] == _NO_CELL_NAMES else head.iloc[:, 0].fillna("").tolist()
+    found = sorted(HOUSEKEEPING & {row.upper() for row in rows})
+    kind, columns = gene_kind(rows), gene_kind(genes)
+    if len(found) > 1 and not HOUSEKEEPING & {gene.upper() for gene in genes}:
+        few = ", ".join(found[:3])
+    elif kind in IDS and columns not in IDS:
+        few = ", ".join(rows[:3])
+    elif columns == "cell barcodes" and kind != "cell barcodes":
+        few = f"its columns are barcodes of cells, {', '.join(genes[:2])}"
+    else:
+        return
+    raise ArgumentError(
+        "path",
+        f"{str(layout.file)!r} has genes as rows ({few}), but rows must be cells. "
+        "Transpose it: pandas.read_csv(FILE, index_col=0).T.to_csv(NEW_FILE).",
+    )
+
+
+def _read_rows(layout: _Layout, is_obs: list[bool]) -> tuple[sparse.csr_matrix, pd.DataFrame, list[str]]:
     """Return the genes as CSR (cells, genes), the columns that describe the cells, and the cells' names."""
-    gene_at = [i for i, describes in enumerate(is_obs) if not describes]
-    obs_at = [i for i, describes in enumerate(is_obs) if describes and i]
-    dtype = {0: str, **dict.fromkeys(gene_at, np.float32)}
+    first = int(layout.names[0] == _NO_CELL_NAMES)  # columns are counted without the names of the cells
+    gene_at = [i - first for i, describes in enumerate(is_obs) if not describes]
+    obs_at = [i - first for i, describes in enumerate(is_obs) if describes and i]
+    kept = obs_at if first else [0, *obs_at]
+    dtype = dict.fromkeys(kept, str) | dict.fromkeys(gene_at, np.float32)
     blocks, parts = [], []
     try:
         with (
-            _open_text(file) as lines,
+            layout.open() as lines,
             # Columns are read by position, as gene names may repeat.
             pd.read_csv(
-                lines,
-                sep=separator,
-                header=None,
-                skiprows=1,
-                dtype=dtype,
-                low_memory=False,
-                chunksize=rows_per_block(len(names)),
+                lines, dtype=dtype, chunksize=rows_per_block(len(is_obs)), **layout.options()
             ) as chunks,
         ):
             for rows in chunks:
                 blocks.append(sparse.csr_matrix(rows[gene_at].to_numpy(np.float32)))
-                parts.append(rows[[0, *obs_at]])
+                parts.append(rows[kept])
     except ValueError as error:
         if "could not convert" not in str(error):
             raise
         text = f"has text in a column of numbers ({error}); leave the fields of missing values empty."
-        raise ArgumentError("path", f"{str(file)!r} {text}") from error
+        raise ArgumentError("path", f"{str(layout.file)!r} {text}") from error
     table = pd.concat(parts, ignore_index=True)
-    cells = table.pop(0).fillna("").tolist()
-    return sparse.vstack(blocks, format="csr"), table.set_axis([names[i] for i in obs_at], axis=1), cells
+    cells = list(map(str, range(len(table)))) if first else table.pop(0).fillna("").tolist()
+    table = table.set_axis([layout.names[i + first] for i in obs_at], axis=1)
+    obs = [_description(table.iloc[:, i], layout.decimal) for i in range(table.shape[1])]
+    described = pd.concat(obs, axis=1) if obs else pd.DataFrame(index=table.index)
+    return sparse.vstack(blocks, format="csr"), described, cells
+
+
+def _description(texts: pd.Series, decimal: str) -> pd.Series:
+    """Return a column of texts as numbers or truth values if all of it are, with gaps."""
+    present = texts.dropna()
+    if len(present) and present.isin(["True", "False", "TRUE", "FALSE"]).all():
+        truth = texts.str.upper().map({"TRUE": True, "FALSE": False})
+        return truth.astype(bool if len(present) == len(texts) else "boolean")
+    numbers = _numbers(present, decimal)
+    if len(present) and numbers.notna().all():
+        return numbers.reindex(texts.index)
+    return texts

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gene_gcn.cells import check_cells_path
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.storage.atomic import check_replaceable
 
 __all__ = ["check_inputs", "check_output_file", "check_output_folder", "check_output_model"]
 
@@ -43,6 +44,7 @@ def check_output_file(out: Path, cells: Path, *, force: bool) -> None:
     """Refuse a file that exists, unless forced, the file of `cells` always, and folders without access."""
     if out.is_dir():
         raise ArgumentError("out", Argument("out", out), " is a folder; choose a file.")
+    check_replaceable(out, "out")
     if out.exists() and cells.exists() and out.samefile(cells):
         raise ArgumentError("out", Argument("out", out), " is the cell file itself; choose another file.")
     if out.exists() and not force:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sized
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,20 +14,62 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["DownloadProgress", "count", "new_table", "say"]
+__all__ = [
+    "DownloadProgress",
+    "count",
+    "discard_output",
+    "flush_output",
+    "new_table",
+    "say",
+    "tolerate_any_encoding",
+]
 
 
 @cache
 def _console() -> Console:
     from rich.console import Console
 
+    class Tolerant(Console):
+        def on_broken_pipe(self) -> None:
+            """Go on without a reader: rich would exit, before a model is saved."""
+            discard_output()
+
     # Soft wrap: paths are never broken, so that they can be copied.
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Tolerant(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def say(content: str | Table = "") -> None:
-    """Print a line or a table."""
-    _console().print(content)
+    """Print a line or a table, if somebody still reads."""
+    try:
+        _console().print(content)
+    except BrokenPipeError:  # from versions of rich without on_broken_pipe
+        discard_output()
+
+
+def tolerate_any_encoding() -> None:
+    r"""Let characters that the terminal or pipe cannot show be printed as ``\xe9``.
+
+    So are the bytes of a file name that is not UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Send what is still printed nowhere, because the reader (``| head -1``) has gone."""
+    with suppress(OSError, ValueError, AttributeError):  # stdout need not be a file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def flush_output() -> None:
+    """Print what is left, if somebody still reads; at exit, Python would report that nobody does."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
 
 
 def count(things: Sized, noun: str) -> str:
@@ -44,7 +89,7 @@ def new_table(title: str, *columns: str) -> Table:
 
 
 class DownloadProgress:
-    """A progress bar with the attribute and the methods that pooch expects of one."""
+    """A progress bar with the attribute and the methods of a `gene_gcn.storage.download.ProgressBar`."""
 
     total = 0
 

@@ -24,9 +24,22 @@ def message_for_user(error: Exception, spell: Spell) -> str | None:
         text = f"{error.format_message()} Try '{context.command_path if context else 'gene-gcn'} --help'."
     elif isinstance(error, OSError):
         text = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
+    elif _is_out_of_memory(error):
+        text = (
+            "There is not enough memory; free some, raise the limit, or use fewer cells or genes"
+            f"{f' ({error})' if str(error) else ''}. Files that existed before are unchanged."
+        )
     else:
         return None
     return _one_line(text)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Return whether Python, NumPy or torch, which raises a RuntimeError, could not allocate memory."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    reasons = ("allocate memory", "failed to map segment")  # the second where a library cannot be loaded
+    return isinstance(error, (RuntimeError, ImportError)) and any(reason in str(error) for reason in reasons)
 
 
 @contextmanager

@@ -12,7 +12,18 @@ import typer
 from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_folder
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.inputs import load_model, read_labeled_cells
-from gene_gcn.cli.options import Cells, Force, Label, ModelFolder, QueryGeneColumn, QueryLayer, QueryUseRaw
+from gene_gcn.cli.options import (
+    Cells,
+    Force,
+    Genome,
+    Label,
+    ModelFolder,
+    QueryGeneColumn,
+    QueryLayer,
+    QueryScale,
+    QueryUseRaw,
+)
+from gene_gcn.errors import LabelWarning, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +42,8 @@ def evaluate(
     layer: QueryLayer = None,
     use_raw: QueryUseRaw = None,
     gene_column: QueryGeneColumn = None,
+    scale: QueryScale = None,
+    genome: Genome = None,
     force: Force = False,
 ) -> None:
     """Compare the predictions of a trained model with known types."""
@@ -39,20 +52,26 @@ def evaluate(
         for name in OUTPUTS:
             check_output_file(out / name, cells, force=force)
     check_inputs(cells)
-    clf = load_model(model, layer, use_raw, gene_column)
-    adata = read_labeled_cells(cells, label)
+    clf = load_model(model, layer, use_raw, gene_column, scale)
+    adata = read_labeled_cells(cells, label, genome)
     from gene_gcn.benchmark import metrics
+    from gene_gcn.cells import UNASSIGNED, labels_as_text, read_labels, to_same_kind
 
+    truth, types = (
+        labels_as_text(labels).tolist() for labels in to_same_kind(read_labels(adata, label), clf.classes_)
+    )
     clf.annotate(adata)
-    truth, predicted = (adata.obs[name].astype(str).tolist() for name in (label, "gene_gcn"))
+    names = [*types, UNASSIGNED]
+    predicted = [names[code] for code in adata.obs["gene_gcn"].cat.codes]
     recall = metrics.recall_per_type(truth, predicted)
     scores = metrics.evaluate(truth, predicted)
-    unknown = sorted(set(truth) - set(map(str, clf.classes_)))
+    unknown = sorted(set(truth) - set(types))
     _say_recall(recall)
     for name, value in scores.items():
         say(f"{name.replace('_', ' ').replace('f1', 'F1'):<20}{value:.3f}")
     if unknown:
         say(_about_unknown_types(recall, unknown))
+        _warn_of_spellings(unknown, types)
     if out is not None:
         counts = {"cells": adata.n_obs, "unknown_types": unknown, "recall": recall["recall"].to_dict()}
         _write(out, adata, truth, predicted, scores | counts)
@@ -73,6 +92,15 @@ def _about_unknown_types(recall: pd.DataFrame, unknown: list[str]) -> str:
     if others:
         text += f"; of the other {others:,}, {recall['correct'].sum() / others:.1%} are correct"
     return f"{text}."
+
+
+def _warn_of_spellings(unknown: list[str], types: list[str]) -> None:
+    from gene_gcn.cells import find_near_twins
+
+    for twins in find_near_twins([*unknown, *types]):
+        if set(twins) & set(unknown):
+            what = f"{' and '.join(map(repr, twins))} differ only in case, spaces or Unicode form"
+            warn(LabelWarning(f"{what}, but are compared as different types; rename them if they are one."))
 
 
 def _write(

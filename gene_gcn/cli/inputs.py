@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "read_cells", "read_labeled_cells"]
 
 
-def read_cells(path: Path, label: str | None = None) -> AnnData:
+def read_cells(path: Path, label: str | None = None, genome: str | None = None) -> AnnData:
     """Read a cell file and say what it holds; `label` is a column of a table that is not a gene."""
     from gene_gcn import cells
 
-    adata = cells.read_cells(path, obs_columns=() if label is None else (label,))
+    adata = cells.read_cells(path, obs_columns=() if label is None else (label,), genome=genome)
     say(f"Cells     {adata.n_obs:,} cells × {adata.n_vars:,} genes from {path}")
     return adata
 
 
-def read_labeled_cells(path: Path, label: str) -> AnnData:
+def read_labeled_cells(path: Path, label: str, genome: str | None = None) -> AnnData:
     """Read a cell file and keep the cells that have a label.
 
     Raises
@@ -33,32 +33,45 @@ def read_labeled_cells(path: Path, label: str) -> AnnData:
     ArgumentError
         If there is no such column, or it has no labels.
     """
-    adata = read_cells(path, label)
-    if label not in adata.obs:
-        from gene_gcn.cells import read_labels
+    adata = read_cells(path, label, genome)
+    if not adata.n_obs:
+        raise ArgumentError("cells", f"{str(path)!r} contains no cells.")
+    import numpy as np
 
+    from gene_gcn.cells import is_missing, read_labels, written_as_missing
+
+    if label not in adata.obs:
         read_labels(adata, label)  # raises, suggesting columns that exist
-    labels = adata.obs[label]
-    missing = labels.isna() | (labels.astype(str).str.strip() == "")
+    labels = np.asarray(adata.obs[label])
+    missing = is_missing(labels)
     if missing.all():
         raise ArgumentError("label", Argument("label", label), " is a column without any labels.")
     if missing.any():
-        say(f"          {missing.sum():,} cells without a label in {label!r} are left out")
-        adata = adata[~missing.to_numpy()].copy()
+        written = ", ".join(sorted({repr(str(text)) for text in labels[written_as_missing(labels)]}))
+        reason = f" ({written} stands for a missing one)" if written else ""
+        say(f"          {missing.sum():,} cells without a label in {label!r}{reason} are left out")
+        adata = adata[~missing].copy()
     return adata
 
 
 def load_model(
-    folder: Path, layer: str | None, use_raw: bool | None, gene_column: str | None
+    folder: Path,
+    layer: str | None,
+    use_raw: bool | None,
+    gene_column: str | None,
+    scale: str | None = None,
 ) -> GeneGCNClassifier:
     """Load a trained model; options that are given replace those of training."""
     from gene_gcn import GeneGCNClassifier
 
     clf = GeneGCNClassifier.load(folder)
     if layer is not None:
-        clf.set_params(layer=layer, use_raw=bool(use_raw))  # the layer, not the .raw of training
+        clf.set_params(layer=layer or None, use_raw=bool(use_raw))  # the layer, not the .raw of training
     elif use_raw is not None:
         clf.set_params(layer=None if use_raw else clf.layer, use_raw=use_raw)
     if gene_column is not None:
         clf.set_params(gene_column=gene_column or None)
+    if scale is not None:
+        clf.set_params(scale=scale)
+        clf.check_parameters()
     return clf

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-Cells = Annotated[Path, typer.Argument(metavar="CELLS", help="Cell file: .h5ad, .h5, .loom, .csv, .tsv.")]
+Cells = Annotated[
+    Path,
+    typer.Argument(metavar="CELLS", help="Cells: .h5ad, .h5, .loom, .zarr, .csv, .tsv, .txt, .mtx."),
+]
 Label = Annotated[
     str, typer.Option("--label", "-l", help="Column of .obs (or of the table) with the cell types.")
 ]
@@ -31,9 +34,24 @@ Organism = Annotated[
     ),
 ]
 
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        help="Scale of the values: counts, cp10k (any linear values), log1p, log2p1, log10p1 or sqrt. "
+        "Default: inferred from the values."
+    ),
+]
+
+Genome = Annotated[
+    str | None,
+    typer.Option("--genome", help="Genome whose genes to read, if a file of 10x Genomics has several."),
+]
+
 # Options of a trained model; what is not given stays as in training.
 ModelFolder = Annotated[Path, typer.Option("--model", "-m", help="Model folder, written by gene-gcn train.")]
-QueryLayer = Annotated[str | None, typer.Option("--layer", help="Layer to read. Default: as in training.")]
+QueryLayer = Annotated[
+    str | None, typer.Option("--layer", help="Layer to read; '' is .X. Default: as in training.")
+]
 QueryUseRaw = Annotated[
     bool | None,
     typer.Option("--use-raw/--no-use-raw", help="Whether to read .raw. Default: as in training."),
@@ -43,5 +61,13 @@ QueryGeneColumn = Annotated[
     typer.Option(
         "--gene-column",
         help="Column of .var with the gene names; '' is the index. Default: as in training.",
+    ),
+]
+QueryScale = Annotated[
+    str | None,
+    typer.Option(
+        "--scale",
+        help="Scale of the values: counts, cp10k (any linear values), log1p, log2p1, log10p1 or sqrt. "
+        "Default: inferred; where that is a guess, as in training if that was stated.",
     ),
 ]

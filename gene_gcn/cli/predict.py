@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gene_gcn.cells import check_predictions_path, write_predictions
+from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
 from gene_gcn.cli.checks import check_inputs, check_output_file
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.inputs import load_model, read_cells
-from gene_gcn.cli.options import Cells, Force, ModelFolder, QueryGeneColumn, QueryLayer, QueryUseRaw
+from gene_gcn.cli.options import (
+    Cells,
+    Force,
+    Genome,
+    ModelFolder,
+    QueryGeneColumn,
+    QueryLayer,
+    QueryScale,
+    QueryUseRaw,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,14 +41,17 @@ def predict(
     layer: QueryLayer = None,
     use_raw: QueryUseRaw = None,
     gene_column: QueryGeneColumn = None,
+    scale: QueryScale = None,
+    genome: Genome = None,
     force: Force = False,
 ) -> None:
     """Predict the types of cells with a trained model."""
     check_predictions_path(out)
     check_output_file(out, cells, force=force)
     check_inputs(cells)
-    clf = load_model(model, layer, use_raw, gene_column)
-    adata = read_cells(cells)
+    clf = load_model(model, layer, use_raw, gene_column, scale)
+    adata = read_cells(cells, genome=genome)
+    check_writable(out, adata)
     clf.annotate(adata)
     write_predictions(out, adata)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
@@ -47,8 +59,11 @@ def predict(
 
 
 def _say_types(labels: pd.Series, confidence: pd.Series) -> None:
+    from gene_gcn.cells import UNASSIGNED
+
     table = new_table("Predicted types", "type", "cells", "share", "mean confidence")
-    groups = confidence.groupby(labels.astype(str)).agg(["size", "mean"])
+    types = labels.astype(object).where(labels.notna(), UNASSIGNED).astype(str)
+    groups = confidence.groupby(types).agg(["size", "mean"])
     for name, row in groups.sort_values("size", ascending=False, kind="stable").iterrows():
         n = int(row["size"])
         table.add_row(str(name), f"{n:,}", f"{n / len(labels):.1%}", f"{row['mean']:.2f}")

@@ -14,6 +14,7 @@ import typer
 
 from gene_gcn import __version__
 from gene_gcn.cli.benchmark import app as benchmark
+from gene_gcn.cli.console import discard_output, flush_output, tolerate_any_encoding
 from gene_gcn.cli.demo import demo
 from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
@@ -72,20 +73,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0; 2 after an error of the user's, which is printed in one line on stderr; 130 after
-        Ctrl-C. A bug raises its exception, with the traceback.
+        Exit status: 0, also if nobody reads the output to its end; 2 after an error of the user's, which is
+        printed in one line on stderr; 130 after Ctrl-C. A bug raises its exception, with the traceback.
     """
     # By default, threads of torch that wait for each other spin for milliseconds, which makes training ten
     # times slower on a busy machine. A shorter spin costs next to nothing. Read when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     atexit.register(gc.freeze)  # the last collection, of all that torch has made, takes a sixth of the time
+    tolerate_any_encoding()
     argv = list(sys.argv[1:] if argv is None else argv)
     spell = Spelling(find_options(app, argv))
     try:
         with _rare_garbage_collection(), warnings_in_one_line(spell):
             status = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False) or 0
+            flush_output()
     except (KeyboardInterrupt, typer.Abort):  # newer versions of typer return 130 instead
         status = INTERRUPTED
+    except SystemExit as error:  # typer and rich exit so when they cannot print, for instance the help
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        discard_output()
+        status = 0
     except Exception as error:
         message = message_for_user(error, spell)
         if message is None:

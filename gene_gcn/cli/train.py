@@ -12,7 +12,7 @@ from gene_gcn.cli.checks import check_inputs, check_output_model
 from gene_gcn.cli.console import say
 from gene_gcn.cli.fitting import fit
 from gene_gcn.cli.inputs import read_labeled_cells
-from gene_gcn.cli.options import Cells, Force, Label, Network, NetworkInfo, Organism
+from gene_gcn.cli.options import Cells, Force, Genome, Label, Network, NetworkInfo, Organism, Scale
 
 
 class Normalization(StrEnum):
@@ -58,10 +58,12 @@ def train(
     network_info: NetworkInfo = None,
     organism: Organism = None,
     layer: Annotated[str | None, typer.Option(help="Layer to read instead of .X.")] = None,
-    use_raw: Annotated[bool, typer.Option("--use-raw", help="Read .raw instead of .X.")] = False,
+    use_raw: Annotated[bool, typer.Option("--use-raw/--no-use-raw", help="Read .raw instead of .X.")] = False,
     gene_column: Annotated[
         str | None, typer.Option(help="Column of .var with the gene names. Default: the index.")
     ] = None,
+    scale: Scale = None,
+    genome: Genome = None,
     normalization: Annotated[
         Normalization | None,
         typer.Option(
@@ -174,9 +176,10 @@ def train(
     clf = make(
         None if network == "none" else network,
         organism=organism,
-        layer=layer,
+        layer=layer or None,
         use_raw=use_raw,
         gene_column=gene_column or None,
+        scale=scale,
         learn_mixing=learn_mixing,
         random_state=seed,
         device=device,
@@ -185,7 +188,7 @@ def train(
     )
     clf.check_parameters()
 
-    adata = read_labeled_cells(cells, label)
+    adata = read_labeled_cells(cells, label, genome)
     clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
     if clf.network is not None:
         say(f"Network   {clf.network}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gene_gcn.cells import Expression, is_anndata, read_expression
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.cells import Expression, check_scale, is_anndata, read_expression
+from gene_gcn.errors import Argument, ArgumentError, EmptyCellsWarning, warn
 from gene_gcn.training.device import choose_device
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class CellEstimator(BaseEstimator):
     layer: str | None
     use_raw: bool
     gene_column: str | None
+    scale: str | None
     batch_size: int
     max_epochs: int
     patience: int
@@ -42,6 +44,20 @@ class CellEstimator(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    def _unfitted_copy(self) -> Self:
+        """Return the same estimator, with the same parameter objects, as it is before `fit`.
+
+        `fit` learns into it and takes over all that was learned at once, so that a fit that is interrupted
+        leaves the estimator as it was.
+        """
+        other = copy(self)
+        other.__dict__ = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        return other
+
+    def _take_over(self, fitted: Self) -> Self:
+        self.__dict__ = dict(vars(fitted))  # one assignment, which no interrupt divides
+        return self
+
     def check_parameters(self) -> None:
         """Refuse parameters out of their range, as `fit` does before it reads any cells.
 
@@ -50,6 +66,7 @@ class CellEstimator(BaseEstimator):
         ArgumentError
             Its `argument` is the parameter.
         """
+        check_scale(self.scale)
         self._check_whole_numbers("batch_size", "max_epochs", "patience")
         if not 0 <= self.validation_fraction < 1:
             self._refuse("validation_fraction", "must be at least 0 and below 1")
@@ -68,8 +85,8 @@ class CellEstimator(BaseEstimator):
 
     def _read(self, X: CellsLike) -> Expression:
         if is_anndata(X):
-            return read_expression(X, self.layer, self.use_raw, self.gene_column)
-        return read_expression(X)
+            return read_expression(X, self.layer, self.use_raw, self.gene_column, self.scale)
+        return read_expression(X, scale=self.scale)
 
     def _read_training(self, X: CellsLike) -> Expression:
         """Read cells and set `n_features_in_` and `feature_names_in_`."""
@@ -80,6 +97,15 @@ class CellEstimator(BaseEstimator):
         else:
             validate_data(self, X, skip_check_array=True)
         return expression
+
+    def _has_no_cells(self, X: CellsLike) -> bool:
+        """Return whether a query is an empty sample, and warn if it is."""
+        check_is_fitted(self)
+        shape = getattr(X, "shape", None)
+        if shape is None or len(shape) != 2 or shape[0]:
+            return False
+        warn(EmptyCellsWarning("X contains no cells, so the result is empty."))
+        return True
 
     def _read_query(self, X: CellsLike) -> Expression:
         check_is_fitted(self)

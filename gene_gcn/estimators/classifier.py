@@ -12,17 +12,30 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from gene_gcn import __version__
-from gene_gcn.cells import Expression, Normalizer, is_anndata, is_missing, read_labels
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.cells import (
+    Expression,
+    Normalizer,
+    as_cells,
+    find_near_twins,
+    is_anndata,
+    is_missing,
+    read_labels,
+    to_same_kind,
+)
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.estimators.annotation import check_key, column_names, types_of_cells
 from gene_gcn.estimators.base import CellEstimator
+from gene_gcn.estimators.evidence import Evidence, class_prior
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
 from gene_gcn.estimators.fitting import TrainingCells, fit_by_gradients, fit_exactly
 from gene_gcn.estimators.model_settings import ModelSettings
+from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.device import choose_device
@@ -66,6 +79,11 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         values, as in scaled data, are refused if genes have names and used unchanged if they have none.
     layer, use_raw, gene_column
         Which matrix of an AnnData to read, and which column of `var` names its genes; for queries as well.
+    scale : {None, "counts", "cp10k", "log1p", "log2p1", "log10p1", "sqrt"}
+        The scale of the expression values: raw counts, other linear values (CP10k, CPM, TPM), logarithms of
+        x + 1 to the base e, 2 or 10, square roots. None infers it, for queries too. A scale stated for training
+        is used for queries as well, unless their values show that they are on another; set another with
+        `set_params` to state that of a query.
     diagonal : {0, 1}
         Weight of the edge from each gene to itself in the global graph.
     network_normalization : {"sym", "max"}
@@ -124,6 +142,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     ----------
     classes_ : ndarray, shape (K,)
         The types, in the order of the columns of `predict_proba`.
+    prior_ : ndarray, shape (K,)
+        Probabilities of the types of a cell about which nothing is known: equal ones with
+        `class_weight="balanced"`, without it the shares of the types in the training cells.
     genes_ : tuple of str, or None
         The N training genes; None if X had no gene names.
     network_ : GeneNetwork or None
@@ -157,6 +178,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     """
 
     classes_: np.ndarray
+    prior_: np.ndarray
     normalizer_: Normalizer
     network_: GeneNetwork | None
     gene_match_: GeneMatch | None
@@ -173,6 +195,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         layer: str | None = None,
         use_raw: bool = False,
         gene_column: str | None = None,
+        scale: str | None = None,
         diagonal: Literal[0, 1] = 0,
         network_normalization: Literal["sym", "max"] = "sym",
         attention: Literal["embedded_dot", "dot", "additive"] | None = None,
@@ -204,6 +227,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         self.layer = layer
         self.use_raw = use_raw
         self.gene_column = gene_column
+        self.scale = scale
         self.diagonal = diagonal
         self.network_normalization = network_normalization
         self.attention = attention
@@ -277,15 +301,23 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             edge between these genes. All of this is checked before training.
         """
         self.check_parameters()
+        new = self._unfitted_copy()
+        new._learn(X, y, unlabelled)
+        return self._take_over(new)
+
+    def _learn(self, X: CellsLike, y: str | Sequence[Any] | None, unlabelled: CellsLike | None) -> None:
+        X, unlabelled = as_cells(X, [y] if isinstance(y, str) else ()), as_cells(unlabelled)
         expression, labels, unlabeled = self._read_all(X, y, unlabelled)
         seed = self._seed()
         missing = is_missing(labels)
-        labels = labels[~missing]
+        labels = _in_own_dtype(labels[~missing])
         self.classes_, target = np.unique(labels, return_inverse=True)
+        _warn_of_near_twins(self.classes_, target)
         if len(self.classes_) < 2:
             problem = "Classifier can't train when only one class is present"
             raise ArgumentError("y", f"{problem}: the labels are {list(self.classes_)}.")
         class_weight = self._class_weights(labels)
+        self.prior_ = class_prior(target, None if class_weight is None else class_weight.numpy())
         self.genes_ = expression.genes
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
         matrix = self.normalizer_.transform(expression)
@@ -301,7 +333,6 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             matrix, target, unlabeled_cells, class_weight, len(self.classes_), self.network_
         )
         self.history_ = pd.DataFrame(self._fit(cells, seed))
-        return self
 
     def _fit(self, cells: TrainingCells, seed: int) -> list[dict[str, Any]]:
         settings, device, threads = self._settings, choose_device(self.device), count_threads(self.n_jobs)
@@ -358,12 +389,10 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             problem = " holds cells without labels, which are used only with "
             raise ArgumentError("unlabelled", Argument("unlabelled"), problem, *ways, "; leave it out.")
         expression = self._read_training(X)
-        if is_anndata(X):
-            labels = read_labels(X, y, allow_missing=uses_unlabeled)
-        else:
-            if y is not None and not isinstance(y, str):  # otherwise read_labels says what is wrong
-                y = column_or_1d(y, warn=True)
-            labels = read_labels(X if isinstance(y, str) else expression.X, y, allow_missing=uses_unlabeled)
+        if not is_anndata(X) and not isinstance(y, str | pd.Series | pd.DataFrame | None):
+            y = column_or_1d(y, warn=True)  # for what is left, read_labels says what is wrong
+        labels = read_labels(X, y, allow_missing=uses_unlabeled)
+        if not is_anndata(X):
             check_classification_targets(labels[~is_missing(labels)])
         return expression, labels, None if unlabelled is None else self._read(unlabelled)
 
@@ -391,6 +420,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     def predict_proba(self, X: CellsLike) -> np.ndarray:
         """Return the probability of each type.
 
+        A cell that expresses none of the model's genes gets `prior_`, and one that expresses very few is
+        drawn towards it; EmptyCellsWarning says how many.
+
         Parameters
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
@@ -407,12 +439,26 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         ArgumentError
             X cannot be read, or shares too few genes with the training set.
         """
+        return self._probabilities(X)[0]
+
+    def _probabilities(self, X: CellsLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities (B, K), and which cells (B,) express none of the model's genes."""
+        X = as_cells(X)
+        if self._has_no_cells(X):
+            return np.empty((0, len(self.classes_)), np.float32), np.empty(0, bool)
         expression = self._read_query(X)
         indexer = self.normalizer_.match(expression)
-        present = torch.from_numpy(np.isin(np.arange(self.normalizer_.n_genes), indexer))
-        matrix = self.normalizer_.transform(expression, indexer)
-        logits = self.fitted_.logits(matrix, None if present.all() else present, self.device)
-        return logits.softmax(1).numpy()
+        present = np.isin(np.arange(self.normalizer_.n_genes), indexer)
+        panels = self.normalizer_.find_panels(expression, indexer)
+        matrix = self.normalizer_.transform(expression, indexer, panels)
+        evidence = Evidence.of(matrix, self.normalizer_, present)
+        evidence.warn_of_few()
+        logits = torch.empty(matrix.shape[0], len(self.classes_))
+        for cells, genes in panels:
+            part = matrix if len(cells) == matrix.shape[0] else matrix[cells]
+            measured = None if genes.all() else torch.from_numpy(genes)
+            logits[torch.from_numpy(cells)] = self.fitted_.logits(part, measured, self.device)
+        return evidence.shrink(logits.softmax(1).numpy(), self.prior_), evidence.is_empty
 
     def predict(self, X: CellsLike) -> np.ndarray:
         """Return the most probable type of each cell, shape (B,), in the dtype of the labels.
@@ -426,8 +472,13 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         return self.classes_[best]
 
     def score(self, X: CellsLike, y: str | Sequence[Any], sample_weight: np.ndarray | None = None) -> float:
-        """Return the accuracy on labeled cells; `y` may name a column of `X.obs`."""
-        return super().score(X, read_labels(X, y), sample_weight)
+        """Return the accuracy on labeled cells; `y` may name a column of `X.obs`.
+
+        Numbers are compared by value, also with numerals: 0.0 equals 0 and "0".
+        """
+        X = as_cells(X, [y] if isinstance(y, str) else ())
+        true, predicted = to_same_kind(read_labels(X, y), self.predict(X))
+        return float(accuracy_score(true, predicted, sample_weight=sample_weight))
 
     def annotate(self, adata: AnnData, key_added: str = "gene_gcn") -> None:
         """Write the types of an AnnData's cells into it.
@@ -435,33 +486,40 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         Writes `obs[key_added]` (categorical), `obs[key_added + "_confidence"]` (probability of that type),
         `obsm[key_added + "_proba"]` (DataFrame of all types) and `uns[key_added]` (how they were made).
 
+        Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
+        missing. Columns of the DataFrame are named after the types, except that "|" stands for "/", which
+        .h5ad files cannot hold in names; `uns[key_added]["types"]` has the types as they are, in the order of
+        the columns.
+
         Parameters
         ----------
         adata : AnnData
         key_added : str
+            Without "/".
 
         Raises
         ------
         ArgumentError
-            `adata` is not an AnnData, or as in `predict_proba`.
+            `adata` is not an AnnData, `key_added` cannot be written to files, or as in `predict_proba`.
         """
         if not is_anndata(adata):
             kind = type(adata).__name__
             raise ArgumentError(
                 "adata", f"annotate takes an AnnData, but adata is a {kind}; use predict instead."
             )
-        probability = self.predict_proba(adata)
-        best = probability.argmax(1)
+        check_key(key_added)
+        probability, empty = self._probabilities(adata)
         source = self.network_.source if self.network_ is not None else None
-        adata.obs[key_added] = pd.Categorical.from_codes(best, categories=self.classes_)
+        adata.obs[key_added] = types_of_cells(self.classes_, probability.argmax(1), empty)
         adata.obs[f"{key_added}_confidence"] = probability.max(1)
         adata.obsm[f"{key_added}_proba"] = pd.DataFrame(
-            probability, index=adata.obs_names, columns=[str(label) for label in self.classes_]
+            probability, index=adata.obs_names, columns=column_names(self.classes_, adata.obs_names.name)
         )
         adata.uns[key_added] = {
             "version": __version__,
             "normalization": self.normalizer_.method,
             "network": str(source or self.network_ or "none"),
+            "types": np.array([str(label) for label in self.classes_], dtype=object),
         }
 
     # ---- saving ----
@@ -480,6 +538,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         SavedClassifier(
             parameters=self.get_params(deep=False),
             classes=self.classes_,
+            prior=self.prior_,
             normalizer=self.normalizer_,
             network=self.network_,
             model=self.fitted_.tensors(),
@@ -501,9 +560,11 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         ArgumentError
             The folder is not a model, is damaged, or was written by a newer version.
         """
-        saved = SavedClassifier.read(path)
+        saved = SavedClassifier.read(path, cls._get_param_names())
         clf = cls(**saved.parameters)
-        clf.classes_ = saved.classes
+        with reading(path):
+            clf.check_parameters()
+        clf.classes_, clf.prior_ = saved.classes, saved.prior
         clf.normalizer_ = saved.normalizer
         clf.genes_, clf.n_features_in_ = saved.normalizer.genes, saved.normalizer.n_genes
         clf.network_, clf.gene_match_ = saved.network, None
@@ -522,3 +583,20 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             graph = settings.prepare_graph(saved.network)
             clf.fitted_ = GradientModel(model.eval(), graph, saved.imputer)
         return clf
+
+
+def _in_own_dtype(labels: np.ndarray) -> np.ndarray:
+    """Return numbers among objects, which gaps between them made, as an array of numbers."""
+    is_numbers = labels.dtype.kind == "O" and len(labels) and not isinstance(labels[0], str)
+    return np.array(labels.tolist()) if is_numbers else labels
+
+
+def _warn_of_near_twins(classes: np.ndarray, target: np.ndarray) -> None:
+    groups = find_near_twins(classes.tolist())
+    if not groups:
+        return
+    counts = dict(zip(classes.tolist(), np.bincount(target).tolist(), strict=True))
+    found = ["; ".join(" and ".join(f"{name!r} ({counts[name]:,} cells)" for name in g) for g in groups[:3])]
+    more = f" and {len(groups) - 3:,} more" if len(groups) > 3 else ""
+    what = f"y has types that differ only in case, spaces or Unicode form: {found[0]}{more}"
+    warn(LabelWarning(f"{what}; each is learned as a type of its own. Rename them if they are one."))

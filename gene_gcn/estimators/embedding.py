@@ -38,7 +38,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
     ----------
     hidden_channels : sequence of int
         Widths of the encoder's layers; the last one is that of the code. The decoder is its mirror image.
-    normalization, layer, use_raw, gene_column, batch_size, max_epochs, patience
+    normalization, layer, use_raw, gene_column, scale, batch_size, max_epochs, patience
         As in `GeneGCNClassifier`.
     n_jobs, device, random_state, verbose
         As in `GeneGCNClassifier`.
@@ -81,6 +81,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         layer: str | None = None,
         use_raw: bool = False,
         gene_column: str | None = None,
+        scale: str | None = None,
         batch_size: int = 64,
         max_epochs: int = 100,
         patience: int = 8,
@@ -95,6 +96,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         self.layer = layer
         self.use_raw = use_raw
         self.gene_column = gene_column
+        self.scale = scale
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
@@ -132,6 +134,11 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
             A parameter out of its range; cells or genes that cannot be used.
         """
         self.check_parameters()
+        new = self._unfitted_copy()
+        new._learn(X)
+        return self._take_over(new)
+
+    def _learn(self, X: CellsLike) -> None:
         expression = self._read_training(X)
         seed = self._seed()
         self.genes_ = expression.genes
@@ -156,7 +163,6 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
                 seed=seed,
             )
         self.history_ = pd.DataFrame(history)
-        return self
 
     def transform(self, X: CellsLike) -> np.ndarray:
         """Return the code of each cell.
@@ -177,7 +183,9 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
             X cannot be read, or shares too few genes with the training set.
         """
         expression = self._read_query(X)
-        matrix = self.normalizer_.transform(expression)
+        indexer = self.normalizer_.match(expression)
+        panels = self.normalizer_.find_panels(expression, indexer)
+        matrix = self.normalizer_.transform(expression, indexer, panels)
         return encode(self.model_, CellDataset(matrix, group=False), self.device).numpy()
 
     def annotate(self, adata: AnnData, key_added: str = "X_gene_gcn") -> None:

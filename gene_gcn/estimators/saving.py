@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from gene_gcn.cells import Normalizer
 from gene_gcn.errors import ArgumentError
+from gene_gcn.estimators.model_settings import ModelSettings
+from gene_gcn.estimators.saved_checks import check_config, check_model, check_values, reading
 from gene_gcn.networks import GeneNetwork
-from gene_gcn.storage.model_folder import read_model, write_model
+from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
 from gene_gcn.training.imputation import PPCAImputer
 
 
@@ -28,6 +30,7 @@ class SavedClassifier:
         Of the constructor. A network object comes back aligned to the genes, as `network`; a device is not
         kept.
     classes : ndarray, shape (K,)
+    prior : ndarray, shape (K,)
     normalizer : Normalizer
     network : GeneNetwork or None
         Aligned to the training genes.
@@ -41,6 +44,7 @@ class SavedClassifier:
 
     parameters: dict[str, Any]
     classes: np.ndarray
+    prior: np.ndarray
     normalizer: Normalizer
     network: GeneNetwork | None
     model: dict[str, Tensor]
@@ -53,10 +57,11 @@ class SavedClassifier:
         config = {
             "parameters": _parameters_to_json(self.parameters),
             "classes": _labels_to_json(self.classes),
+            "prior": self.prior.tolist(),
             "normalizer": self.normalizer.to_dict(),
             "network": None if self.network is None else self.network.to_dict(),
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
-            "history": self.history.to_dict("list"),
+            "history": _history_to_json(self.history),
         }
         parts: dict[str, Mapping[str, Any]] = {
             "model": self.model,
@@ -70,9 +75,29 @@ class SavedClassifier:
         write_model(path, config, tensors)
 
     @classmethod
-    def read(cls, path: str | Path) -> SavedClassifier:
-        """Read a folder; no code of it is run. See `gene_gcn.storage.model_folder.read_model` for errors."""
-        config, tensors = read_model(path)
+    def read(cls, path: str | Path, parameter_names: Collection[str]) -> SavedClassifier:
+        """Read a folder; no code of it is run. See `gene_gcn.storage.model_folder.read_model` for errors.
+
+        Contents are checked before anything is built, `parameter_names` being those of the constructor.
+        """
+
+        def check(config: dict[str, Any], specs: dict[str, TensorSpec]) -> None:
+            with reading(path):
+                check_config(config, specs, parameter_names)
+                shapes = (config["normalizer"]["n_genes"], len(config["classes"]["values"]))
+                settings = ModelSettings(
+                    **{field.name: config["parameters"][field.name] for field in fields(ModelSettings)}
+                )
+                settings.check()
+                check_model(settings, config["network"] is not None, specs, *shapes)
+
+        config, tensors = read_model(path, check)
+        with reading(path):
+            check_values(tensors)
+            return cls._build(config, tensors)
+
+    @classmethod
+    def _build(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> SavedClassifier:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "normalizer": {}, "network": {}, "imputer": {}}
         for name, value in tensors.items():
             part, _, key = name.partition(".")
@@ -89,6 +114,7 @@ class SavedClassifier:
         return cls(
             parameters=parameters,
             classes=np.array(config["classes"]["values"], dtype=np.dtype(config["classes"]["dtype"])),
+            prior=np.array(config["prior"], dtype=np.float64),
             normalizer=normalizer,
             network=network,
             model=parts["model"],
@@ -114,6 +140,11 @@ def _parameters_from_json(parameters: dict[str, Any]) -> dict[str, Any]:
     if isinstance(weights := parameters["class_weight"], list):
         changed["class_weight"] = dict(map(tuple, weights))
     return parameters | changed
+
+
+def _history_to_json(history: pd.DataFrame) -> dict[str, list[Any]]:
+    missing = history.isna()
+    return history.astype(object).where(~missing, None).to_dict("list")
 
 
 def _plain(value: Any) -> Any:

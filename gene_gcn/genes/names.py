@@ -1,4 +1,4 @@
-"""Names of genes: check them, infer what kind they are, drop version numbers."""
+"""Names of genes: check them, infer what kind they are, recognize other spellings of the same name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from gene_gcn.errors import Argument, ArgumentError
 
 # The first pattern that matches a name counts, so narrow patterns come first.
 _KINDS = {
+    "cell barcodes": r"(?:\w+[-_:#])?[ACGT]{12,}x?(?:[-_.]\w+)*",
     "human Ensembl gene ids": r"ENSG\d+(?:\.\d+)?",
     "mouse Ensembl gene ids": r"ENSMUSG\d+(?:\.\d+)?",
     "Ensembl protein ids": r"(?:\d+\.)?ENS[A-Z]*P\d+(?:\.\d+)?",
@@ -28,6 +30,16 @@ _KINDS = {
 }
 _KIND = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
 _VERSIONED = re.compile(r"((?:\d+\.)?ENS[A-Z]*[GTP]\d+|[NX][MRP]_\d+)\.\d+")
+# What Cell Ranger puts before each name if a reference holds several genomes: GRCh38_TP53, mm10___Trp53.
+_GENOME = re.compile(r"(?:GRC[a-z]\d+\w*?|hg\d\d|mm\d{1,2}|rn\d|T2T\w*?)(?:[-.][\w.-]+?)?_+(?=[^_])")
+_NAMELESS = re.compile(r"(?:nan|NaN|None|<NA>|)(?:-\d+)?")  # anndata makes nan-1 of the second nan
+# Measures of cells, by Seurat and scanpy, which end up among the genes of tables.
+_CELL_MEASURE = re.compile(
+    r"[np](?:Count|Feature)_\w+|percent[._](?:mt|mito|ribo|rb|hb)\w*|nGene|nUMI|n_counts|n_genes(?:_by_counts)?"
+    r"|(?:log1p_)?total_counts(?:_\w+)?|pct_counts_\w+|log1p_n_genes_by_counts|n_umis?|doublet_scores?"
+    r"|\w+_snn_res\.[\d.]+|seurat_clusters|orig\.ident|(?:S|G2M)[._][Ss]core"
+)
+MAX_POSITION = 100_000  # more than the genes of any annotation; a third of Entrez numbers are larger
 
 
 def gene_kind(genes: Iterable[str]) -> str:
@@ -41,9 +53,9 @@ def gene_kind(genes: Iterable[str]) -> str:
     -------
     str
         For instance ``"human symbols"``, ``"human Ensembl gene ids"``, ``"Ensembl protein ids"``,
-        ``"Entrez numbers"``, ``"RefSeq ids"``; ``"positions"`` for 0, 1, 2, …; otherwise ``"names of no known
-        kind"``. Human and mouse symbols are distinguished by capitalization; other organisms follow one of
-        these two conventions.
+        ``"Entrez numbers"``, ``"RefSeq ids"``; ``"positions"`` for 0, 1, 2, …, or some of these;
+        ``"cell barcodes"``; otherwise ``"names of no known kind"``. Human and mouse symbols are distinguished
+        by capitalization; other organisms follow one of these two conventions.
 
     Examples
     --------
@@ -51,12 +63,44 @@ def gene_kind(genes: Iterable[str]) -> str:
     'human Ensembl gene ids'
     """
     genes = tuple(genes)
-    if genes == tuple(map(str, range(len(genes)))):
+    if not genes or are_positions(genes):
         return "positions"
     matches = (_KIND.fullmatch(gene) for gene in genes)
     counts = Counter(match.lastindex for match in matches if match and match.lastindex)
     best, count = counts.most_common(1)[0] if counts else (0, 0)
     return list(_KINDS)[best - 1] if count > len(genes) / 2 else "names of no known kind"
+
+
+def are_numbers(genes: Sequence[str]) -> bool:
+    """Return whether all names are whole numbers that could be positions in a table of genes.
+
+    Entrez numbers of a few genes can be that small, too; `are_positions` tells which are more likely.
+    """
+    return all(gene.isascii() and gene.isdigit() and int(gene) < MAX_POSITION for gene in genes)
+
+
+def are_positions(genes: Sequence[str]) -> bool:
+    """Return whether names are positions: 0, 1, 2, …, a part of these, or R's V1, V2, ….
+
+    Numbers are taken as positions if 0 is among them, which is not an Entrez number, or if they are so dense,
+    with more than one in fifty numbers in use, that they cannot be the Entrez numbers of a set of genes.
+    """
+    if len(genes) > 1 and set(genes) == {f"V{i}" for i in range(1, len(genes) + 1)}:
+        return True
+    if not genes or not are_numbers(genes):
+        return False
+    numbers = set(map(int, genes))
+    return 0 in numbers or len(numbers) > max(numbers) / 50
+
+
+def is_nameless(name: object) -> bool:
+    """Return whether a gene has no name: it is missing, empty, or the text of a missing value."""
+    return bool(pd.isna(name)) or _NAMELESS.fullmatch(str(name).strip()) is not None
+
+
+def is_cell_measure(name: str) -> bool:
+    """Return whether a name is that of a measure of cells (``nCount_RNA``, ``percent.mt``), not of a gene."""
+    return _CELL_MEASURE.fullmatch(name) is not None
 
 
 def without_version(gene: str) -> str:
@@ -65,10 +109,63 @@ def without_version(gene: str) -> str:
     return match[1] if match else gene
 
 
-def without_versions(*sets: Sequence[str]) -> list[list[str]]:
-    """Drop the versions in lists of unique names, unless two names of a list would become equal."""
-    short = [[without_version(gene) for gene in genes] for genes in sets]
-    return short if all(len(set(s)) == len(s) for s in short) else [list(genes) for genes in sets]
+def without_genome(gene: str) -> str:
+    """Drop the genome before a name: ``GRCh38_TP53`` and ``mm10___Trp53`` become ``TP53`` and ``Trp53``."""
+    return _GENOME.sub("", gene, count=1) if _GENOME.match(gene) else gene
+
+
+def as_in_r(gene: str) -> str:
+    """Return a name as R's ``make.names`` changes it: ``HLA.A`` for ``HLA-A``, ``X7SK`` for ``7SK``."""
+    name = re.sub(r"[^\w.]", ".", gene)
+    return name if re.match(r"[^\W\d_]|\.(?!\d)", name) else f"X{name}"
+
+
+def match_names(genes: Sequence[str], query: Sequence[str]) -> np.ndarray:
+    """Find each name of a query among genes, whatever their spelling.
+
+    Names that are equal match first. Names left over match if they are equal without the versions of their
+    ids, then without the genome before them, then in R's spelling, each time only if that is unambiguous.
+
+    Parameters
+    ----------
+    genes, query : sequence of str
+        Unique names each.
+
+    Returns
+    -------
+    ndarray of int, shape (names of the query,)
+        Position in `genes`, −1 where there is none.
+    """
+    found = pd.Index(genes, dtype=object).get_indexer(pd.Index(query, dtype=object))
+    ours, theirs = list(genes), list(query)
+    for spelling in (without_version, without_genome, as_in_r):
+        ours, theirs = [spelling(gene) for gene in ours], [spelling(gene) for gene in theirs]
+        taken = set(found.tolist())
+        left = _unambiguous((i, gene) for i, gene in enumerate(ours) if i not in taken)
+        asked = _unambiguous((i, gene) for i, gene in enumerate(theirs) if found[i] < 0)
+        for gene in left.keys() & asked.keys():
+            found[asked[gene]] = left[gene]
+    return found
+
+
+def _unambiguous(names: Iterable[tuple[int, str]]) -> dict[str, int]:
+    """Return the positions of names that occur once."""
+    places: dict[str, int] = {}
+    repeated = set()
+    for i, name in names:
+        if name in places:
+            repeated.add(name)
+        places[name] = i
+    return {name: i for name, i in places.items() if name not in repeated}
+
+
+def merge_versions(genes: Sequence[str]) -> list[str]:
+    """Drop the versions of ids that occur with several, so that they become one name; keep other names."""
+    short = {gene: without_version(gene) for gene in dict.fromkeys(genes) if "." in gene}
+    if not any(short[gene] != gene for gene in short):
+        return list(genes)
+    counts = Counter(short.values()) + Counter(gene for gene in set(genes) if "." not in gene)
+    return [short[gene] if gene in short and counts[short[gene]] > 1 else gene for gene in genes]
 
 
 def without_version_each(names: pd.Series) -> pd.Series:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import lzma
 import os
+import shutil
 import socket
+import struct
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import urljoin, urlsplit
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage import cache
 from gene_gcn.storage.text_files import is_zip, sha256_of
 
 if TYPE_CHECKING:
-    import requests
+    from gene_gcn.storage.http_client import Pace
 
 _Result = TypeVar("_Result")
 
@@ -35,7 +39,7 @@ HOSTS = {
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long to try; times in seconds.
+    """How often and how long to try, and how much to accept; times in seconds, sizes in bytes.
 
     Parameters
     ----------
@@ -47,6 +51,22 @@ class RetryPolicy:
         Longest pause between two attempts, even if the server's ``Retry-After`` asks for more.
     connect, read : float
         Longest silence while connecting and while reading.
+    total : float
+        Longest time for a file or an answer, all attempts and redirects included.
+    lowest_speed : float
+        Bytes per second, averaged over `read` seconds, below which a download is given up.
+    largest : int
+        Largest file. Those of STRING and BioGRID for one organism have up to some hundred MB.
+    largest_unannounced : int
+        Largest file whose length the host does not announce, which could go on forever.
+    largest_text : int
+        Largest answer of a service.
+    largest_unpacked : int
+        Largest size that a gzip or zip file unpacks to.
+    largest_ratio : float
+        Largest ratio of that size to the packed one; tables have 5 to 30.
+    always_unpacked : int
+        Unpacked size up to which the ratio does not matter: small files of few different lines exceed it.
     """
 
     attempts: int = 4
@@ -54,6 +74,14 @@ class RetryPolicy:
     longest_wait: float = 60.0
     connect: float = 10.0
     read: float = 60.0
+    total: float = 2 * 3600.0
+    lowest_speed: float = 1000.0
+    largest: int = 10_000_000_000
+    largest_unannounced: int = 200_000_000
+    largest_text: int = 500_000_000
+    largest_unpacked: int = 50_000_000_000
+    largest_ratio: float = 100.0
+    always_unpacked: int = 100_000_000
 
 
 RETRY_POLICY = RetryPolicy()
@@ -66,12 +94,13 @@ MEANING = {
     429: "too many requests; try again later",
 }
 
-_CHUNK = 1 << 16
+_DAMAGED_DIRECTORY = (zipfile.BadZipFile, struct.error, ValueError, OverflowError, NotImplementedError)
+_DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
 _HTML = (b"<!doctype html", b"<html", b"<head")
 
 
 class ProgressBar(Protocol):
-    """What pooch needs of a progress bar."""
+    """What a download needs of a progress bar."""
 
     total: int
 
@@ -125,14 +154,16 @@ def fetch(
     check: Callable[[Path], Any] | None = None,
     known_hash: str | None = None,
     progress: bool | ProgressBar = False,
+    largest_unannounced: int | None = None,
     **metadata: Any,
 ) -> Path:
     """Return a file of the cache, downloading it first if it is absent.
 
     A download is accepted if it has the announced length, is neither empty nor a web page, its gzip or zip
     structure is intact, and `check` accepts it. Transient failures (no connection, 429, 5xx) are retried, see
-    :class:`RetryPolicy`. Redirects to plain http are refused, except on the same host if `url` itself is
-    plain http, as that of a mirror can be.
+    :class:`RetryPolicy`, which also limits the time, the size, and what a compressed file may unpack to.
+    Redirects to plain http are refused, except on the same host if `url` itself is plain http, as that of a
+    mirror can be.
 
     Parameters
     ----------
@@ -147,6 +178,8 @@ def fetch(
         SHA-256, as hex, that the file must have; None if none is published.
     progress : bool or ProgressBar
         True shows a progress bar, which needs tqdm.
+    largest_unannounced : int, optional
+        Bytes to accept of a file whose length the host does not announce; by default those of the policy.
     **metadata
         What else to record about the file.
 
@@ -174,7 +207,8 @@ def fetch(
             "go online once, or download the file elsewhere and pass it as path= "
             f"(or save it as {cache.cache_folder() / name})"
         )
-        with_retries(lambda: _download(url, path, progress), url, remedy)
+        unannounced = RETRY_POLICY.largest_unannounced if largest_unannounced is None else largest_unannounced
+        _with_retries(lambda pace: _download(url, path, progress, unannounced, pace), url, remedy)
         try:
             check_file(path)
         except ValueError as error:
@@ -206,96 +240,91 @@ def request_text(url: str, data: Mapping[str, Any] | None = None, *, secret: str
     DownloadError
         If there is no answer, or it is an error.
     """
-    import requests
+    from gene_gcn.storage import http_client
 
-    def request() -> str:
-        with requests.request(
-            "GET" if data is None else "POST",
-            url,
-            data=data,
-            timeout=(RETRY_POLICY.connect, RETRY_POLICY.read),
-            hooks=_redirect_policy(url, secret),
-        ) as response:
-            response.encoding = "utf-8"
-            response.raise_for_status()
-            return response.text
+    def request(pace: Pace) -> str:
+        connect, read = RETRY_POLICY.connect, RETRY_POLICY.read
+        with http_client.open_answer(
+            url, data, pace=pace, connect=connect, read=read, secret=secret
+        ) as answer:
+            largest = RETRY_POLICY.largest_text
+            body = b"".join(http_client.read_chunks(answer, largest, largest))
+        return body.decode("utf-8", errors="replace")
 
     remedy = "go online and try again, or read a file with path="
-    return with_retries(request, url, remedy, secret)
+    return _with_retries(request, url, remedy, secret)
 
 
 # ---- one attempt ----
 
 
-def _download(url: str, path: Path, progress: bool | ProgressBar) -> None:
-    import pooch
+def _download(url: str, path: Path, progress: bool | ProgressBar, unannounced: int, pace: Pace) -> None:
+    from gene_gcn.storage import http_client
 
-    answers: list[requests.Response] = []
-    get = pooch.HTTPDownloader(
-        progressbar=progress,
-        chunk_size=_CHUNK,
-        timeout=(RETRY_POLICY.connect, RETRY_POLICY.read),
-        headers={"Accept-Encoding": "identity"},  # so that the length is the length of the file
-        hooks=_redirect_policy(url, None, answers),
-    )
-    try:
-        get(url, str(path), None)
-    finally:
-        for answer in answers:
-            answer.close()
-    _check_length(answers[-1], path)
+    with http_client.open_answer(
+        url, pace=pace, connect=RETRY_POLICY.connect, read=RETRY_POLICY.read
+    ) as answer:
+        length = http_client.announced_length(answer)
+        chunks = http_client.read_chunks(answer, RETRY_POLICY.largest, unannounced)
+        with closing(_progress_bar(progress, length or 0)) as bar, path.open("wb") as file:
+            if length is not None and RETRY_POLICY.largest >= length > shutil.disk_usage(path.parent).free:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # before an hour is lost
+            for chunk in chunks:
+                file.write(chunk)
+                bar.update(len(chunk))
 
 
-def _check_length(answer: requests.Response, path: Path) -> None:
-    """Refuse a truncated body; urllib3 2 does so itself."""
-    import requests
+def _progress_bar(progress: bool | ProgressBar, total: int) -> ProgressBar:
+    if progress is False:
+        return _NoProgressBar()
+    if progress is True:
+        from tqdm import tqdm
 
-    announced = answer.headers.get("Content-Length", "")
-    encoded = "Content-Encoding" in answer.headers
-    if announced.isdigit() and not encoded and path.stat().st_size != int(announced):
-        raise requests.exceptions.ChunkedEncodingError("the answer does not have the announced length")
+        return tqdm(total=total, unit="B", unit_scale=True)
+    progress.reset()
+    progress.total = total
+    return progress
 
 
-def _redirect_policy(
-    url: str, secret: str | None, answers: list[requests.Response] | None = None
-) -> dict[str, Callable[..., None]]:
-    """Return hooks for requests that refuse unsafe redirects and collect all answers in a list."""
-    start = urlsplit(url)
+class _NoProgressBar:
+    total = 0
 
-    def check_redirect(response: requests.Response, **options: Any) -> None:
-        if answers is not None:
-            answers.append(response)
-        if not response.is_redirect:
-            return
-        target = urlsplit(urljoin(response.url, response.headers["location"]))
-        same_host = (target.scheme, target.netloc) == (start.scheme, start.netloc)
-        if not same_host and (target.scheme != "https" or secret is not None):
-            response.close()
-            raise DownloadError(
-                f"{url} redirects to {target.scheme}://{target.netloc}, which is refused because nothing "
-                "proves whose host that is; if it is the right one, pass it as base_url= or set the "
-                "environment variable."
-            )
+    def update(self, n: int, /) -> None:
+        pass
 
-    return {"response": check_redirect}
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 # ---- several attempts ----
 
 
-def with_retries(request: Callable[[], _Result], url: str, remedy: str, secret: str | None = None) -> _Result:
+def _with_retries(
+    request: Callable[[Pace], _Result], url: str, remedy: str, secret: str | None = None
+) -> _Result:
     """Send a request, again after transient failures; raise a DownloadError if it fails for good."""
     import requests
+    import urllib3
 
+    from gene_gcn.storage.http_client import Pace, Refused
+
+    deadline = time.monotonic() + RETRY_POLICY.total
     attempt = 1
+    failure: Exception
     while True:
+        pace = Pace(deadline, RETRY_POLICY.total, RETRY_POLICY.read, RETRY_POLICY.lowest_speed)
         try:
-            return request()
-        except requests.RequestException as error:
-            failure = error
-        if attempt == RETRY_POLICY.attempts or not _is_transient(failure):
+            return request(pace)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            # urllib3 wraps what is raised while it reads from a connection.
+            failure = next((cause for cause in _causes(error) if isinstance(cause, Refused)), error)
+        pause = _pause(failure, attempt)
+        if attempt == RETRY_POLICY.attempts or not _is_transient(failure) or pause > pace.remaining:
             break
-        time.sleep(_pause(failure, attempt))
+        time.sleep(pause)
         attempt += 1
     explained = _explained(failure, url, remedy)
     if secret is not None:  # without its cause, whose message may contain the secret
@@ -303,11 +332,11 @@ def with_retries(request: Callable[[], _Result], url: str, remedy: str, secret: 
     raise explained from failure
 
 
-def _is_transient(failure: requests.RequestException) -> bool:
+def _is_transient(failure: Exception) -> bool:
     import requests
 
-    if failure.response is not None:
-        return failure.response.status_code in TRANSIENT
+    if (status := _status(failure)) is not None:
+        return status in TRANSIENT
     if isinstance(failure, requests.exceptions.SSLError) or _is_unresolved(failure):
         return False
     # A connection that was refused, lost or silent; InvalidURL and the like are permanent.
@@ -315,49 +344,54 @@ def _is_transient(failure: requests.RequestException) -> bool:
     return isinstance(failure, (*broken, requests.exceptions.ContentDecodingError))
 
 
-def _pause(failure: requests.RequestException, attempt: int) -> float:
+def _status(failure: Exception) -> int | None:
+    """Return the status of the answer, if the failure is an answer."""
+    response = getattr(failure, "response", None)
+    return None if response is None else response.status_code
+
+
+def _pause(failure: Exception, attempt: int) -> float:
     """Return the seconds to wait: those of ``Retry-After`` (a number or a date), or twice the last pause."""
     from urllib3 import Retry
     from urllib3.exceptions import InvalidHeader
 
     seconds = RETRY_POLICY.backoff * 2 ** (attempt - 1)
-    if failure.response is not None and (retry_after := failure.response.headers.get("Retry-After")):
-        with suppress(InvalidHeader):
+    response = getattr(failure, "response", None)
+    if response is not None and (retry_after := response.headers.get("Retry-After")):
+        with suppress(InvalidHeader, ValueError, OverflowError):  # dates that do not exist, huge numbers
             seconds = Retry().parse_retry_after(retry_after)
     return min(seconds, RETRY_POLICY.longest_wait)
 
 
-def _explained(failure: requests.RequestException, url: str, remedy: str) -> DownloadError:
-    import requests
+def _explained(failure: Exception, url: str, remedy: str) -> DownloadError:
+    from gene_gcn.storage.http_client import Refused
 
-    host = urlsplit(url).netloc
-    if failure.response is not None:
-        status = failure.response.status_code
+    if (status := _status(failure)) is not None:
         meaning = MEANING.get(status, "the host has a problem; try again later" if status >= 500 else "")
-        detail = meaning or _excerpt(failure.response)
+        detail = meaning or str(failure)
         text = f"{url} returned HTTP {status}" + (f": {detail}" if detail else "")
         return DownloadError(f"{text.rstrip('.')}.", missing=status in (404, 410))
-    if _is_unresolved(failure):
-        reason = f"the host name {host} cannot be resolved"
-    elif isinstance(failure, requests.exceptions.SSLError):
-        reason = f"the certificate of {host} is not trusted"
-    elif isinstance(failure, requests.Timeout) or "timed out" in str(failure).lower():
-        reason = f"{host} does not answer in time"
-    elif isinstance(failure, requests.exceptions.ConnectionError):
-        reason = f"{host} does not accept connections"
-    else:
-        reason = "the answer was cut off"
-    return DownloadError(f"{url} cannot be downloaded because {reason}: {remedy}.")
+    if isinstance(failure, Refused):
+        remedy = failure.remedy or remedy
+        return DownloadError(f"{url} {failure}{';' if failure.remedy else ':'} {remedy}.")
+    return DownloadError(f"{url} cannot be downloaded because {_reason(failure, url)}: {remedy}.")
 
 
-def _excerpt(response: requests.Response) -> str:
+def _reason(failure: Exception, url: str) -> str:
     import requests
 
-    try:
-        text = " ".join(response.text.split())
-    except (requests.RequestException, RuntimeError):  # closed or cut off
-        return ""
-    return "" if text.startswith("<") else text[:200]
+    if isinstance(failure, (ValueError, requests.exceptions.InvalidHeader)):  # InvalidURL is a ValueError
+        return "it is not a web address, or the answer has a broken header"
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    if _is_unresolved(failure):
+        return f"the host name {host} cannot be resolved"
+    if isinstance(failure, requests.exceptions.SSLError):
+        return f"the certificate of {host} is not trusted"
+    if isinstance(failure, requests.Timeout) or "timed out" in str(failure).lower():
+        return f"{host} does not answer in time"
+    if isinstance(failure, requests.exceptions.ConnectionError):
+        return f"{host} does not accept connections"
+    return "the answer was cut off"
 
 
 def _is_unresolved(failure: BaseException) -> bool:
@@ -379,7 +413,7 @@ def _is_html(path: Path) -> bool:
 
 
 def _check_content(path: Path) -> None:
-    """Raise ArgumentError for an empty file, a web page, or a damaged gzip or zip file."""
+    """Raise ArgumentError for an empty file, a web page, or a damaged or bomb-like gzip or zip file."""
     if path.stat().st_size == 0:
         raise ArgumentError("path", f"{path} is empty.")
     if _is_html(path):
@@ -390,20 +424,55 @@ def _check_content(path: Path) -> None:
     try:
         if is_gzip:
             with gzip.open(path) as file:
-                while file.read(1 << 20):
-                    pass
+                _Unpacked(path).read(file)
         elif is_zip(path):
             _check_zip(path)
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise ArgumentError("path", f"{path} is damaged or incomplete ({error}).") from error
 
 
+class _Unpacked:
+    """Counts what a compressed file unpacks to, and refuses a bomb before all of it is unpacked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = 0
+        packed = path.stat().st_size
+        ratio = max(RETRY_POLICY.largest_ratio * packed, RETRY_POLICY.always_unpacked)
+        self._limit = min(ratio, RETRY_POLICY.largest_unpacked)
+
+    def read(self, file: IO[bytes] | gzip.GzipFile) -> None:
+        """Read a file or a member of an archive to its end."""
+        while part := file.read(1 << 20):
+            self._size += len(part)
+            if self._size > self._limit:
+                packed = self._path.stat().st_size / 1e6
+                raise ArgumentError(
+                    "path",
+                    f"{self._path} is refused because its {packed:,.1f} MB unpack to more than "
+                    f"{self._limit / 1e6:,.0f} MB, as no table does.",
+                )
+
+
 def _check_zip(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
+    unpacked = _Unpacked(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except _DAMAGED_DIRECTORY as error:
+        raise ArgumentError("path", f"{path} is damaged or incomplete ({error}).") from error
+    with archive:
         for name in archive.namelist():
             parts = PurePosixPath(name.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
                 text = f"{path} is refused: its member {name!r} would be written outside of its folder."
                 raise ArgumentError("path", text)
-        if (damaged := archive.testzip()) is not None:
-            raise ArgumentError("path", f"{path} is damaged: its member {damaged!r} is corrupt.")
+        for member in archive.infolist():
+            try:
+                with archive.open(member) as file:
+                    unpacked.read(file)
+            except _DAMAGED_MEMBER as error:
+                text = f"{path} is damaged: its member {member.filename!r} is corrupt"
+                raise ArgumentError("path", f"{text} ({error}).") from error
+            except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
+                text = f"{path} is refused: its member {member.filename!r} cannot be unpacked"
+                raise ArgumentError("path", f"{text} ({error}).") from error

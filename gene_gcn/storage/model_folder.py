@@ -1,30 +1,57 @@
-"""Model folders: a JSON and a safetensors file, written atomically and read without running code."""
+"""Model folders: JSON, tensors and their checksums, written atomically and read without running code."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import re
 import shutil
+import stat
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors import torch as safetensors_torch
 
 from gene_gcn import __version__
 from gene_gcn.errors import ArgumentError
+from gene_gcn.storage.atomic import describe_full_disk, fcntl, is_abandoned, locked
 
-__all__ = ["check_destination", "read_model", "write_model"]
+__all__ = ["TensorSpec", "check_destination", "damaged", "manifest_of", "read_model", "write_model"]
 
 FORMAT = "gene_gcn"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CONFIG_FILE = "config.json"
 TENSOR_FILE = "model.safetensors"
+MANIFEST_FILE = "manifest.json"
+FILES = (CONFIG_FILE, MANIFEST_FILE, TENSOR_FILE)
+REMEDY = "save the model again, or copy the complete folder again."
+
+ATTEMPTS_WITHOUT_LOCK = 20  # of reading a folder that another process replaces
+LARGEST_MANIFEST = 2**16  # bytes
+LARGEST_CONFIG = 2**28
+LARGEST_HEADER = 10**8  # the limit of safetensors
+
+
+class TensorSpec(NamedTuple):
+    """The form of a tensor, known before it is read.
+
+    Attributes
+    ----------
+    dtype : str
+        As safetensors calls it, such as "F32".
+    shape : tuple of int
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
 
 
 def write_model(path: str | os.PathLike[str], config: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
@@ -62,29 +89,38 @@ def write_model(path: str | os.PathLike[str], config: Mapping[str, Any], tensors
         "config": dict(config),
     }
     try:
-        text = json.dumps(document, indent=1, ensure_ascii=False, default=_plain_number)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False, default=_plain_number)
+        contents = {CONFIG_FILE: text.encode(), TENSOR_FILE: data}
+    except (TypeError, ValueError) as error:  # the latter also for text that is not Unicode
         raise ArgumentError("config", f"config cannot be written as JSON: {error}.") from error
+    contents[MANIFEST_FILE] = manifest_of(contents)
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _sibling(target, "new")
-    try:
-        temporary.mkdir()
-        _write_to_disk(temporary / TENSOR_FILE, data)
-        _write_to_disk(temporary / CONFIG_FILE, text.encode())
+    with describe_full_disk(target), _temporary_folder(target) as temporary:
+        for name, content in contents.items():
+            _write_to_disk(temporary / name, content)
         _sync_folder(temporary)
-        _move_into_place(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # after success it no longer exists
+        with locked(target.parent):
+            check_destination(path)  # it may have changed while others were saving
+            _move_into_place(temporary, target)
 
 
-def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read_model(
+    path: str | os.PathLike[str], check: Callable[[dict[str, Any], dict[str, TensorSpec]], None] | None = None
+) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Read a model folder, without running code from it.
+
+    All files are compared with the manifest before anything is built. If another process replaces the model
+    meanwhile, the old or the new one is read, never a mixture. If a save was killed after it had moved the
+    previous model aside, that model is put back.
 
     Parameters
     ----------
     path : str or path
         A folder that `write_model` wrote.
+    check : callable, optional
+        Called with the config and the form of each tensor before tensors are read; raises an ArgumentError
+        where they do not fit.
 
     Returns
     -------
@@ -100,32 +136,58 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
         If it is not a model of this package, has another format version, or is damaged.
     """
     folder = Path(path).expanduser()
+    for _ in range(ATTEMPTS_WITHOUT_LOCK):
+        before = _stamp(folder)
+        try:
+            return _read_folder(path, folder, check)
+        except (OSError, ArgumentError):
+            with locked(folder.resolve().parent) as is_locked:  # waits for a save that is about to rename
+                if is_locked:
+                    _restore_previous(folder.resolve())
+                    return _read_folder(path, folder, check)
+            if before is not None and before == _stamp(folder):
+                raise
+            time.sleep(0.05)
+    return _read_folder(path, folder, check)
+
+
+def _stamp(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _read_folder(
+    path: str | os.PathLike[str],
+    folder: Path,
+    check: Callable[[dict[str, Any], dict[str, TensorSpec]], None] | None,
+) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not folder.exists():
-        raise FileNotFoundError(f"There is no model folder {str(path)!r}{_hint_at_backup(folder)}.")
+        raise FileNotFoundError(f"There is no model folder {str(path)!r}.")
     if not folder.is_dir():
         text = f"{str(path)!r} is a file; a model is a folder with {CONFIG_FILE} and {TENSOR_FILE}."
         raise ArgumentError("path", text)
-    document = _read_document(folder)
-    version = document.get("format_version")
-    if not isinstance(version, int) or version < 1:
-        text = (
-            f"{folder / CONFIG_FILE} has format_version={version!r}, which is not a valid number; {_REMEDY}"
-        )
-        raise ArgumentError("path", text)
-    if version != FORMAT_VERSION:
-        newer = version > FORMAT_VERSION
-        remedy = "Upgrade: pip install --upgrade gene-gcn." if newer else "Train the model again."
-        raise ArgumentError(
-            "path",
-            f"{str(path)!r} has model format {version}, written by gene_gcn "
-            f"{document.get('package_version', '?')}; gene_gcn {__version__} reads format {FORMAT_VERSION}. "
-            f"{remedy}",
-        )
+    if not (folder / MANIFEST_FILE).exists():
+        _check_version(path, _read_document(folder))  # older models have no manifest
+        raise FileNotFoundError(f"{folder / MANIFEST_FILE} is missing; {REMEDY}")
+    files = _read_manifest(folder / MANIFEST_FILE)
+    document = _parse_document(folder, _read_checked(folder / CONFIG_FILE, files[CONFIG_FILE]))
+    _check_version(path, document)
+    config = document.get("config")
+    if not isinstance(config, dict):
+        raise damaged(folder / CONFIG_FILE, "it has no config")
+    file = folder / TENSOR_FILE
+    with _open_regular(file) as stream:
+        specs = _read_specs(stream, file, files[TENSOR_FILE]["bytes"])
+        if check is not None:
+            check(config, specs)
+        data = _read_stream(stream, file, files[TENSOR_FILE])
     try:
-        return dict(document["config"]), _read_tensors(folder / TENSOR_FILE, document["tensors"])
-    except (KeyError, TypeError) as error:
-        text = f"{folder / CONFIG_FILE} is incomplete ({error!r}); {_REMEDY}"
-        raise ArgumentError("path", text) from error
+        return config, safetensors_torch.load(data)
+    except Exception as error:  # of several kinds, depending on the version of safetensors
+        raise damaged(file, f"it is not a safetensors file ({error})") from error
 
 
 def check_destination(path: str | os.PathLike[str]) -> None:
@@ -151,7 +213,7 @@ def check_destination(path: str | os.PathLike[str]) -> None:
                 f"{str(path)!r} is a folder that contains {_listed(names)} but no gene_gcn model, so it is "
                 "not replaced. Choose another path.",
             )
-        if others := [name for name in names if name not in (CONFIG_FILE, TENSOR_FILE)]:
+        if others := [name for name in names if name not in FILES]:
             raise ArgumentError(
                 "path",
                 f"The model folder {str(path)!r} also contains {_listed(others)}, which replacing it would "
@@ -168,37 +230,156 @@ def check_destination(path: str | os.PathLike[str]) -> None:
         raise PermissionError(f"{str(path)!r} cannot be written: no permission to write to {str(parent)!r}.")
 
 
-_REMEDY = "save the model again, or copy the complete folder again."
+def damaged(file: Path | str, problem: str) -> ArgumentError:
+    """Return the error of a file of a model that cannot be used."""
+    return ArgumentError("path", f"{file} is damaged: {problem}; {REMEDY}")
+
+
+# ---- reading ----
+
+
+def _check_version(path: str | os.PathLike[str], document: dict[str, Any]) -> None:
+    version = document.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        problem = f"format_version={version!r:.40} is not a valid number"
+        raise damaged(Path(path) / CONFIG_FILE, problem)
+    if version != FORMAT_VERSION:
+        newer = version > FORMAT_VERSION
+        remedy = "Upgrade: pip install --upgrade gene-gcn." if newer else "Train the model again."
+        raise ArgumentError(
+            "path",
+            f"{str(path)!r} has model format {version}, written by gene_gcn "
+            f"{document.get('package_version', '?')!s:.20}; gene_gcn {__version__} reads format "
+            f"{FORMAT_VERSION}. {remedy}",
+        )
+
+
+def _read_manifest(file: Path) -> dict[str, dict[str, Any]]:
+    with _open_regular(file) as stream:
+        manifest = _parse_json(file, stream.read(LARGEST_MANIFEST))
+    digest = manifest.pop("sha256", None)
+    if digest != _digest_of(manifest):
+        raise damaged(file, "its digest does not match")
+    files = manifest.get("files")
+    if not isinstance(files, dict) or set(files) != {CONFIG_FILE, TENSOR_FILE}:
+        raise damaged(file, f"it does not list {CONFIG_FILE} and {TENSOR_FILE}")
+    for entry in files.values():
+        if not isinstance(entry, dict) or type(entry.get("bytes")) is not int:
+            raise damaged(file, "it does not list the sizes of the files")
+    return files
+
+
+def _read_checked(file: Path, expected: Mapping[str, Any]) -> bytes:
+    with _open_regular(file) as stream:
+        return _read_stream(stream, file, expected)
+
+
+def _read_stream(stream: BinaryIO, file: Path, expected: Mapping[str, Any]) -> bytes:
+    """Read a file once, so that the bytes checked are the bytes used."""
+    size = os.fstat(stream.fileno()).st_size
+    if size != expected["bytes"]:
+        raise damaged(file, f"it has {size:,} bytes instead of {expected['bytes']:,}")
+    if file.name == CONFIG_FILE and size > LARGEST_CONFIG:
+        raise damaged(file, f"it has {size:,} bytes, more than any model's")
+    stream.seek(0)
+    data = stream.read(size)
+    if hashlib.sha256(data).hexdigest() != expected.get("sha256"):
+        raise damaged(file, f"its SHA-256 differs from the one in {MANIFEST_FILE}")
+    return data
+
+
+def _read_specs(stream: BinaryIO, file: Path, size: int) -> dict[str, TensorSpec]:
+    """Return the form of each tensor from the header of a safetensors file of `size` bytes."""
+    if (found := os.fstat(stream.fileno()).st_size) != size:
+        raise damaged(file, f"it has {found:,} bytes instead of {size:,}")
+    length = int.from_bytes(stream.read(8), "little")
+    if length > min(size, LARGEST_HEADER):
+        raise damaged(file, "it is not a safetensors file (its header has no valid length)")
+    header = _parse_json(file, stream.read(length))
+    header.pop("__metadata__", None)
+    specs = {}
+    for name, entry in header.items():
+        dtype, shape = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(dtype, str) or not isinstance(shape, list):
+            raise damaged(file, f"it is not a safetensors file (tensor {name!r:.40} has no shape)")
+        if not all(type(length) is int and 0 <= length <= size for length in shape):
+            raise damaged(file, f"tensor {name!r:.40} has shape {shape!r:.80}, which the file cannot hold")
+        specs[name] = TensorSpec(dtype, tuple(shape))
+    return specs
+
+
+@contextmanager
+def _open_regular(file: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading; a pipe is refused instead of waited for."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{file} is missing; {REMEDY}") from error
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise damaged(file, f"it cannot be opened ({error.strerror})") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise damaged(file, "it is not a regular file")
+    except ArgumentError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
+        yield stream
 
 
 def _read_document(folder: Path) -> dict[str, Any]:
     file = folder / CONFIG_FILE
     if not file.is_file():
         raise FileNotFoundError(f"{str(folder)!r} is not a gene_gcn model: it has no {CONFIG_FILE}.")
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ArgumentError("path", f"{file} is damaged: it is not JSON ({error}); {_REMEDY}") from error
+    with _open_regular(file) as stream:
+        return _parse_document(folder, stream.read(LARGEST_CONFIG))
+
+
+def _parse_document(folder: Path, data: bytes) -> dict[str, Any]:
+    document = _parse_json(folder / CONFIG_FILE, data, is_object=False)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         text = f'{str(folder)!r} is not a gene_gcn model: its {CONFIG_FILE} lacks "format": "{FORMAT}".'
         raise ArgumentError("path", text)
     return document
 
 
-def _read_tensors(file: Path, expected: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing; {_REMEDY}")
-    if (size := file.stat().st_size) != expected["bytes"]:
-        text = f"{file} is damaged: it has {size:,} bytes instead of {expected['bytes']:,}; {_REMEDY}"
-        raise ArgumentError("path", text)
-    data = file.read_bytes()  # read once, so that the bytes checked are the bytes loaded
-    if hashlib.sha256(data).hexdigest() != expected["sha256"]:
-        text = f"{file} is damaged: its SHA-256 differs from the one in {CONFIG_FILE}; {_REMEDY}"
-        raise ArgumentError("path", text)
+def _parse_json(file: Path, data: bytes, is_object: bool = True) -> Any:
     try:
-        return safetensors_torch.load(data)
-    except (SafetensorError, KeyError) as error:
-        raise ArgumentError("path", f"{file} is not a safetensors file ({error}); {_REMEDY}") from error
+        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise damaged(file, f"it is not JSON ({error})") from error
+    if is_object and not isinstance(value, dict):
+        raise damaged(file, "it is not a JSON object")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ArgumentError("path", f"{name} is not a number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ArgumentError("path", f"{text:.40} is too large")
+    return value
+
+
+# ---- helpers ----
+
+
+def _digest_of(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def manifest_of(contents: Mapping[str, bytes]) -> bytes:
+    """Return the sizes and checksums of files, with a digest of them all, as JSON."""
+    files = {
+        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in contents.items()
+    }
+    manifest = {"files": files}
+    return json.dumps({**manifest, "sha256": _digest_of(manifest)}, indent=1).encode()
 
 
 def _is_model(folder: Path) -> bool:
@@ -269,15 +450,70 @@ def _move_into_place(new: Path, target: Path) -> None:
     _sync_folder(target.parent)
 
 
+# ---- folders beside the model while it is saved ----
+
+
 def _sibling(target: Path, kind: str) -> Path:
     return target.with_name(f".{target.name}.{kind}-{uuid.uuid4().hex[:8]}")
 
 
-def _hint_at_backup(folder: Path) -> str:
-    """Name the previous model, if a save was killed between its two renames."""
-    target = folder.resolve()
-    found = sorted(target.parent.glob(f".{target.name}.old-*")) if target.parent.is_dir() else []
-    return f"; an interrupted save left the previous model in {str(found[-1])!r}: rename it" if found else ""
+def _siblings(target: Path, kind: str) -> list[Path]:
+    """Return the folders that saves have put beside a model, the newest last."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.{kind}-[0-9a-zA-Z]+")
+    try:
+        found = [place for place in target.parent.iterdir() if pattern.fullmatch(place.name)]
+        found = [place for place in found if place.is_dir() and not place.is_symlink()]
+        found = [place for place in found if {file.name for file in place.iterdir()} <= set(FILES)]
+        return sorted(found, key=lambda place: place.stat().st_mtime_ns)
+    except OSError:
+        return []
+
+
+@contextmanager
+def _temporary_folder(target: Path) -> Iterator[Path]:
+    """Yield a folder beside `target`, locked so that other saves know that it is in use."""
+    temporary = _sibling(target, "new")
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)  # after success it no longer exists
+        with locked(target.parent):
+            _clear_siblings(target)
+            temporary.mkdir()
+            stack.enter_context(locked(temporary))
+        yield temporary
+
+
+def _clear_siblings(target: Path) -> None:
+    """Delete what killed saves left behind; the parent is locked."""
+    _restore_previous(target)
+    for place in _siblings(target, "new") + (_siblings(target, "old") if target.exists() else []):
+        if _is_unused(place):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _is_unused(place: Path) -> bool:
+    """Return whether no running save holds the lock of a folder; without locks, its age decides."""
+    if fcntl is None:
+        return is_abandoned(place)
+    try:
+        descriptor = os.open(place, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return is_abandoned(place)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _restore_previous(target: Path) -> None:
+    """Put the previous model back if a save was killed between its two renames; the parent is locked."""
+    if not target.exists() and (previous := _siblings(target, "old")):
+        with suppress(OSError):
+            previous[-1].rename(target)
 
 
 def _listed(names: list[str], n: int = 3) -> str:

@@ -14,7 +14,29 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-_ONE_AT_A_TIME = threading.RLock()
+
+class _Process:
+    """What is known of this process, and its lock."""
+
+    def __init__(self) -> None:
+        self.one_at_a_time = threading.RLock()
+        self.has_threads = torch.get_num_threads() > 1  # of torch's pool, or may have them
+        self.lost_threads = False
+
+    def after_fork(self) -> None:
+        """Forget a lock that a thread of the parent may hold, and threads that only the parent has.
+
+        OpenMP would wait for them forever.
+        """
+        self.one_at_a_time = threading.RLock()
+        self.lost_threads = self.lost_threads or self.has_threads
+        if self.lost_threads:
+            torch.set_num_threads(1)  # what is computed outside of `exclusive` would wait as well
+
+
+_PROCESS = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_PROCESS.after_fork)
 
 
 def count_threads(n_jobs: int | None) -> int:
@@ -32,9 +54,11 @@ def exclusive(threads: int = 1) -> Iterator[None]:
     """Compute on so many threads, while no other thread of this process is in here.
 
     Python threads that fit models at once (`GridSearchCV` with joblib's threading backend) take turns, as
-    they would otherwise change each other's number of threads and random numbers. Processes are not affected.
+    they would otherwise change each other's number of threads and random numbers. Processes are not affected,
+    except that one forked from a process that has used several threads computes on one.
     """
-    with _ONE_AT_A_TIME, threadpool_limits(threads), torch_threads(threads):
+    usable = 1 if _PROCESS.lost_threads else threads
+    with _PROCESS.one_at_a_time, threadpool_limits(usable), torch_threads(usable):
         yield
 
 
@@ -42,7 +66,8 @@ def exclusive(threads: int = 1) -> Iterator[None]:
 def torch_threads(threads: int) -> Iterator[None]:
     """Let torch compute on so many threads inside, as before outside; takes less than a microsecond."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    _PROCESS.has_threads = _PROCESS.has_threads or threads > 1
+    torch.set_num_threads(1 if _PROCESS.lost_threads else threads)
     try:
         yield
     finally:
@@ -52,6 +77,6 @@ def torch_threads(threads: int) -> Iterator[None]:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's global generators inside, one Python thread at a time; outside they go on as before."""
-    with _ONE_AT_A_TIME, torch.random.fork_rng():
+    with _PROCESS.one_at_a_time, torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

@@ -60,6 +60,8 @@ def test_any_kind_of_labels(make):
 
 def test_numbers_and_numerals_are_the_same_types():
     assert evaluate([0, 1, 1], ["0", "1", "0"])["accuracy"] == pytest.approx(2 / 3)
+    assert evaluate([0.0, 1.0, 1.0], ["0", "1", "0"])["accuracy"] == pytest.approx(2 / 3)
+    assert evaluate([0.0, 1.0, 1.0], [0, 1, 0])["accuracy"] == pytest.approx(2 / 3)
 
 
 def test_perfect_and_unknown_types_do_not_warn():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
 import h5py
@@ -12,7 +13,8 @@ from example_cells import CELLS, COUNTS, dense
 from scipy import sparse
 
 from gene_gcn.cells import read_cells
-from gene_gcn.errors import ArgumentError
+from gene_gcn.cells.stored_objects import read_objects
+from gene_gcn.errors import ArgumentError, GeneNamesWarning
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -81,22 +83,106 @@ def test_hdfstore(tmp_path, monkeypatch, block):
 def test_hdfstore_of_pandas(tmp_path):
     pytest.importorskip("tables", reason="pandas writes an HDFStore by PyTables, which is optional")
     frame = pd.DataFrame(np.arange(12.0).reshape(4, 3), index=list("wxyz"), columns=["G1", "G2", "G3"])
-    with pd.HDFStore(tmp_path / "a.h5") as store:
-        store["rpkm"], store["labels"] = frame, pd.Series(["T", "B", "T", "NK"])
+    gaps = pd.Series(["T", None, 2, "T"], dtype=object)
+    with warnings.catch_warnings(), pd.HDFStore(tmp_path / "a.h5") as store:
+        warnings.simplefilter("ignore")  # pandas: performance of objects
+        store["rpkm"], store["labels"], store["gaps"] = frame, pd.Series(["T", "B", "T", "NK"]), gaps
     cells = read_cells(tmp_path / "a.h5")
     np.testing.assert_array_equal(cells.to_df(), frame)
     assert cells.obs["labels"].tolist() == ["T", "B", "T", "NK"]
+    assert cells.obs["gaps"].fillna("").tolist() == ["T", "", "2", "T"]
+
+
+class RunsCode:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_no_code_in_a_file_is_run(tmp_path, nested):
+    evil = RunsCode(open, str(tmp_path / "ran"), "w")
+    evil = np.array([evil, "B"], object) if nested else evil
+    write_hdfstore(tmp_path / "a.h5", pd.DataFrame({"G": [1, 2]}, index=["c", "d"]), {})
+    with h5py.File(tmp_path / "a.h5", "a") as store:
+        group = store.create_group("labels")
+        group.attrs["pandas_type"] = np.bytes_("series")
+        objects = group.create_dataset("values", (1,), h5py.vlen_dtype(np.uint8))
+        objects[0] = np.frombuffer(pickle.dumps(evil), np.uint8)
+    with pytest.raises(
+        ArgumentError, match="'labels' holds Python objects, which are not read.*names 'io open'"
+    ):
+        read_cells(tmp_path / "a.h5")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_pickled_texts_are_read_as_pickle_would_read_them(protocol):
+    texts = np.array(["T", "B", None, "T", 1.5, True, 70000, "naïve"], object)
+    assert read_objects(pickle.dumps(texts, protocol)).tolist() == texts.tolist()
+
+
+def test_objects_among_the_values_of_a_frame_are_refused(tmp_path):
+    pytest.importorskip("tables", reason="pandas writes an HDFStore by PyTables, which is optional")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pd.DataFrame({"G": [1.0, 2.0], "type": ["T", "B"]}, index=["c", "d"]).to_hdf(
+            tmp_path / "a.h5", key="x"
+        )
+    with pytest.raises(ArgumentError, match=r"columns of the frame \(type\) are not numbers"):
+        read_cells(tmp_path / "a.h5")
+
+
+def write_10x(path, genomes, names, kinds=None):
+    """Write the layout of Cell Ranger 3 with one feature per name."""
+    by_gene = sparse.csc_matrix(np.arange(3 * len(names), dtype=np.int32).reshape(len(names), 3))
+    with h5py.File(path, "w") as file:
+        group = file.create_group("matrix")
+        for name in ("data", "indices", "indptr"):
+            group[name] = getattr(by_gene, name)
+        group["shape"], group["barcodes"] = by_gene.shape, np.array(CELLS, "S")
+        columns = {"id": names, "name": names, "genome": genomes}
+        columns["feature_type"] = kinds or ["Gene Expression"] * len(names)
+        for name, values in columns.items():
+            group[f"features/{name}"] = np.array(values, "S")
+
+
+def test_features_that_are_not_genes_are_left_out(tmp_path):
+    kinds = ["Gene Expression", "Antibody Capture"]
+    write_10x(tmp_path / "a.h5", ["GRCh38", ""], ["CD3E", "CD3"], kinds)
+    with pytest.warns(GeneNamesWarning, match="not genes, which are left out: 1 Antibody Capture"):
+        cells = read_cells(tmp_path / "a.h5")
+    assert list(cells.var_names) == ["CD3E"]
+
+
+def test_one_of_two_genomes_is_chosen(tmp_path):
+    write_10x(tmp_path / "a.h5", ["GRCh38", "mm10"], ["GRCh38_CD3E", "mm10___Cd3e"])
+    with pytest.raises(ArgumentError, match="genes of GRCh38, mm10; choose genome='GRCh38' or genome='mm10'"):
+        read_cells(tmp_path / "a.h5")
+    assert list(read_cells(tmp_path / "a.h5", genome="mm10").var_names) == ["Cd3e"]
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        for genome, n in (("hg19", 2), ("mm10", 1)):
+            group = file.create_group(genome)
+            by_gene = sparse.csc_matrix(np.ones((n, 3), np.int32))
+            for name in ("data", "indices", "indptr"):
+                group[name] = getattr(by_gene, name)
+            group["shape"], group["barcodes"] = by_gene.shape, np.array(CELLS, "S")
+            group["genes"] = group["gene_names"] = np.array([f"G{i}" for i in range(n)], "S")
+    with pytest.raises(ArgumentError, match="genes of hg19, mm10; choose"):
+        read_cells(tmp_path / "b.h5")
+    assert read_cells(tmp_path / "b.h5", genome="hg19").n_vars == 2
 
 
 @pytest.mark.parametrize(
     ("series", "message"),
     [
-        ({"labels": np.array(["a", "b"], object)}, "'labels' holds Python objects.*pip install tables"),
+        ({"labels": np.array(["a", "b"], object)}, "'labels' holds Python objects.*save it as text"),
         ({"labels": np.arange(3)}, "'labels' has 3 values for 2 cells"),
     ],
 )
-def test_unreadable_hdfstore(tmp_path, monkeypatch, series, message):
-    monkeypatch.setattr("gene_gcn.cells.hdf5.find_spec", lambda name: None)
+def test_unreadable_hdfstore(tmp_path, series, message):
     write_hdfstore(tmp_path / "a.h5", pd.DataFrame({"G": [1, 2]}, index=["c", "d"]), series)
     with pytest.raises(ArgumentError, match=message):
         read_cells(tmp_path / "a.h5")

@@ -87,7 +87,7 @@ def test_few_cells_have_the_training_scale_unless_their_values_rule_it_out():
     by_log = Normalizer.fit(read(np.log1p(tpm)))
     assert_same(by_log.transform(read(np.log1p(tpm)[:1])), by_log.transform(read(np.log1p(tpm)))[:1])
     with pytest.warns(ScaleWarning, match="taken as linear .* range .*fitted on log1p"):
-        linear = by_log.transform(read(tpm[:1]))
+        linear = by_log.transform(read(tpm[:1] / 200))
     assert_same(linear, by_log.transform(read(np.log1p(tpm)))[:1], atol=1e-2)
     by_counts = Normalizer.fit(read(np.rint(tpm)))
     with pytest.warns(ScaleWarning, match="taken as log1p.* range .*fitted on raw counts"):
@@ -247,3 +247,63 @@ def test_real_query_with_few_genes(shared_data):
     shared = np.isin(train.genes, query.var_names)
     expected = norm.target_sum * norm.gene_share[shared].sum()
     np.testing.assert_allclose(out.power(2).sum(axis=1), expected, rtol=1e-4)
+
+
+def read_part(X, n=120, **options):
+    """Read values that come neither from counts nor to a total, so that their scale is a guess."""
+    return read_expression(pd.DataFrame(X, columns=[f"G{i}" for i in range(n)]), **options)
+
+
+def uncertain_values():
+    return np.random.default_rng(0).gamma(0.5, 2.0, (50, 120)) + 0.05
+
+
+def test_guessed_training_scale_is_said():
+    logs = np.log10(uncertain_values() * 100 + 1)
+    with pytest.warns(
+        ScaleWarning, match="taken as log1p.* a guess from the range .* state its scale with scale="
+    ):
+        Normalizer.fit(read_part(logs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        norm = Normalizer.fit(read_part(logs, scale="log10p1"))
+        assert norm.input_scale == "log10p1"
+        expected = Normalizer.fit(read_part(uncertain_values() * 100, scale="cp10k"))
+        linear = expected.transform(read_part(uncertain_values() * 100, scale="cp10k"))
+        assert_same(norm.transform(read_part(logs, scale="log10p1")), linear, atol=1e-4)
+        assert_same(norm.transform(read_part(uncertain_values() * 100, scale="cp10k")), linear, atol=1e-4)
+    with pytest.warns(ScaleWarning, match="taken as log10.* a guess"):
+        assert_same(norm.transform(read_part(logs)), linear, atol=1e-4)
+
+
+def test_scale_stated_for_training_gives_way_to_evidence():
+    adata = make_cells(n=100)
+    log = with_X(adata, apply(np.log1p, adata.X))
+    norm = Normalizer.fit(read_expression(log, scale="log1p"))
+    expected = norm.transform(read_expression(log))
+    assert_same(norm.transform(read_expression(adata, scale="log1p")), expected, atol=1e-4)
+
+
+def test_stated_scale_that_cannot_be_right():
+    adata = make_cells(n=100)
+    with pytest.raises(ArgumentError, match=r"scale='log1p' cannot be right, as X has values up to \d+"):
+        Normalizer.fit(read_expression(with_X(adata, adata.X * 10), scale="log1p"))
+    with pytest.warns(
+        ScaleWarning, match="looks like log1p.* but is read as linear .* as scale='cp10k' says"
+    ):
+        Normalizer.fit(read_expression(with_X(adata, apply(np.log1p, adata.X)), scale="cp10k"))
+
+
+def test_parts_on_different_scales_are_converted_each():
+    adata = make_cells(n=100, m=300)
+    norm = Normalizer.fit(read_expression(adata))
+    joined = sparse.vstack([adata.X[:40], apply(np.log1p, depth_scaled(adata.X[40:], 1e4))], "csr")
+    said = "joins 40 cells of raw counts and 60 cells of log1p-transformed values; each part is converted"
+    with pytest.warns(ScaleWarning, match=said):
+        query = norm.transform(read_expression(with_X(adata, joined)))
+    assert_same(query, norm.transform(read_expression(adata)), atol=1e-3)
+    with pytest.warns(ScaleWarning, match=said):
+        trained = Normalizer.fit(read_expression(with_X(adata, joined)))
+    np.testing.assert_allclose(trained.gene_share, norm.gene_share, rtol=1e-3)
+    with pytest.raises(ArgumentError, match="X joins 40 cells of raw counts and 60 .* state it with scale="):
+        Normalizer.fit(read_expression(joined))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from example_cells import CELLS, assert_example
 
-from gene_gcn.cells import write_predictions
+from gene_gcn.cells import check_writable, write_predictions
 from gene_gcn.errors import ArgumentError
 
 
@@ -36,3 +36,30 @@ def test_predictions_as_anndata(annotated, tmp_path):
 def test_predictions_with_an_unknown_ending(annotated, tmp_path):
     with pytest.raises(ArgumentError, match="p.xlsx.*must end in .h5ad, .csv"):
         write_predictions(tmp_path / "p.xlsx", annotated)
+
+
+def test_reserved_column_is_renamed_in_the_file_only(annotated, tmp_path):
+    annotated.raw = annotated
+    for table in (annotated.obs, annotated.var, annotated.raw.var):
+        table["_index"] = "x"
+    check_writable(tmp_path / "p.h5ad", annotated)
+    write_predictions(tmp_path / "p.h5ad", annotated)
+    back = anndata.read_h5ad(tmp_path / "p.h5ad")
+    for table, kept in (
+        (back.obs, annotated.obs),
+        (back.var, annotated.var),
+        (back.raw.var, annotated.raw.var),
+    ):
+        assert "index_" in table and "_index" in kept and "index_" not in kept
+
+
+def test_what_cannot_be_written_is_found_before(annotated, tmp_path):
+    annotated.obs["gaps"] = ["a", None, "b"]
+    check_writable(tmp_path / "p.h5ad", annotated)
+    annotated.uns["odd"] = object()
+    check_writable(tmp_path / "p.csv", annotated)
+    with pytest.raises(
+        ArgumentError, match=r"The .uns of these cells cannot be written to .h5ad: .*Write to a .csv"
+    ):
+        check_writable(tmp_path / "p.h5ad", annotated)
+    assert list(tmp_path.iterdir()) == []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anndata as ad
 import numpy as np
 import pytest
 import scanpy as sc
-from example_cells import depth_scaled, transformed
+from example_cells import apply, depth_scaled, make_cells, transformed
+from scipy import sparse
 
 from gene_gcn.cells import detect_scale, read_expression
-from gene_gcn.cells.scale import FORWARD, INVERSE
+from gene_gcn.cells.scale import FORWARD, INVERSE, check_scale, exceeds, infer_scale, map_values
+from gene_gcn.errors import ArgumentError
 
 FILES = [
     "zheng_sorted_pbmc",
@@ -57,3 +61,86 @@ def test_scale_of_values_not_made_from_counts():
 def test_forward_undoes_inverse(scale):
     values = np.linspace(0.1, 9, 50, dtype=np.float32)
     np.testing.assert_allclose(FORWARD[scale](INVERSE[scale](values)), values, rtol=1e-5)
+
+
+def log10p1(x):
+    return np.log10(x + 1)
+
+
+@pytest.mark.parametrize("kept", [200, 80])
+@pytest.mark.parametrize("target", [1e3, 1e4, 1e6])
+@pytest.mark.parametrize("scale", ["log1p", "log2p1", "log10p1"])
+def test_base_of_logarithms_of_some_genes(scale, target, kept):
+    X = apply(FORWARD[scale], depth_scaled(make_cells(60, 200).X, target))[:, :kept]
+    inferred = infer_scale(X)
+    assert (inferred.name, inferred.is_certain, inferred.is_mixed) == (scale, True, False)
+
+
+def test_values_above_the_largest_logarithm_are_linear():
+    rng = np.random.default_rng(0)
+    tpm = depth_scaled(rng.gamma(0.3, 5.0, (60, 400)), 1e6)[:, :250]
+    assert (infer_scale(tpm).name, infer_scale(tpm).is_certain) == ("cp10k", True)
+    assert infer_scale(tpm / 300).name == "cp10k" and not infer_scale(tpm / 300).is_certain  # or roots
+
+
+def test_fractional_counts_are_linear():
+    counts = make_cells(60, 300).X
+    corrected = counts.multiply(np.random.default_rng(0).uniform(0.5, 1, counts.shape)).tocsr()
+    assert corrected.max() < 60 and detect_scale(corrected) == "cp10k"
+    assert detect_scale(sparse.vstack([counts, corrected])) == "cp10k"
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        (np.asarray, np.log1p, ("counts", "log1p")),
+        (lambda x: x * 59.3, np.log1p, ("cp10k", "log1p")),
+        (np.sqrt, log10p1, ("sqrt", "log10p1")),
+        (np.log1p, lambda x: np.log2(x + 1), ("log1p", "log2p1")),
+    ],
+)
+def test_cells_on_different_scales(first, second, names, shuffled):
+    X = make_cells(120, 400).X
+    rows = np.random.default_rng(0).permutation(120) if shuffled else np.arange(120)
+    joined = sparse.vstack([apply(first, X[:40]), apply(second, X[40:])], "csr")[rows]
+    inferred = infer_scale(joined)
+    assert inferred.is_mixed and inferred.is_certain and inferred.name == names[1]
+    np.testing.assert_array_equal(np.array(inferred.names)[inferred.of_cell] == names[1], rows >= 40)
+    assert "40 cells of" in str(inferred) and "80 cells of" in str(inferred)
+    restored = joined.copy()
+    restored.data = map_values(joined, inferred)
+    np.testing.assert_allclose(
+        restored.sum(axis=1), (X * 1.0)[rows].sum(axis=1), rtol=59 if "cp10k" in names else 1e-4
+    )
+    np.testing.assert_allclose(map_values(restored, inferred, FORWARD), joined.data, rtol=1e-5)
+
+
+def test_counts_beside_other_linear_values_share_a_scale():
+    X = make_cells(120, 400).X
+    inferred = infer_scale(sparse.vstack([X[:60], depth_scaled(X[60:], 590_000)], "csr"))
+    assert (inferred.name, inferred.is_certain, inferred.is_mixed) == ("cp10k", True, False)
+
+
+def test_laboratories_with_whole_and_fractional_counts(shared_data):
+    adata = ad.read_h5ad(shared_data / "cells" / "panc8_small.h5ad")
+    for left_out in adata.obs["batch"].unique():
+        inferred = infer_scale(read_expression(adata[adata.obs["batch"] != left_out]).X)
+        assert (inferred.name, inferred.is_certain, inferred.is_mixed) == ("cp10k", True, False)
+
+
+def test_no_scale_is_wrong_and_certain(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "scripts")
+    from scale_errors import count_errors
+
+    verdicts = count_errors(200, seed=1)
+    assert verdicts["wrong and certain"] == 0
+    assert verdicts["certain and right"] > 0.7 * verdicts.total()
+    assert verdicts["guessed wrong"] < 0.2 * verdicts.total()
+
+
+def test_stated_scales_are_checked():
+    check_scale(None)
+    with pytest.raises(ArgumentError, match="scale='log' is not supported; choose one of 'counts', .*'sqrt'"):
+        check_scale("log")
+    assert exceeds(sparse.csr_matrix([[30.0]]), "log2p1") and not exceeds(sparse.csr_matrix([[30.0]]), "sqrt")

@@ -12,12 +12,12 @@ from example_cells import assert_example, dense
 from scipy import sparse
 
 from gene_gcn.cells import read_cells, read_expression
-from gene_gcn.errors import ArgumentError, DuplicateGenesWarning
+from gene_gcn.errors import ArgumentError, DuplicateGenesWarning, GeneNamesWarning
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.tsv.gz", "A.CSV"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.tsv.gz", "A.CSV", "a.txt", "a.txt.gz"])
 def test_tables(frame, tmp_path, name):
-    frame.to_csv(tmp_path / name, sep="\t" if ".tsv" in name else ",")
+    frame.to_csv(tmp_path / name, sep="," if "csv" in name.lower() else "\t")
     cells = read_cells(tmp_path / name)
     assert_example(cells)
     assert sparse.issparse(cells.X) and cells.X.dtype == np.float32
@@ -76,7 +76,10 @@ def test_table_is_read_in_blocks(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cell,A,B\n", "no cells"),
+        ("", "no cells"),
+        ("1,2,2\n3,4,4\n", "has no header"),
+        ("gene,c1,c2\nENSG00000000001,1,2\nENSG00000000002,0,1\n", "genes as rows"),
+        ("gene,AAACCTGAGAAACCAT-1,AAACCTGAGAAACCTA-1\nCD4,1,2\nCD8A,0,1\n", "genes as rows"),
         ("just one column\nc1\n", "not a table"),
         ("cell,A,B\nc1,1\n", "not a table"),
         ("cell,A,B\nc1,1,2\nc2,1,2,3\n", "damaged or not a table"),
@@ -96,3 +99,80 @@ def test_text_far_down_in_a_gene(tmp_path):
     (tmp_path / "a.csv").write_text("cell,A,B\n" + "\n".join([*rows, "c500,oops,1"]))
     with pytest.raises(ArgumentError, match="a.csv.*oops"):
         read_cells(tmp_path / "a.csv")
+
+
+def test_table_without_cells_is_an_empty_sample(tmp_path):
+    (tmp_path / "a.csv").write_text("cell,A,B\n")
+    cells = read_cells(tmp_path / "a.csv")
+    assert cells.shape == (0, 2) and list(cells.var_names) == ["A", "B"]
+
+
+@pytest.mark.parametrize("comment", ["##\n## BD Rhapsody\n", "# made by X, in 2020\n", "\n"])
+def test_comments_before_the_header(tmp_path, comment):
+    (tmp_path / "a.csv").write_text(comment + "Cell_Index,A,B\n7,1,2\n9,0,4\n")
+    cells = read_cells(tmp_path / "a.csv")
+    assert list(cells.obs_names) == ["7", "9"] and cells.X.toarray().tolist() == [[1, 2], [0, 4]]
+
+
+def test_header_that_looks_like_a_comment(tmp_path):
+    (tmp_path / "a.tsv").write_text("# notes\n#cell\tA\tB\nc1\t1\t2\n")
+    assert list(read_cells(tmp_path / "a.tsv").var_names) == ["A", "B"]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", " "])
+def test_decimal_commas(tmp_path, separator):
+    lines = [["cell", "A", "B", "note"], ["c1", "1,5", "2", "0,5"], ["c2", "0", "0,25", "x"]]
+    (tmp_path / "a.txt").write_text(
+        "\n".join(separator.join(line) for line in [*lines[:2], ["c2", "0", "0,25", "1"]])
+    )
+    assert read_cells(tmp_path / "a.txt").X.toarray().tolist() == [[1.5, 2, 0.5], [0, 0.25, 1]]
+
+
+def test_commas_that_may_mark_thousands_are_refused(tmp_path):
+    (tmp_path / "a.tsv").write_text("cell\tA\tB\nc1\t1,500\t2\nc2\t0\t1\n")
+    with pytest.raises(ArgumentError, match="'1,500'.*may mark thousands"):
+        read_cells(tmp_path / "a.tsv")
+
+
+def test_table_without_names_of_cells(tmp_path):
+    (tmp_path / "a.csv").write_text("GENE0,GENE1\n3,1\n0,0\n3,2\n")
+    with pytest.warns(GeneNamesWarning, match="first column, 'GENE0', taken as a gene.*numbered"):
+        cells = read_cells(tmp_path / "a.csv")
+    assert list(cells.var_names) == ["GENE0", "GENE1"] and list(cells.obs_names) == ["0", "1", "2"]
+    assert cells.X.toarray().tolist() == [[3, 1], [0, 0], [3, 2]]
+    (tmp_path / "b.csv").write_text("odd,GENE1\n3,1\n0,0\n5,2\n")
+    with pytest.warns(GeneNamesWarning, match="'odd', taken as the names of the cells, a guess"):
+        assert list(read_cells(tmp_path / "b.csv").obs_names) == ["3", "0", "5"]
+
+
+@pytest.mark.parametrize("corner", ["", "cell", "Unnamed: 0", "Cell_Index", "barcode", "cell_id", "CellID"])
+def test_cells_named_by_numbers(tmp_path, corner):
+    (tmp_path / "a.csv").write_text(f"{corner},A\n8,1\n3,0\n8,2\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(read_cells(tmp_path / "a.csv").obs_names) == ["8", "3", "8"]
+
+
+def test_measures_of_cells_are_not_genes(tmp_path):
+    (tmp_path / "a.csv").write_text("cell,nCount_RNA,A,percent.mt\nc1,900,1,0.5\nc2,800,0,1.5\n")
+    with pytest.warns(GeneNamesWarning, match=r"not genes \(nCount_RNA, percent.mt\)"):
+        cells = read_cells(tmp_path / "a.csv")
+    assert list(cells.var_names) == ["A"] and cells.obs["nCount_RNA"].tolist() == [900, 800]
+
+
+def test_descriptions_with_gaps_can_be_written(tmp_path):
+    text = "cell,doublet,note,batch,A\nc1,True,good,,1\nc2,,,2,0\nc3,False,3,1,0\nc4,True,x,1,0\n"
+    (tmp_path / "a.csv").write_text(text)
+    cells = read_cells(tmp_path / "a.csv", obs_columns=["batch"])
+    assert cells.obs["doublet"].isna().tolist() == [False, True, False, False]
+    assert cells.obs["note"].dropna().tolist() == ["good", "3", "x"]
+    assert cells.obs["batch"].fillna(0).tolist() == [0, 2, 1, 1]
+    cells.write_h5ad(tmp_path / "a.h5ad")
+
+
+def test_descriptions_that_begin_with_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr("gene_gcn.cells.text_tables.HEAD", 3)
+    rows = [f"c{i},{name},{i}" for i, name in enumerate(["1", "x", "y", "2", "3", "4"])]
+    (tmp_path / "a.csv").write_text("cell,cluster,A\n" + "\n".join(rows))
+    cells = read_cells(tmp_path / "a.csv")
+    assert cells.obs["cluster"].tolist() == ["1", "x", "y", "2", "3", "4"]

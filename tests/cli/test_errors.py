@@ -25,6 +25,17 @@ def test_os_errors_are_one_line():
     assert message_for_user(FileNotFoundError("There is\nno file."), spell) == "There is no file."
 
 
+def test_too_little_memory_is_one_line():
+    torch_error = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes")
+    library_error = ImportError("a.so: failed to map segment from shared object")
+    for error in (MemoryError(), MemoryError("Unable to allocate 7 GiB"), torch_error, library_error):
+        message = message_for_user(error, spell)
+        assert message is not None and message.startswith("There is not enough memory; free some")
+        assert str(error) in message and "\n" not in message
+    assert message_for_user(RuntimeError("a bug"), spell) is None
+    assert message_for_user(ImportError("No module named x"), spell) is None
+
+
 def test_errors_of_libraries_are_bugs():
     with pytest.raises(ValueError, match="reshape") as caught:
         np.zeros(2).reshape(3)

@@ -39,3 +39,45 @@ def test_mistakes_are_named(folder, tmp_path, error_of):
     message = error_of("evaluate", tmp_path / "a.h5ad", "-m", model, "-l", "cell_type")
     assert "--label 'cell_type' is a column without any labels" in message
     assert taken.read_text() == "precious"
+
+
+def test_numbers_are_compared_by_value(tmp_path, capsys):
+    numbers = {name: i for i, name in enumerate(TYPES)}
+    cells, query = make_cells(0)[2:].copy(), make_cells(1)
+    cells.obs["cluster"] = cells.obs["cell_type"].map(numbers).astype(int)
+    query.obs["cluster"] = query.obs["cell_type"].map(numbers).astype(float)  # gaps make floats
+    cells.write_h5ad(tmp_path / "train.h5ad")
+    query.X[5] = 0
+    query.write_h5ad(tmp_path / "query.h5ad")
+    labels = ("--label", "cluster")
+    assert run("train", tmp_path / "train.h5ad", *labels, "--out", tmp_path / "model", "--seed", "0") == 0
+    options = ("-m", tmp_path / "model", *labels, "--out", tmp_path / "out")
+    assert run("evaluate", tmp_path / "query.h5ad", *options) == 0
+    printed = capsys.readouterr()
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (
+        metrics["accuracy"] > 0.9 and metrics["unknown_types"] == [] and set(metrics["recall"]) == set("012")
+    )
+    assert "1 of 88 cells express none of the model's 30 genes" in printed.err
+    assert "\nc5,unassigned,0.333" in (tmp_path / "out" / "predictions.csv").read_text()
+    assert run("predict", tmp_path / "query.h5ad", "-m", tmp_path / "model", "-o", tmp_path / "a.csv") == 0
+    assert "unassigned" in capsys.readouterr().out
+
+
+def test_text_for_missing_labels_is_left_out_and_told(folder, tmp_path, capsys):
+    cells = make_cells(1)
+    cells.obs["cell_type"] = (
+        cells.obs["cell_type"].astype(object).where(cells.obs["cell_type"] != "NK", "NaN")
+    )
+    cells.write_h5ad(tmp_path / "a.h5ad")
+    assert run("evaluate", tmp_path / "a.h5ad", "-m", folder / "model", "-l", "cell_type") == 0
+    printed = capsys.readouterr().out
+    assert "cells without a label in 'cell_type' ('NaN' stands for a missing one) are left out" in printed
+
+
+def test_other_spellings_of_the_model_types_are_told(folder, tmp_path, capsys):
+    cells = make_cells(1)
+    cells.obs["cell_type"] = cells.obs["cell_type"].replace({"NK": "nk "})
+    cells.write_h5ad(tmp_path / "a.h5ad")
+    assert run("evaluate", tmp_path / "a.h5ad", "-m", folder / "model", "-l", "cell_type") == 0
+    assert "'nk ' and 'NK' differ only in case, spaces" in capsys.readouterr().err

@@ -87,3 +87,26 @@ def test_mistakes_are_named(folder, tmp_path, error_of):
     ]:
         assert message in error_of(*arguments), arguments
     assert taken.read_text() == "precious" and not out.exists()
+
+
+def test_empty_sample_gives_an_empty_result(folder, tmp_path, capsys):
+    make_cells(1)[:0].copy().write_h5ad(tmp_path / "a.h5ad")
+    make_cells(1).to_df().iloc[:0].to_csv(tmp_path / "a.csv")
+    for query in ("a.h5ad", "a.csv"):
+        for out in ("p.csv", "p.h5ad"):
+            arguments = ["-m", folder / "model", "-o", tmp_path / f"{query}-{out}"]
+            assert run("predict", tmp_path / query, *arguments) == 0
+            assert "X contains no cells" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "a.h5ad-p.csv").columns.tolist() == ["cell", "label", "confidence"]
+    assert anndata.read_h5ad(tmp_path / "a.csv-p.h5ad").n_obs == 0
+
+
+def test_x_is_read_for_a_model_of_a_layer(folder, tmp_path, error_of):
+    cells = make_cells(0)
+    cells.layers["counts"] = cells.X
+    cells.write_h5ad(tmp_path / "layer.h5ad")
+    model = tmp_path / "m"
+    assert run("train", tmp_path / "layer.h5ad", "-l", "cell_type", "-o", model, "--layer", "counts") == 0
+    arguments = ["predict", folder / "query.h5ad", "-m", model, "-o", tmp_path / "p.csv"]
+    assert "read .X with --layer ''" in error_of(*arguments)
+    assert run(*arguments, "--layer", "") == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -74,3 +76,81 @@ def test_bugs_raise_and_full_disks_do_not(folder, tmp_path, error_of, monkeypatc
     assert "No space left" in error_of(*arguments)
     fail_with(KeyboardInterrupt())
     assert run(*arguments) == 130
+
+
+def environment(**variables):
+    return {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", **variables}
+
+
+@pytest.mark.parametrize(
+    "variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}, {}]
+)
+def test_output_that_is_not_utf8(folder, tmp_path, variables):
+    query = tmp_path / "Zellen_é_細胞.h5ad"
+    shutil.copy(folder / "query.h5ad", query)
+    out = tmp_path / "typ_é.csv"
+    result = subprocess.run(
+        [*PROGRAM, "predict", query, "-m", folder / "model", "-o", out],
+        capture_output=True,
+        timeout=120,
+        env=environment(**variables),
+    )
+    assert (result.returncode, result.stderr.count(b"Traceback")) == (0, 0), result.stderr
+    assert out.exists() and b"typ_" in result.stdout
+    missing = subprocess.run(
+        [*PROGRAM, "predict", tmp_path / "fehlt_細.h5ad", "-m", folder / "model", "-o", out],
+        capture_output=True,
+        timeout=120,
+        env=environment(**variables),
+    )
+    assert missing.returncode == 2 and missing.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux")
+def test_file_names_that_are_not_utf8(folder, tmp_path):
+    query = os.fsencode(tmp_path) + b"/query_\xff.h5ad"
+    shutil.copy(folder / "query.h5ad", query)
+    out = os.fsencode(tmp_path) + b"/types_\xfe.csv"
+    command = [*PROGRAM, "predict", query, "-m", folder / "model", "-o", out]
+    result = subprocess.run(command, capture_output=True, timeout=120)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert os.path.exists(out)
+    os.unlink(out)
+    command[len(PROGRAM) + 1] = os.fsencode(tmp_path) + b"/absent_\xff.h5ad"
+    result = subprocess.run(command, capture_output=True, timeout=120)
+    assert result.returncode == 2 and result.stderr.startswith(b"gene-gcn: error: The cell file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_closed_pipe_is_no_error_and_the_work_is_done(folder, tmp_path):
+    out = tmp_path / "types.csv"
+    for arguments in (["predict", folder / "query.h5ad", "-m", folder / "model", "-o", out], ["--help"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        result = subprocess.run(
+            [*PROGRAM, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120
+        )
+        os.close(writer)
+        assert (result.returncode, result.stderr) == (0, "")
+    assert out.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process are those of Linux")
+def test_a_memory_limit_is_one_sentence(folder, tmp_path):
+    out = tmp_path / "types.csv"
+    out.write_text("precious")
+    code = (
+        "import resource, sys, torch; from gene_gcn.cli import main; import gene_gcn.cli.predict as p\n"
+        "import numpy as np\n"
+        "def greedy(*a, **k): return np.ones(10**12)\n"
+        "p.write_predictions = greedy\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["predict", folder / "query.h5ad", "-m", folder / "model", "-o", out, "--force"]
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))\n{code}"
+    result = subprocess.run(
+        [sys.executable, "-c", limit, *arguments], capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("gene-gcn: error: There is not enough memory; free some")
+    assert out.read_text() == "precious"

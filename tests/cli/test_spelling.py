@@ -27,7 +27,7 @@ TRAIN, PREDICT, FETCH, NETWORKS = ("train", "predict", "fetch", "networks")
         (TRAIN, Argument("attention", None), "--attention none"),
         (TRAIN, Argument("network", None), "--network none"),
         (TRAIN, Argument("learn_mixing", True), "--learn-mixing"),
-        (TRAIN, Argument("use_raw", False), "use_raw=False"),
+        (TRAIN, Argument("use_raw", False), "--no-use-raw"),
         (PREDICT, Argument("use_raw", True), "--use-raw"),
         (PREDICT, Argument("use_raw", False), "--no-use-raw"),
         (PREDICT, Argument("gene_column", None), "--gene-column ''"),

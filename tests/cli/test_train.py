@@ -144,7 +144,10 @@ def test_mistakes_are_refused_before_cells_are_read(folder, tmp_path, error_of, 
     for arguments, message in [
         (["train", "absent.h5ad", "-l", "x", "-o", out], "'absent.h5ad' does not exist"),
         (["train", folder, "-l", "x", "-o", out], "is a folder"),
-        (["train", folder / "notes.txt", "-l", "x", "-o", out], "known endings are .h5ad, .h5, .loom, .csv"),
+        (
+            ["train", folder / "foreign" / "config.json", "-l", "x", "-o", out],
+            "known endings are .h5ad, .h5, .loom, .csv",
+        ),
         (["train", cells, "-l", "x", "-o", folder / "model"], "already holds a model; pass --force"),
         (["train", cells, "-l", "x", "-o", folder / "foreign", "--force"], "gene_gcn model"),
         (["train", cells, "-l", "x", "-o", folder / "notes.txt"], "is a file"),

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import anndata
+import example_cells
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -22,7 +24,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.cells import read_expression
-from gene_gcn.errors import ArgumentError, MissingGenesWarning, NetworkWarning
+from gene_gcn.errors import (
+    ArgumentError,
+    EmptyCellsWarning,
+    LabelWarning,
+    MissingGenesWarning,
+    NetworkWarning,
+)
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.nn import GlobalGraph
 
@@ -276,14 +284,13 @@ def test_missing_genes_warn_once_with_the_overlap(cells, fitted):
         MissingGenesWarning, match=r"20 of the model's 60 genes \(33.3%\) are missing"
     ) as record:
         fitted.predict(cells[:, :40])
-    assert len(record) == 1
+    assert sum(issubclass(warning.category, MissingGenesWarning) for warning in record) == 1
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda a: a[:, :0], r"0 feature\(s\)"),
-        (lambda a: a[:0], r"0 sample\(s\)"),
         (lambda a: renamed(a, [f"ENSMUSG{i:011d}" for i in range(60)]), "mouse Ensembl gene ids"),
         (lambda a: renamed(a, [g.capitalize() for g in a.var_names]), "letter case"),
         (lambda a: with_value(a, np.nan), "NaN"),
@@ -519,6 +526,147 @@ def test_rare_types_stay_in_training(cells):
     assert "validation_loss" in clf.history_
 
 
+def test_an_empty_sample_has_an_empty_result(cells, fitted):
+    query = cells[:0].copy()
+    with pytest.warns(EmptyCellsWarning, match="no cells"):
+        assert fitted.predict_proba(query).shape == (0, 3)
+    with pytest.warns(EmptyCellsWarning, match="no cells"):
+        fitted.annotate(query)
+    assert list(query.obs["gene_gcn"].cat.categories) == list(fitted.classes_)
+
+
+def with_empty_cells(cells, rows):
+    X = cells.X.tolil(copy=True)
+    X[rows] = 0
+    query = cells.copy()
+    query.X = X.tocsr()
+    return query
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", None])
+@pytest.mark.parametrize("parameters", [{}, {"attention": "dot", "max_epochs": 2}])
+def test_empty_cells_get_the_prior_and_no_type(cells, tmp_path, class_weight, parameters):
+    train = cells[np.flatnonzero(np.arange(120) % 4 != 3)].copy()
+    train = train[~((train.obs["cell_type"] == "type 2") & (np.arange(90) < 60))].copy()
+    query = with_empty_cells(simulate(seed=5), [3, 40])
+    clf = GeneGCNClassifier(class_weight=class_weight, random_state=0, **parameters).fit(train, "cell_type")
+    shares = train.obs["cell_type"].value_counts(normalize=True)[clf.classes_]
+    prior = np.full(3, 1 / 3) if class_weight else shares
+    clf.save(tmp_path / "model")
+    for model in (clf, GeneGCNClassifier.load(tmp_path / "model")):
+        with pytest.warns(EmptyCellsWarning, match="2 of 120 cells express none of the model's 60 genes"):
+            model.annotate(query)
+        np.testing.assert_allclose(query.obsm["gene_gcn_proba"].iloc[[3, 40]], [prior] * 2, rtol=1e-5)
+        assert list(query.obs["gene_gcn"].iloc[[3, 40]]) == ["unassigned"] * 2
+        assert (query.obs["gene_gcn"] == "unassigned").sum() == 2
+        with pytest.warns(EmptyCellsWarning):
+            assert set(model.predict(query)) <= set(model.classes_)
+    query.write_h5ad(tmp_path / "annotated.h5ad")
+
+
+def test_empty_cells_have_no_number_as_type(cells, tmp_path):
+    clf = GeneGCNClassifier(random_state=0).fit(cells, np.arange(120) % 3)
+    query = with_empty_cells(cells, [3])
+    with pytest.warns(EmptyCellsWarning):
+        clf.annotate(query)
+    assert query.obs["gene_gcn"].isna().sum() == 1 and query.obs["gene_gcn"].cat.categories.dtype.kind == "i"
+    query.write_h5ad(tmp_path / "annotated.h5ad")
+
+
+def test_nearly_empty_cells_are_not_confident():
+    cells = simulate(n_genes=800)
+    query = cells.copy()
+    X = query.X.tolil()
+    row = X[0].toarray().ravel()
+    X[0] = 0
+    X[0, np.flatnonzero(row)[:2]] = 1
+    query.X = X.tocsr()
+    clf = GeneGCNClassifier(random_state=0).fit(cells, "cell_type")
+    with pytest.warns(EmptyCellsWarning, match="1 of 120 cells express fewer than 10 of the model's genes"):
+        probability = clf.predict_proba(query)
+    assert probability[0].max() <= 0.2 + 0.8 / 3 + 1e-6
+    np.testing.assert_array_equal(probability[1:], clf.predict_proba(query[1:].copy()))
+
+
+@pytest.mark.parametrize("text", ["nan", "None", "<NA>"])
+def test_text_for_missing_labels_is_no_type(cells, text):
+    train = cells.copy()
+    labels = train.obs["cell_type"].astype(str)
+    labels.iloc[::7] = text
+    train.obs["cell_type"] = labels.astype("category")
+    with pytest.warns(LabelWarning, match=f"18 of them text that stands for a missing label .'{text}'"):
+        clf = GeneGCNClassifier(random_state=0).fit(train, "cell_type")
+    assert clf.classes_.tolist() == ["type 0", "type 1", "type 2"]
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_numbers_in_object_columns_are_learned_and_saved(cells, tmp_path, gaps):
+    labels = np.array([np.int64(i % 3) for i in range(120)], dtype=object)
+    if gaps:
+        labels[::10] = None
+    clf = GeneGCNClassifier(random_state=0).fit(cells, labels)
+    clf.save(tmp_path / "model")
+    loaded = GeneGCNClassifier.load(tmp_path / "model")
+    assert loaded.classes_.dtype.kind == "i" and loaded.classes_.tolist() == [0, 1, 2]
+    assert loaded.score(simulate(seed=5), (np.arange(120) % 3).astype(float)) > 0.9
+    assert loaded.score(simulate(seed=5), (np.arange(120) % 3).astype(str)) > 0.9
+
+
+def test_labels_are_aligned_in_fit_and_score(cells):
+    X, y = cells.to_df(), cells.obs["cell_type"]
+    for query in (X, cells):
+        clf = GeneGCNClassifier(random_state=0).fit(query, y[::-1])
+        assert clf.score(query, y) > 0.95 and clf.score(query, y.sample(frac=1, random_state=0)) > 0.95
+        with pytest.raises(ArgumentError, match="none of the cells of X"):
+            clf.score(query, y.rename(lambda name: f"{name}_1"))
+
+
+def test_spellings_of_one_type_are_told(cells):
+    labels = cells.obs["cell_type"].astype(str).to_numpy(copy=True)
+    labels[:12:3] = "Type 0 "
+    with pytest.warns(LabelWarning, match=r"'Type 0 ' \(4 cells\) and 'type 0' \(36 cells\)"):
+        GeneGCNClassifier(random_state=0).fit(cells, labels)
+
+
+def test_types_of_any_name_survive_files(cells, tmp_path):
+    names = np.array(["CD4+/CD25 T", "\u03b3\u03b4 T (\u30c6)", "_index"])
+    query = cells.copy()
+    clf = GeneGCNClassifier(random_state=0).fit(cells, names[np.arange(120) % 3])
+    clf.annotate(query)
+    query.write_h5ad(tmp_path / "annotated.h5ad")
+    read = anndata.read_h5ad(tmp_path / "annotated.h5ad")
+    assert list(read.obs["gene_gcn"]) == list(clf.predict(cells))
+    assert list(read.uns["gene_gcn"]["types"]) == list(clf.classes_)
+    assert list(read.obsm["gene_gcn_proba"].columns) == ["CD4+|CD25 T", "_index_", "\u03b3\u03b4 T (\u30c6)"]
+    np.testing.assert_array_equal(read.obsm["gene_gcn_proba"], clf.predict_proba(cells))
+    with pytest.raises(ArgumentError, match="key_added='a/b' has '/'.*pass key_added='a_b'"):
+        clf.annotate(query, key_added="a/b")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ArgumentError])
+@pytest.mark.parametrize("step", ["resolve_network", "PPCAImputer.fit", "fit_exactly", "fit_by_gradients"])
+def test_an_interrupted_fit_leaves_no_half_model(cells, monkeypatch, tmp_path, error, step):
+    parameters = {"attention": "dot", "max_epochs": 2} if step == "fit_by_gradients" else {}
+    fitted = GeneGCNClassifier(random_state=0, **parameters).fit(cells, "cell_type")
+    expected, attributes = fitted.predict_proba(cells), vars(fitted).copy()
+    unfitted = clone(fitted)
+
+    def interrupt(*args, **kwargs):
+        raise error("interrupted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"gene_gcn.estimators.classifier.{step}", interrupt)
+        for clf in (fitted, unfitted):
+            with pytest.raises(error):
+                clf.fit(cells[:60, :40].to_df(), ["a", "b"] * 30)
+    assert vars(fitted) == attributes
+    np.testing.assert_array_equal(fitted.predict_proba(cells), expected)
+    for use in (unfitted.predict, lambda cells: unfitted.save(tmp_path / "model")):
+        with pytest.raises(NotFittedError):
+            use(cells)
+    assert not [name for name in vars(unfitted) if name.endswith("_")]
+
+
 def test_real_cells_with_string(shared_data):
     from gene_gcn import networks
 
@@ -529,3 +677,32 @@ def test_real_cells_with_string(shared_data):
     assert clf.score(cells[1::2], "cell_type") > 0.85
     assert clf.network_.num_genes == cells.n_vars
     assert clf.network_.num_edges > 50_000
+
+
+def test_outer_join_of_panels_is_predicted_panel_by_panel():
+    rng = np.random.default_rng(0)
+    mean = rng.gamma(0.6, 1.0, (3, 600)) + 0.02
+    kind = np.arange(300) % 3
+    X = rng.poisson(mean[kind]).astype(np.float32)
+    adata = anndata.AnnData(X, obs={"cell_type": np.array(["A", "B", "C"])[kind]})
+    adata.obs_names = [f"cell{i}" for i in range(300)]
+    adata.var_names = [f"G{i}" for i in range(600)]
+    clf = GeneGCNClassifier(random_state=0).fit(adata[:150], "cell_type")
+    small = adata[225:, :150].copy()
+    joined = anndata.concat([adata[150:225], small], join="outer", fill_value=0)[:, adata.var_names]
+    with pytest.warns(MissingGenesWarning, match="75 of 150 cells have no count in any of 450"):
+        together = clf.predict_proba(joined)
+    with pytest.warns(MissingGenesWarning, match="missing from X"):
+        np.testing.assert_allclose(together[75:], clf.predict_proba(small), atol=1e-4)
+    np.testing.assert_array_equal(together[:75], clf.predict_proba(adata[150:225]))
+
+
+def test_scale_is_stated_and_saved(tmp_path):
+    adata = example_cells.make_cells(n=100)
+    clf = GeneGCNClassifier(scale="counts", random_state=0).fit(adata, "cell_type")
+    clf.save(tmp_path / "m")
+    again = GeneGCNClassifier.load(tmp_path / "m")
+    assert again.scale == again.normalizer_.input_scale == "counts"
+    np.testing.assert_array_equal(again.predict_proba(adata), clf.predict_proba(adata))
+    with pytest.raises(ArgumentError, match="scale='log' is not supported"):
+        clf.set_params(scale="log").fit(adata, "cell_type")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -111,3 +112,22 @@ def test_queries_of_other_genes_are_refused(cells, fitted):
         fitted.transform(query)
     with pytest.raises(ValueError, match="not fitted yet"):
         CellEmbedding().transform(cells)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_fit_leaves_no_half_model(cells, monkeypatch, error):
+    fitted = CellEmbedding((6,), max_epochs=2, random_state=0).fit(cells)
+    expected, unfitted = fitted.transform(cells), CellEmbedding((6,))
+
+    def interrupt(*args, **kwargs):
+        raise error("interrupted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gene_gcn.estimators.embedding.train_autoencoder", interrupt)
+        for embedding in (fitted, unfitted):
+            with pytest.raises(error):
+                embedding.fit(cells[:, :20].to_df())
+    np.testing.assert_array_equal(fitted.transform(cells), expected)
+    assert not hasattr(fitted, "feature_names_in_")
+    with pytest.raises(NotFittedError):
+        unfitted.transform(cells)

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from gene_gcn.genes.names import gene_kind, without_versions
+from gene_gcn.genes.names import (
+    gene_kind,
+    is_cell_measure,
+    is_nameless,
+    match_names,
+    merge_versions,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,11 @@ from gene_gcn.genes.names import gene_kind, without_versions
         (["AT1G01010", "At2g01010"], "Arabidopsis loci"),
         (["ENSG00000141510", "ENSG00000135679", "MALAT1"], "human Ensembl gene ids"),
         (["0", "1", "2"], "positions"),
+        (["2", "0"], "positions"),
+        (["5", "17"], "positions"),
+        (["V1", "V2", "V3"], "positions"),
+        (["7157", "100133144"], "Entrez numbers"),
+        (["AAACCTGAGAAACCAT-1", "S1_AAACCTGAGAAACCTA-1", "S1:AAACCTGAGAAACCTAx"], "cell barcodes"),
         (["tp53", "mdm2"], "names of no known kind"),
         (["TP53", "Trp53"], "names of no known kind"),
         ([], "positions"),
@@ -31,9 +42,48 @@ def test_kinds(genes, kind):
     assert gene_kind(genes) == kind
 
 
-def test_versions_are_dropped_unless_names_become_equal():
-    names = ["ENSG00000141510.17", "NM_000546.6", "AC123.1", "9606.ENSP00000269305", "RP11-34P13.7"]
-    short = ["ENSG00000141510", "NM_000546", "AC123.1", "9606.ENSP00000269305", "RP11-34P13.7"]
-    assert without_versions(names, ["A"]) == [short, ["A"]]
-    alike = ["ENSG00000141510.1", "ENSG00000141510.2"]
-    assert without_versions(names, alike) == [names, alike]
+@pytest.mark.parametrize(
+    ("gene", "other"),
+    [
+        ("ENSG00000141510.17", "ENSG00000141510"),
+        ("ENSG00000141510.17", "ENSG00000141510.3"),
+        ("NM_000546.6", "NM_000546"),
+        ("HLA-A", "HLA.A"),
+        ("7SK", "X7SK"),
+        ("RP11-34P13.7", "RP11.34P13.7"),
+        ("TP53", "GRCh38_TP53"),
+        ("TP53", "GRCh38______TP53"),
+        ("TP53", "hg19_TP53"),
+        ("Trp53", "mm10___Trp53"),
+        ("ENSG00000141510.17", "GRCh38_ENSG00000141510"),
+    ],
+)
+def test_names_match_in_any_spelling(gene, other):
+    genes, query = ["A", gene, "B"], [other, "C", "B"]
+    assert match_names(genes, query).tolist() == [1, -1, 2]
+    assert match_names(query, genes).tolist() == [-1, 0, 2]
+
+
+def test_equal_names_match_first_and_ambiguous_ones_do_not():
+    assert match_names(["HLA-A", "HLA.A"], ["HLA.A"]).tolist() == [1]
+    assert match_names(["HLA-A"], ["HLA_A", "HLA.A", "HLA A"]).tolist() == [-1, -1, -1]
+    assert match_names(["AC123.1"], ["AC123"]).tolist() == [-1]
+
+
+def test_one_id_with_two_versions_does_not_stop_the_others():
+    genes = [f"ENSG{i:011}.1" for i in range(5)]
+    query = [*(f"ENSG{i:011}.2" for i in range(5)), "ENSG00000000000.3"]
+    assert match_names(genes, query).tolist() == [-1, 1, 2, 3, 4, -1]
+    merged = merge_versions(query)
+    assert merged == ["ENSG00000000000", *query[1:5], "ENSG00000000000"]
+    assert merge_versions(genes) == genes
+    assert merge_versions(["ENSG00000000000", "ENSG00000000000.1"]) == ["ENSG00000000000"] * 2
+
+
+def test_columns_that_are_not_genes():
+    for name in ["nCount_RNA", "nFeature_SCT", "percent.mt", "pct_counts_mt", "n_genes", "RNA_snn_res.0.8"]:
+        assert is_cell_measure(name)
+    for name in ["NCOUNT", "MT-CO1", "PERCC1", "TP53", "S100A1"]:
+        assert not is_cell_measure(name)
+    assert all(map(is_nameless, [None, float("nan"), "", "nan", "nan-1", "None"]))
+    assert not any(map(is_nameless, ["NA", "NAN", "NANOG"]))

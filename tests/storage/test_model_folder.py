@@ -43,7 +43,9 @@ def test_round_trip_leaves_no_other_files(model, tmp_path):
     config, tensors = read_model(model)
     assert config == CONFIG
     assert tensors.keys() == TENSORS.keys() and all(same_bits(tensors[k], TENSORS[k]) for k in TENSORS)
-    assert files_in(model) == ["config.json", "model.safetensors"] and files_in(tmp_path) == ["model"]
+    assert files_in(model) == ["config.json", "manifest.json", "model.safetensors"] and files_in(
+        tmp_path
+    ) == ["model"]
 
 
 @pytest.mark.parametrize(
@@ -223,9 +225,67 @@ def test_process_that_is_stopped_while_writing(model, tmp_path, sent):
     assert read_model(model)[0] == {"new": 1}
 
 
-def test_error_names_the_previous_model_after_a_kill_between_the_renames(model):
+def test_previous_model_is_put_back_after_a_kill_between_the_renames(model):
     model.rename(model.with_name(".model.old-1234abcd"))
-    with pytest.raises(FileNotFoundError, match="old-1234abcd"):
+    assert read_model(model)[0] == CONFIG and files_in(model.parent) == ["model"]
+
+
+def test_leftovers_of_killed_saves_are_cleared_but_not_those_of_running_ones(model, tmp_path):
+    setup = (
+        "import time; from gene_gcn.storage import model_folder; "
+        "model_folder._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))"
+    )
+    running, killed = (run_writer(setup, model, stdout=subprocess.PIPE) for _ in range(2))
+    for process in (running, killed):
+        assert process.stdout.readline().strip() == "ready"
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert len(files_in(tmp_path)) == 3
+    other = tmp_path / ".model.old-notes"
+    other.mkdir()
+    (other / "notes.txt").write_text("precious")
+    write_model(model, {"new": 1}, {})
+    assert len(files_in(tmp_path)) == 3 and (other / "notes.txt").exists()
+    running.kill()
+    running.communicate(timeout=60)
+    write_model(model, CONFIG, TENSORS)
+    assert files_in(tmp_path) == [".model.old-notes", "model"] and read_model(model)[0] == CONFIG
+
+
+SAVER = """
+import sys, time
+import numpy as np
+from gene_gcn.storage.model_folder import read_model, write_model
+end = time.time() + 2
+while time.time() < end:
+    if sys.argv[2] == "save":
+        write_model(sys.argv[1], {"n": int(sys.argv[3])}, {"x": np.zeros(int(sys.argv[3]))})
+    else:
+        config, tensors = read_model(sys.argv[1])
+        assert config["n"] == len(tensors["x"])
+"""
+
+
+def test_processes_that_save_and_load_one_folder_see_whole_models(tmp_path):
+    write_model(tmp_path / "m", {"n": 5}, {"x": np.zeros(5)})
+    commands = [("save", "3"), ("save", "4"), ("load", "0"), ("load", "0")]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(tmp_path / "m"), *c], stderr=subprocess.PIPE, text=True
+        )
+        for c in commands
+    ]
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, errors
+    assert files_in(tmp_path) == ["m"]
+
+
+def test_pipes_in_place_of_files_are_not_waited_for(model):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("needs pipes")
+    (model / "model.safetensors").unlink()
+    os.mkfifo(model / "model.safetensors")
+    with pytest.raises(ValueError, match="not a regular file"):
         read_model(model)
 
 
@@ -246,6 +306,13 @@ def test_folder_without_permission(tmp_path):
 def edit(model: Path, **changes) -> None:
     file = model / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    seal(model)
+
+
+def seal(model: Path) -> None:
+    """Make the manifest fit what the files hold."""
+    contents = {name: (model / name).read_bytes() for name in ("config.json", "model.safetensors")}
+    (model / "manifest.json").write_bytes(model_folder.manifest_of(contents))
 
 
 def cut(file: Path, keep: float) -> None:
@@ -264,18 +331,20 @@ def flip(file: Path) -> None:
         (lambda m: cut(m / "model.safetensors", 0.5), "damaged.*bytes"),
         (lambda m: cut(m / "model.safetensors", 0), "damaged.*0 bytes"),
         (lambda m: flip(m / "model.safetensors"), "SHA-256"),
-        (lambda m: cut(m / "config.json", 0.5), "not JSON"),
-        (lambda m: cut(m / "config.json", 0), "not JSON"),
-        (lambda m: (m / "config.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
-        (lambda m: (m / "config.json").write_text("[" * 100_000), "not JSON"),
-        (lambda m: (m / "config.json").write_text("[1]"), "not a gene_gcn model"),
-        (lambda m: (m / "config.json").write_text('{"model_type": "bert"}'), "not a gene_gcn model"),
-        (lambda m: edit(m, format_version=3, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
+        (lambda m: cut(m / "config.json", 0.5), "damaged.*bytes"),
+        (lambda m: cut(m / "manifest.json", 0.5), "not JSON"),
+        (lambda m: (m / "config.json").write_bytes(b"\xff\xfe\x00") and seal(m), "not JSON"),
+        (lambda m: (m / "config.json").write_text("[" * 100_000) and seal(m), "not JSON"),
+        (lambda m: (m / "config.json").write_text("[1]") and seal(m), "not a gene_gcn model"),
+        (lambda m: (m / "config.json").write_text('{"model_type": "bert"}') and seal(m), "not a gene_gcn"),
+        (lambda m: edit(m, format_version=4, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
+        (lambda m: edit(m, format_version=2), "Train the model again"),
         (lambda m: edit(m, format_version="2"), "format_version"),
-        (lambda m: edit(m, tensors={}), "incomplete"),
-        (lambda m: edit(m, config=None), "incomplete"),
+        (lambda m: edit(m, config=None), "no config"),
+        (lambda m: edit(m, config={"a": float("nan")}), "NaN is not a number"),
+        (lambda m: flip(m / "manifest.json"), "not JSON"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_damage_is_reported_with_the_path(model, damage, message):
     damage(model)
@@ -287,9 +356,7 @@ def test_damage_is_reported_with_the_path(model, damage, message):
 def test_invalid_tensor_file_with_the_right_hash(model):
     data = b"not safetensors"
     (model / "model.safetensors").write_bytes(data)
-    import hashlib
-
-    edit(model, tensors={"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+    seal(model)
     with pytest.raises(ValueError, match="not a safetensors file"):
         read_model(model)
 

@@ -75,6 +75,7 @@ def test_nothing_is_printed_or_warned(capfd, caplog, validate):
     graph = network()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch_geometric|typing")
         model = model_of()
         train(model, dataset(), dataset(30, 1) if validate else None, graph=graph, options=short())
         predict_logits(model, dataset(), graph)

@@ -55,3 +55,33 @@ def test_python_threads_take_turns():
     for worker in workers:
         worker.join()
     assert most == [1] * 8
+
+
+PROGRAM = """
+import multiprocessing
+import numpy as np
+from gene_gcn import GeneGCNClassifier
+
+rng = np.random.default_rng(0)
+X, y = rng.poisson(1.0, (90, 60)).astype(float), np.repeat(["a", "b", "c"], 30)
+X[:30, :10] += 4
+X[30:60, 10:20] += 4
+options = {options}
+model = GeneGCNClassifier(n_jobs=2, random_state=0, **options).fit(X, y)
+expected = model.predict(X)
+
+def work(number):
+    again = GeneGCNClassifier(n_jobs=2, random_state=0, **options).fit(X, y)
+    return bool((model.predict(X) == expected).all() and (again.predict(X) == expected).mean() > 0.8)
+
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(pool.map_async(work, range(2)).get(40))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a platform that forks")
+@pytest.mark.parametrize("options", [{}, {"hidden_channels": (8,), "optimizer": "adam", "max_epochs": 5}])
+def test_processes_forked_after_a_fit_with_threads_do_not_wait_forever(python, options):
+    process = python(PROGRAM.replace("{options}", repr(options)))
+    output, errors = process.communicate(timeout=120)
+    assert output == "[True, True]\n", errors

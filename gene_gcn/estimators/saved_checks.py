@@ -1,0 +1,315 @@
+"""What a saved classifier must hold to predict: names, types, lengths and shapes that fit each other."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from gene_gcn.cells.normalizer import METHODS
+from gene_gcn.cells.scale import INVERSE, SCALE_NAMES
+from gene_gcn.errors import ArgumentError
+from gene_gcn.estimators.fitted import HEAD_BIAS, HEAD_WEIGHT, NETWORK_WEIGHT
+from gene_gcn.storage.model_folder import TensorSpec, damaged
+from gene_gcn.training.imputation import PPCAImputer
+
+if TYPE_CHECKING:
+    from gene_gcn.estimators.model_settings import ModelSettings
+
+__all__ = ["check_config", "check_model", "check_values", "reading"]
+
+PARTS = ("parameters", "classes", "prior", "normalizer", "network", "feature_names", "history")
+LONGEST_LABEL = 10_000
+LARGEST_VALUE = 1e15  # of a weight or a depth: far above any, far below what overflows in a product
+LONGEST_AXIS = 1e4  # 1, but for those along which cells hardly vary
+FLAGS = ("learn_mixing", "residual", "use_raw", "verbose")
+WHOLE = ("batch_size", "channels", "diagonal", "heads", "max_epochs", "num_layers", "patience")
+NUMBERS = ("dropout", "validation_fraction", "weight_decay")
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Let what goes wrong with the contents of a model name the folder and the remedy."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error if error.argument == "path" else damaged(path, str(error).rstrip(".")) from error
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        problem = f"its contents do not fit each other ({type(error).__name__}: {error!s:.200})"
+        raise damaged(path, problem) from error
+
+
+def check_config(
+    config: Mapping[str, Any], specs: Mapping[str, TensorSpec], parameter_names: Collection[str]
+) -> None:
+    """Refuse contents that do not fit each other, before any tensor is read (ArgumentError)."""
+    _require(set(config) == set(PARTS), f"it must hold {', '.join(PARTS)}")
+    _check_parameters(config["parameters"], parameter_names)
+    num_genes = _check_normalizer(config["normalizer"], specs)
+    _check_classes(config["classes"])
+    _check_prior(config["prior"], len(config["classes"]["values"]))
+    names = config["feature_names"]
+    _require(names is None or _are_texts(names), "feature_names are not names")
+    _check_history(config["history"])
+    unknown = [name for name in specs if name.partition(".")[0] not in ("model", *_SPECS)]
+    _require(not unknown, f"tensor {unknown[:1]} is unknown")
+    _check_network(config["network"], specs)
+    _check_imputer(config, specs, num_genes)
+
+
+def check_model(
+    settings: ModelSettings, has_network: bool, specs: Mapping[str, TensorSpec], num_genes: int, classes: int
+) -> None:
+    """Refuse tensors that are not those of the model that the parameters describe (ArgumentError)."""
+    found = {name.removeprefix("model."): s for name, s in specs.items() if name.startswith("model.")}
+    _require(all(spec.dtype == "F32" for spec in found.values()), "weights are not float32")
+    layers = settings.num_layers if has_network or settings.attention is not None else 0
+    if settings.chosen_optimizer == "lbfgs":
+        expected: dict[str, tuple[int, ...]] = {HEAD_WEIGHT: (classes, num_genes), HEAD_BIAS: (classes,)}
+        if layers:
+            expected[NETWORK_WEIGHT] = (1, 1)
+    else:
+        expected = _expected_shapes(settings, layers, found, num_genes, classes)
+    for name in sorted(expected.keys() | found.keys()):
+        _require(name in found, f"tensor 'model.{name}' is missing")
+        _require(name in expected, f"tensor 'model.{name:.40}' is unknown")
+        shapes = f"tensor 'model.{name}' has shape {found[name].shape} instead of {expected[name]}"
+        _require(found[name].shape == expected[name], shapes)
+
+
+def check_values(tensors: Mapping[str, torch.Tensor]) -> None:
+    """Refuse numbers that cannot be those of a fitted model (ArgumentError)."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            continue
+        in_range = bool((tensor.abs() <= LARGEST_VALUE).all())  # False for NaN
+        _require(in_range, f"tensor {name!r} has values that are not finite, or far too large")
+    share = tensors["normalizer.gene_share"]
+    is_share = bool((share >= 0).all()) and abs(share.double().sum().item() - 1) < 1e-2
+    _require(is_share, "tensor 'normalizer.gene_share' does not hold shares, whose sum is 1")
+    for name in ("imputer.variances", "imputer.noise"):
+        _require(name not in tensors or bool((tensors[name] >= 0).all()), f"tensor {name!r} is negative")
+    if "imputer.axes" in tensors:
+        _check_imputation({name: tensors[f"imputer.{name}"] for name in _SPECS["imputer"]})
+    if "network.edge_index" in tensors:
+        _check_edges(tensors["network.edge_index"], tensors["network.edge_weight"], len(share))
+
+
+# ---- parts of the config ----
+
+_SPECS = {
+    "normalizer": ("gene_share",),
+    "network": ("edge_index", "edge_weight"),
+    "imputer": ("axes", "mean", "noise", "variances"),
+}
+
+
+def _check_parameters(values: Any, names: Collection[str]) -> None:
+    _require(isinstance(values, dict), "parameters are not named values")
+    different = sorted(set(values) ^ set(names))
+    _require(not different, f"parameters {different[:3]} are missing or unknown")
+    for name, value in values.items():
+        problem = f"parameter {name}={value!r:.40} has the wrong type or is out of range"
+        if name in FLAGS:
+            _require(value in (True, False) and isinstance(value, int), problem)
+        elif name in WHOLE:
+            _require(isinstance(value, int) and abs(value) < 2**31, problem)
+        elif name in NUMBERS:
+            _require(_is_number(value), problem)
+        elif name == "learning_rate":
+            _require(value is None or _is_number(value), problem)
+        elif name == "hidden_channels":
+            widths = isinstance(value, list) and all(type(width) is int and width < 2**31 for width in value)
+            _require(widths, problem)
+        elif name == "class_weight":
+            _require(value in (None, "balanced") or _are_class_weights(value), problem)
+        elif name == "normalization":
+            _require(value in METHODS, problem)
+        elif name == "device":
+            _require(value == "auto", problem)
+        elif name in ("random_state", "n_jobs"):
+            _require(value is None or type(value) is int, problem)
+        else:
+            _require(value is None or isinstance(value, (str, bool)) or _is_number(value), problem)
+
+
+def _check_normalizer(values: Any, specs: Mapping[str, TensorSpec]) -> int:
+    _require(isinstance(values, dict), "normalizer is not named values")
+    _require(_has_tensors("normalizer", specs), "tensor 'normalizer.gene_share' is missing or unknown")
+    n, genes, method, scale = (values.get(name) for name in ("n_genes", "genes", "method", "input_scale"))
+    _require(type(n) is int and n > 0, f"n_genes is {n!r:.40}")
+    share = specs["normalizer.gene_share"]
+    _require(share == TensorSpec("F32", (n,)), f"n_genes is {n:,}, but gene_share has shape {share.shape}")
+    _require("genes" in values, "the names of the genes are missing")
+    _require(genes is None or (_are_texts(genes) and len(set(genes)) == n == len(genes)), _GENES)
+    _require(method in METHODS and method != "auto", f"method is {method!r:.40}")
+    known = isinstance(scale, str) and scale in (SCALE_NAMES if method == "none" else INVERSE)
+    _require(known, f"input_scale is {scale!r:.40}")
+    depth = values.get("target_sum")
+    _require(_is_number(depth) and 0 < depth < LARGEST_VALUE, f"target_sum is {depth!r:.40}")
+    return n
+
+
+_GENES = "genes are not unique names, one for each of n_genes"
+
+
+def _check_classes(values: Any) -> None:
+    _require(isinstance(values, dict) and set(values) == {"dtype", "values"}, "classes are incomplete")
+    dtype: Any = values["dtype"]
+    labels: list[Any] = values["values"]
+    match = re.fullmatch(r"[<>|=]?(?:U(\d{1,9})|O|b1|[iu][1248]|f[248])", str(dtype))
+    _require(bool(match), f"the dtype of the classes is {dtype!r:.40}")
+    _require(isinstance(labels, list) and len(labels) > 1, "there are fewer than two classes")
+    _require(all(isinstance(label, (str, int, float)) for label in labels), "a class is not text or number")
+    longest = max([LONGEST_LABEL, *(len(label) for label in labels if isinstance(label, str))])
+    _require(not (match and match[1]) or int(match[1]) <= longest, f"the dtype of the classes is {dtype}")
+    with np.errstate(all="ignore"):
+        array = np.array(labels, dtype=np.dtype(dtype))
+    unchanged = array.tolist() == labels and np.unique(array).tolist() == labels
+    _require(unchanged, "classes are not unique, sorted and of their dtype")
+
+
+def _check_prior(values: Any, num_classes: int) -> None:
+    numbers = isinstance(values, list) and len(values) == num_classes and all(map(_is_number, values))
+    is_prior = numbers and min(values) >= 0 and abs(sum(values) - 1) < 1e-6
+    _require(is_prior, "prior is not a probability for each class")
+
+
+def _check_history(values: Any) -> None:
+    columns: list[Any] = list(values.values()) if isinstance(values, dict) else [None]
+    _require(all(isinstance(column, list) for column in columns), "history is not a table")
+    _require(len({len(column) for column in columns}) <= 1, "the columns of history differ in length")
+    cells = (cell for column in columns for cell in column)
+    _require(
+        all(cell is None or isinstance(cell, (str, int, float)) for cell in cells), "history has objects"
+    )
+
+
+def _check_network(values: Any, specs: Mapping[str, TensorSpec]) -> None:
+    if values is None:
+        _require(not any(name.startswith("network.") for name in specs), "there are edges without a network")
+        return
+    keys = {"diagonal", "normalization", "source"}
+    _require(isinstance(values, dict) and set(values) == keys, "network is incomplete")
+    _require(type(values["diagonal"]) is int and values["diagonal"] in (0, 1), "network has a wrong diagonal")
+    _require(values["normalization"] in ("max", "sym"), "network has an unknown normalization")
+    source = values["source"]
+    texts = isinstance(source, dict) and all(v is None or isinstance(v, str) for v in source.values())
+    _require(source is None or texts, "the source of the network is not text")
+    _require(_has_tensors("network", specs), "tensors of the network are missing or unknown")
+    index, weight = specs["network.edge_index"], specs["network.edge_weight"]
+    fits = len(weight.shape) == 1 and index == TensorSpec("I64", (2, *weight.shape)) and weight.dtype == "F32"
+    _require(fits, "edges and their weights do not fit each other")
+
+
+def _check_imputer(config: Mapping[str, Any], specs: Mapping[str, TensorSpec], num_genes: int) -> None:
+    wanted = (
+        config["parameters"].get("missing_genes") == "impute" and config["normalizer"]["genes"] is not None
+    )
+    if not wanted:
+        _require(
+            not any(name.startswith("imputer.") for name in specs), "there is an imputer that is not used"
+        )
+        return
+    _require(_has_tensors("imputer", specs), "tensors of the imputer are missing or unknown")
+    rank = specs["imputer.variances"].shape
+    shapes = {"mean": (num_genes,), "axes": (num_genes, *rank), "noise": (), "variances": rank}
+    fits = all(specs[f"imputer.{name}"] == TensorSpec("F32", shape) for name, shape in shapes.items())
+    _require(len(rank) == 1 and rank[0] > 0 and fits, "tensors of the imputer have wrong shapes")
+
+
+def _check_imputation(tensors: Mapping[str, torch.Tensor]) -> None:
+    short = bool((tensors["axes"].abs() <= LONGEST_AXIS).all())
+    _require(short, "tensor 'imputer.axes' does not hold axes of length 1")
+    imputer = PPCAImputer(**tensors)
+    positions = torch.arange(len(imputer.mean))
+    for present in (positions % 2 == 0, positions >= 1, positions < 1):
+        weight, bias = imputer.fold(imputer.mean[:, None], present)
+        finite = bool(torch.isfinite(weight).all() and torch.isfinite(bias).all())
+        _require(finite, "missing genes cannot be imputed by its tensors")
+
+
+def _check_edges(index: torch.Tensor, weight: torch.Tensor, num_genes: int) -> None:
+    inside = bool(((index >= 0) & (index < num_genes)).all())
+    _require(inside, "an edge of the network leads to a gene that does not exist")
+    positive = bool(((weight > 0) & (weight <= 1 + 1e-5)).all())
+    _require(positive, "a weight of the network is not in (0, 1]")
+    rows, columns = index.numpy()
+    key, back = rows * num_genes + columns, columns * num_genes + rows
+    _require(bool((np.diff(key) > 0).all()), "the edges of the network are not sorted and unique")
+    order = np.argsort(back)
+    symmetric = np.array_equal(back[order], key) and np.array_equal(weight.numpy()[order], weight.numpy())
+    _require(symmetric, "the network is not symmetric")
+
+
+def _expected_shapes(
+    settings: ModelSettings, layers: int, found: Mapping[str, TensorSpec], num_genes: int, classes: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a model's state, without allocating it."""
+    from gene_gcn.nn.gene_gcn import GeneGCN
+
+    stored = len({name.split(".")[1] for name in found if name.startswith("convs.")})
+    _require(layers == stored, f"num_layers is {settings.num_layers:,}, but {stored:,} layers are stored")
+    widths = len({name.split(".")[2] for name in found if name.startswith("head.lins.")}) - 1
+    hidden = f"hidden_channels has {len(settings.hidden_channels):,} widths, but {widths:,} layers are stored"
+    _require(widths == len(settings.hidden_channels), hidden)
+    sizes: dict[str, tuple[int, ...]] = {}
+    if settings.channels > 1:
+        sizes["gene_vectors"] = (num_genes, settings.channels)
+    if layers:
+        graphs = settings.heads if settings.attention is not None else 1
+        sizes["convs.0.lin.weight"] = (graphs * settings.channels, settings.channels)
+    for name, shape in sizes.items():
+        fits = name in found and found[name].shape == shape
+        _require(fits, f"tensor 'model.{name}' does not have the shape {shape} that the parameters ask for")
+    with torch.device("meta"):
+        model = GeneGCN(
+            num_genes,
+            classes,
+            settings.channels,
+            layers,
+            tuple(settings.hidden_channels),
+            attention=settings.attention,
+            heads=settings.heads,
+            learn_mixing=settings.learn_mixing,
+            residual=settings.residual,
+            dropout=settings.dropout,
+        )
+    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
+# ---- helpers ----
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise ArgumentError("contents", problem)
+
+
+def _has_tensors(part: str, specs: Mapping[str, TensorSpec]) -> bool:
+    found = {name for name in specs if name.startswith(f"{part}.")}
+    return found == {f"{part}.{name}" for name in _SPECS[part]}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) and value for value in values)
+
+
+def _are_class_weights(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and isinstance(pair[0], (str, int, float))
+        and _is_number(pair[1])
+        for pair in values
+    )

@@ -1,0 +1,64 @@
+"""Damaged models are refused in one sentence; none predicts something else."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gene_gcn import GeneGCNClassifier
+from gene_gcn.errors import ArgumentError
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "fuzz_models.py"
+
+
+@pytest.fixture(scope="module")
+def fuzz_models():
+    spec = spec_from_file_location(SCRIPT.stem, SCRIPT)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_mutants_are_refused_or_predict_finitely(fuzz_models, tmp_path):
+    results = list(fuzz_models.fuzz(tmp_path, 300, seed=1))
+    assert len(results) > 250
+    assert [result for result in results if result[1] not in ("refused", "predicts finitely")] == []
+    assert all(result == "refused" for what, result in results if "raw" in what)
+
+
+@pytest.mark.parametrize("key", ["n_genes", "hidden_channels", "num_layers", "heads", "channels", "dtype"])
+def test_sizes_are_checked_before_anything_is_built(fuzz_models, tmp_path, key):
+    resource = pytest.importorskip("resource")
+    import json
+
+    model = fuzz_models.save_examples(tmp_path)[2]
+    document = json.loads((model / "config.json").read_text())
+    config = document["config"]
+    if key == "dtype":
+        config["classes"]["dtype"] = "<U400000000"
+    elif key == "n_genes":
+        config["normalizer"][key] = 40_000_000
+    else:
+        config["parameters"][key] = [40_000_000] if key == "hidden_channels" else 40_000_000
+    contents = {"config.json": json.dumps(document).encode()}
+    contents["model.safetensors"] = (model / "model.safetensors").read_bytes()
+    (model / "config.json").write_bytes(contents["config.json"])
+    (model / "manifest.json").write_bytes(fuzz_models.manifest_of(contents))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArgumentError, match="is damaged.*save the model again") as caught:
+        GeneGCNClassifier.load(model)
+    assert caught.value.argument == "path"
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert used < 100_000 * (1024 if sys.platform == "darwin" else 1)  # kB, on macOS bytes
+
+
+def test_history_with_gaps_is_saved(fuzz_models, tmp_path):
+    cells, types = fuzz_models.example_cells()
+    clf = GeneGCNClassifier(random_state=0).fit(cells, types)
+    clf.history_ = pd.DataFrame([{"loss": 1.0}, {"loss": 0.5, "validation_loss": 0.25}])
+    clf.save(tmp_path / "m")
+    pd.testing.assert_frame_equal(GeneGCNClassifier.load(tmp_path / "m").history_, clf.history_)
