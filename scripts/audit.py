@@ -5,6 +5,7 @@ Exits with a status other than 0 for findings only.
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ SECONDS = 240  # for some hundred packages; without a connection, less than ten
 
 def main() -> int:
     """Run pip-audit, which must be installed or be installable."""
+    argparse.ArgumentParser(description=__doc__).parse_known_args()
     try:
         requests.post(DATABASE, json={"package": {"name": "pip", "ecosystem": "PyPI"}}, timeout=8)
     except requests.RequestException as error:

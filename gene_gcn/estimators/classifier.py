@@ -80,8 +80,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     layer, use_raw, gene_column
         Which matrix of an AnnData to read, and which column of `var` names its genes; for queries as well.
     scale : {None, "counts", "cp10k", "log1p", "log2p1", "log10p1", "sqrt"}
-        The scale of the expression values: raw counts, other linear values (CP10k, CPM, TPM), logarithms of
-        x + 1 to the base e, 2 or 10, square roots. None infers it, for queries too. A scale stated for training
+        The scale of the expression values: raw counts, other linear values (CP10k, CPM, TPM), logarithms of x
+        + 1 to the base e, 2 or 10, square roots. None infers it, for queries too. A scale stated for training
         is used for queries as well, unless their values show that they are on another; set another with
         `set_params` to state that of a query.
     diagonal : {0, 1}

@@ -182,8 +182,9 @@ def _check_prior(values: Any, num_classes: int) -> None:
 
 
 def _check_history(values: Any) -> None:
-    columns: list[Any] = list(values.values()) if isinstance(values, dict) else [None]
-    _require(all(isinstance(column, list) for column in columns), "history is not a table")
+    is_table = isinstance(values, dict) and all(isinstance(column, list) for column in values.values())
+    _require(is_table, "history is not a table")
+    columns: list[list[Any]] = list(values.values())
     _require(len({len(column) for column in columns}) <= 1, "the columns of history differ in length")
     cells = (cell for column in columns for cell in column)
     _require(
