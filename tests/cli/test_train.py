@@ -23,7 +23,11 @@ def test_train_reports_what_it_used(folder, tmp_path, capsys):
     assert "21 of 30 are in the network, 21 of them connected by 20 edges" in out
     assert "Fitted    in" in out and "chosen by cross-validation" in out
     assert f"Written   {tmp_path / 'm'}" in out
-    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [
+        "config.json",
+        "manifest.json",
+        "model.safetensors",
+    ]
 
 
 def test_labels_in_a_table_of_text_or_numbers(tmp_path, capsys):
