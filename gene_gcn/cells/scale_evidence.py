@@ -24,7 +24,7 @@ SMALLEST_MULTIPLE, LARGEST_MULTIPLE = 1.05, 20.5
 FEWEST_VALUES = 12  # of a cell that is judged alone
 FEWEST_MULTIPLES = 4  # different ones, as many genes of a cell have the same count
 FEWEST_POOLED_VALUES = 30
-SAME_TOTAL, EQUAL_TOTAL = 2e-3, 2e-5  # relative; after rounding, and but for the precision of float32
+SAME_TOTAL, EQUAL_TOTAL = 2e-3, 2e-5  # relative; after rounding, and to the precision of float32
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ def read_10x_h5(file: Path, store: h5py.File, genome: str | None = None) -> AnnD
     Raises
     ------
     ArgumentError
-        If it is no such file, or has several genomes and none is chosen.
+        If the file is of another kind, or has several genomes and none is chosen.
     """
     if "matrix" in store and isinstance(store["matrix"], h5py.Group):
         group = store["matrix"]
