@@ -31,13 +31,18 @@ _KINDS = {
 _KIND = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
 _VERSIONED = re.compile(r"((?:\d+\.)?ENS[A-Z]*[GTP]\d+|[NX][MRP]_\d+)\.\d+")
 # What Cell Ranger puts before each name if a reference holds several genomes: GRCh38_TP53, mm10___Trp53.
-_GENOME = re.compile(r"(?:GRC[a-z]\d+\w*?|hg\d\d|mm\d{1,2}|rn\d|T2T\w*?)(?:[-.][\w.-]+?)?_+(?=[^_])")
+# Seurat makes hyphens of the underscores.
+_GENOME = re.compile(r"(GRC[a-z]\d+\w*?|hg\d\d|mm\d{1,2}|rn\d|T2T\w*?)(?:(?:[-.][\w.-]+?)?_+|-+)(?=[^_-])")
 _NAMELESS = re.compile(r"(?:nan|NaN|None|<NA>|)(?:-\d+)?")  # anndata makes nan-1 of the second nan
-# Measures of cells, by Seurat and scanpy, which end up among the genes of tables.
-_CELL_MEASURE = re.compile(
+# Measures of cells by Seurat and scanpy, reads that HTSeq and STAR assign to no gene, embeddings, clusters
+# and spike-ins, which end up among the genes of tables.
+_NO_GENE = re.compile(
     r"[np](?:Count|Feature)_\w+|percent[._](?:mt|mito|ribo|rb|hb)\w*|nGene|nUMI|n_counts|n_genes(?:_by_counts)?"
     r"|(?:log1p_)?total_counts(?:_\w+)?|pct_counts_\w+|log1p_n_genes_by_counts|n_umis?|doublet_scores?"
-    r"|\w+_snn_res\.[\d.]+|seurat_clusters|orig\.ident|(?:S|G2M)[._][Ss]core"
+    r"|\w+_snn_res\.[\d.]+|seurat_clusters|orig\.ident|(?:S|G2M)[._][Ss]core|leiden|louvain"
+    r"|__(?:no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)"
+    r"|N_(?:unmapped|multimapping|noFeature|ambiguous)|(?:UMAP|umap|tSNE|TSNE|tsne)_\d+"
+    r"|ERCC-\d{5}"
 )
 MAX_POSITION = 100_000  # more than the genes of any annotation; a third of Entrez numbers are larger
 
@@ -100,9 +105,13 @@ def is_nameless(name: object) -> bool:
     return _NAMELESS.fullmatch(str(name).strip()) is not None
 
 
-def is_cell_measure(name: str) -> bool:
-    """Return whether a name is that of a measure of cells (``nCount_RNA``, ``percent.mt``), not of a gene."""
-    return _CELL_MEASURE.fullmatch(name) is not None
+def names_no_gene(name: str) -> bool:
+    """Return whether a column of this name is no gene of the cells.
+
+    It may be a measure of cells (``nCount_RNA``, ``percent.mt``), of reads without a gene (``__no_feature``),
+    a position in an embedding (``UMAP_1``), a clustering (``leiden``) or a spike-in (``ERCC-00002``).
+    """
+    return _NO_GENE.fullmatch(name) is not None
 
 
 def without_version(gene: str) -> str:
@@ -113,11 +122,20 @@ def without_version(gene: str) -> str:
 
 def without_genome(gene: str) -> str:
     """Drop the genome before a name: ``GRCh38_TP53`` and ``mm10___Trp53`` become ``TP53`` and ``Trp53``."""
-    return _GENOME.sub("", gene, count=1) if _GENOME.match(gene) else gene
+    match = _GENOME.match(gene)
+    return gene[match.end() :] if match else gene
+
+
+def genome_of(gene: str) -> str:
+    """Return the genome before a name, ``GRCh38`` for ``GRCh38_TP53``; empty text if there is none."""
+    match = _GENOME.match(gene)
+    return match[1] if match else ""
 
 
 def as_in_r(gene: str) -> str:
     """Return a name as R's ``make.names`` changes it: ``HLA.A`` for ``HLA-A``, ``X7SK`` for ``7SK``."""
+    if gene.isascii() and gene.isidentifier() and gene[0] != "_":  # most names
+        return gene
     name = re.sub(r"[^\w.]", ".", gene)
     return name if re.match(r"[^\W\d_]|\.(?!\d)", name) else f"X{name}"
 

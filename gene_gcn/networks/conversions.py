@@ -19,6 +19,7 @@ from gene_gcn.networks.edge_columns import (
     find_edge_attribute,
     find_edge_columns,
     has_fractions,
+    refuse_distances,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def _edge_columns(frame: pd.DataFrame, headings: list[Hashable]) -> EdgeColumns:
         if duplicates := [name for name in dict.fromkeys(headings) if headings.count(name) > 1]:
             text = f"the table has several columns named {duplicates}; column names must be unique."
             raise ArgumentError("frame", text)
+        if len(headings) == 3:
+            refuse_distances(headings[2], "frame", "the table")
         return EdgeColumns(0, 1, 2 if len(headings) == 3 else None)
     if columns is None:
         raise ArgumentError(

@@ -101,6 +101,14 @@ def positive_float32(weight: np.ndarray) -> np.ndarray:
     return np.maximum(weight, np.finfo(np.float32).tiny).astype(np.float32)
 
 
+def divide_by_degrees(edge_index: np.ndarray, weight: np.ndarray, num_genes: int) -> np.ndarray:
+    """Divide the weight of each edge, given in both directions, by the square roots of its ends' degrees."""
+    rows, columns = edge_index
+    weight = weight.astype(np.float64)
+    strength = np.bincount(rows, weights=weight, minlength=num_genes)
+    return positive_float32(weight / np.sqrt(strength[rows] * strength[columns]))
+
+
 def keep_largest(edges: Edges, num_genes: int) -> Edges:
     """Merge duplicate edges into one with their largest weight, sorted by (low, high)."""
     if not len(edges.low):

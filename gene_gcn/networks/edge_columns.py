@@ -18,9 +18,12 @@ GENE_PAIRS = (
     ("source", "target"),
     ("node1", "node2"),  # STRING's website
     ("from", "to"),  # R: igraph, STRINGdb
+    ("fromnode", "tonode"),  # R: WGCNA
     ("protein1", "protein2"),
     ("gene1", "gene2"),
     ("genea", "geneb"),
+    ("entity1", "entity2"),  # GeneMANIA
+    ("participanta", "participantb"),  # Pathway Commons
     ("tf", "target"),
     ("regulator", "target"),
 )
@@ -39,6 +42,11 @@ OTHER_SCORES = (
     "probability",
     "strength",
     "similarity",
+)
+# Headings of numbers that are small where genes are close, the opposite of scores.
+DISTANCES = (
+    *("pval", "pvalue", "padj", "adjpval", "adjpvalue", "pvaladj", "pvalueadj", "adjustedpvalue"),
+    *("fdr", "qval", "qvalue", "evalue", "distance", "dist", "rank"),
 )
 LARGEST_STRING_SCORE = 1000
 
@@ -96,7 +104,9 @@ def find_edge_columns(headings: Sequence[Hashable], argument: str, where: str) -
     if found:
         return EdgeColumns(source, target, found[0], is_guess=True)
     ids = {name for names in GENE_PAIRS for name in names}
-    others = [at for at, name in enumerate(plain) if at not in (source, target) and name not in ids]
+    # R writes names of rows under no heading, which pandas reads as "Unnamed: 0".
+    ignored = {name for name in plain if re.fullmatch(r"(unnamed\d+)?", name)} | ids
+    others = [at for at, name in enumerate(plain) if at not in (source, target) and name not in ignored]
     return EdgeColumns(source, target, others=tuple(others))
 
 
@@ -128,7 +138,8 @@ def choose_scores(
     columns: EdgeColumns, headings: Sequence[Hashable], is_score: Callable[[int], bool], where: str
 ) -> EdgeColumns:
     """Take the only other column for the scores if it looks like them; warn of guesses and of weights 1."""
-    if columns.weight is None and len(columns.others) == 1 and is_score(columns.others[0]):
+    only = columns.others[0] if columns.weight is None and len(columns.others) == 1 else None
+    if only is not None and plain_heading(headings[only]) not in DISTANCES and is_score(only):
         columns = columns._replace(weight=columns.others[0], is_guess=True, others=())
     if columns.weight is not None and columns.is_guess:
         text = f"{where}: the scores are read from the column {str(headings[columns.weight])!r}, which is a "
@@ -182,6 +193,8 @@ def checked_scores(
     else:
         wrong = ~(np.isfinite(values) & (values > 0) & (values <= largest))
         reason = "scores must be positive and finite; omit such edges."
+        if (values[wrong] < 0).any():
+            reason = f"{reason[:-1]}, or take absolute values if signs are directions of regulation."
         if not wrong.any():
             wrong = (values < 1) & (largest < np.inf) & (values.max(initial=0) > 1)
             reason = "others are above 1: bring all scores of STRING to one scale, 0 to 1 or 0 to 1,000."
@@ -193,6 +206,13 @@ def checked_scores(
         text = f"is {values[at]:g}, but {reason}"
     first, second = ends(at)
     raise ArgumentError(argument, f"{where}row {at + 1:,} ({first}, {second}): {name} {text}")
+
+
+def refuse_distances(heading: Hashable, argument: str, where: str) -> None:
+    """Raise ArgumentError if the column of scores has, by its heading, p-values or distances."""
+    if plain_heading(heading) in DISTANCES:
+        text = f"{where}: {str(heading)!r} is small where genes are close, but scores must be large there; "
+        raise ArgumentError(argument, f"{text}convert it to scores and rename it to weight, or drop it.")
 
 
 def is_number(value: object) -> bool:

@@ -24,7 +24,9 @@ from gene_gcn.networks.edge_columns import (
     has_fractions,
     is_number,
     plain_heading,
+    refuse_distances,
 )
+from gene_gcn.networks.foreign_formats import refuse_foreign_formats
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.source import NetworkSource
 from gene_gcn.storage.text_files import (
@@ -32,7 +34,6 @@ from gene_gcn.storage.text_files import (
     damage_as_argument_error,
     existing_file,
     open_file,
-    read_header,
     sha256_of,
 )
 
@@ -42,12 +43,15 @@ if TYPE_CHECKING:
     EdgesLike: TypeAlias = str | os.PathLike[str] | pd.DataFrame | nx.Graph | GeneNetwork
 
 _QUOTED = re.compile(r'(?:^|[\t,; ])"[^"]*"(?:[\t,; ]|$)')
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+")
 _STRING_ID = re.compile(r"\d{4,7}\.[A-Za-z]\w+")  # 9606.ENSP00000269305, 4932.YAL001C
 
 # Headings of a column of genes. None of them is also a gene symbol, except TF (transferrin); therefore a
 # first line counts as a header only if both columns have such a heading.
 _HEADING = re.compile(
-    r"source|target|from|to|tf|regulator|(gene|node|protein|symbol|interactor|partner)(name|id|symbol)?[12ab]?"
+    r"source|target|from|to|tf|regulator|(from|to)node"
+    r"|(official|approved|preferred)?(gene|node|protein|symbol|interactor|partner|entity)(name|id|symbol)?[12ab]?"
+    r"|(ensembl|entrez|hgnc|ncbi|uniprot)(gene|protein)?(id|name|symbol|accession)?[12ab]?"
 )
 
 
@@ -119,17 +123,20 @@ def read_edge_file(
     table = parse_edges(path, header=header)
     source = source or NetworkSource(path.name, sha256=sha256_of(path))
     try:
-        return GeneNetwork.from_frame(table, source=source)
+        network = GeneNetwork.from_frame(table, source=source)
     except ArgumentError as error:
         raise ArgumentError("path", f"{path}: ", *error.parts) from error
+    if not network.num_edges:
+        raise ArgumentError("path", f"{path} has no edge between two different genes.")
+    return network
 
 
 def parse_edges(path: str | os.PathLike[str], *, header: bool | None = None) -> pd.DataFrame:
     """Read an edge file into a table ``source, target[, weight]``.
 
     The file has one edge per line and is plain text or gzip. Columns are separated by tabs, commas,
-    semicolons (then numbers can have decimal commas) or spaces: by the first of these that occurs in the
-    first line that is not a comment. There are two columns, or three with a score. A file can have more
+    semicolons or spaces: by the first of these that occurs in the first line that is not a comment. Numbers
+    can have decimal commas. There are two columns, or three with a score. A file can have more
     columns if a header names ``source``, ``target`` and, if there are scores, ``weight``, or as OmniPath,
     STRING and R do, see :meth:`GeneNetwork.from_frame`; other columns are ignored. Fields can be quoted,
     and lines can begin with names of rows that the header lacks, as R writes both. Leading lines that start
@@ -164,15 +171,18 @@ def parse_edges(path: str | os.PathLike[str], *, header: bool | None = None) -> 
         If the column of scores is guessed, or every edge weighs 1 although there are other columns.
     """
     path = existing_file(path)
-    refuse_other_formats(path)
+    refuse_foreign_formats(path)
     layout = _sniff(path, header)
     columns = _edge_columns(layout, path)
     wanted = [at for at in (columns.source, columns.target, columns.weight) if at is not None]
     candidates = [*wanted, *(columns.others if len(columns.others) == 1 else ())]
     table = _read_columns(path, layout, candidates)
+    if not layout.quoted and any(_is_half_quoted(table[at]) for at in candidates):
+        layout = layout._replace(quoted=True)  # quotes begin further down than the lines looked at
+        table = _read_columns(path, layout, candidates)
     if columns.weight is None:  # choose_scores() is to decide, and to warn
         at = columns.others[0] if len(candidates) > 2 else None
-        is_score = at is not None and _has_fractions(table[at], layout)
+        is_score = at is not None and _has_fractions(table[at])
         columns = choose_scores(columns, layout.fields, lambda _: is_score, str(path))
     elif columns.is_guess:
         columns = choose_scores(columns, layout.fields, lambda _: False, str(path))
@@ -182,7 +192,8 @@ def parse_edges(path: str | os.PathLike[str], *, header: bool | None = None) -> 
         return edges
     heading = layout.fields[columns.weight] if layout.has_header else "the third column"
     name = plain_heading(heading) if plain_heading(heading) == STRING_SCORE else heading
-    scores = _numbers(table[columns.weight], layout)
+    _refuse_thousands(table[columns.weight], path)
+    scores = _numbers(table[columns.weight])
     if len(scores) and not any(map(is_number, scores)):
         raise ArgumentError(
             "path",
@@ -201,21 +212,6 @@ def parse_edges(path: str | os.PathLike[str], *, header: bool | None = None) -> 
         values, lambda at: (ends[0].iloc[at], ends[1].iloc[at]), name, "path", f"{path}: "
     )
     return edges.assign(weight=checked)
-
-
-# ---- other formats ----
-
-
-def refuse_other_formats(path: Path) -> None:
-    """Raise ArgumentError, with the true name of the format, for PSI-MI TAB, which is not a list of edges."""
-    header = read_header(path).lower()
-    if "interactor a" in header and ("alt" in header or "id(s) interactor a" in header):
-        raise ArgumentError(
-            "path",
-            f"{path} is a PSI-MI TAB file (mitab), whose genes are identifiers of databases; download "
-            "BioGRID's tab3 file instead, or write its gene names and scores to a table with the columns "
-            "source, target and weight.",
-        )
 
 
 # ---- layout ----
@@ -280,7 +276,7 @@ def _first_lines(path: Path) -> tuple[list[tuple[int, str]], list[tuple[int, str
     with damage_as_argument_error(path), open_file(path) as file:
         for number, raw in enumerate(file):
             text = raw.decode("utf-8-sig", errors="replace").strip("\r\n")
-            if text.strip():
+            if text.strip() and not (number == 0 and text.startswith("sep=")):  # Excel's
                 (comments if text.startswith("#") and not lines else lines).append((number, text))
             if len(lines) == 3:
                 break
@@ -301,7 +297,13 @@ def _edge_columns(layout: _Layout, path: Path) -> EdgeColumns:
     """Return the columns of source, target and, if there is one, weight."""
     fields = layout.fields
     columns = find_edge_columns(fields, "path", str(path)) if layout.has_header else None
+    if not fields[0] and (columns is None or are_by_position(fields, columns)):
+        text = f"{path} has a first column without a heading, as matrices and tables with row names have; "
+        remedy = "write the edges to a table with the columns source, target and weight."
+        raise ArgumentError("path", f"{text}{remedy}")
     if are_by_position(fields, columns):
+        if layout.has_header and len(fields) == 3:
+            refuse_distances(fields[2], "path", str(path))
         return EdgeColumns(0, 1, 2 if len(fields) == 3 else None)
     if columns is None:
         raise ArgumentError(
@@ -352,12 +354,24 @@ def _stripped(column: pd.Series) -> pd.Categorical:
     return column.array if stripped.equals(names) else rename_categories(column.array, stripped)
 
 
-def _numbers(column: pd.Series, layout: _Layout) -> pd.Index:
+def _is_half_quoted(column: pd.Series) -> bool:
+    return any(text.startswith('"') or text.endswith('"') for text in column.cat.categories)
+
+
+def _refuse_thousands(column: pd.Series, path: Path) -> None:
+    """Raise ArgumentError if all commas in numbers may mark thousands."""
+    with_commas = [text for text in column.cat.categories if "," in text]
+    if with_commas and all(map(_THOUSANDS.fullmatch, with_commas)):
+        text = f"{path} has numbers with commas ({with_commas[0]!r}), which may mark thousands or decimals; "
+        remedy = "write numbers without marks of thousands and with decimal points."
+        raise ArgumentError("path", f"{text}{remedy}")
+
+
+def _numbers(column: pd.Series) -> pd.Index:
     """Return the distinct scores of a column as text; decimal commas become points."""
-    scores = column.cat.categories
-    return scores.str.replace(",", ".", regex=False) if layout.separator == ";" else scores
+    return column.cat.categories.str.replace(",", ".", regex=False)
 
 
-def _has_fractions(column: pd.Series, layout: _Layout) -> bool:
-    scores = _numbers(column, layout)
+def _has_fractions(column: pd.Series) -> bool:
+    scores = _numbers(column)
     return all(map(is_number, scores)) and has_fractions(scores.astype(np.float64).to_numpy())

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, warn
-from gene_gcn.genes.names import gene_kind
+from gene_gcn.genes.names import gene_kind, genome_of, without_genome
 from gene_gcn.genes.organisms import find_organism
 from gene_gcn.networks.aliases import biogrid_aliases, string_aliases
 from gene_gcn.networks.biogrid_db.network import biogrid, fetch_archive
@@ -31,6 +31,17 @@ _ORGANISM_OF_KIND = {
     "Arabidopsis loci": "Arabidopsis",
     "yeast systematic names": "yeast",
 }
+# The beginnings of names of genomes, as Cell Ranger puts them before the names of genes.
+_ORGANISM_OF_GENOME = {
+    "GRCh": "human",
+    "hg": "human",
+    "T2T": "human",
+    "GRCm": "mouse",
+    "mm": "mouse",
+    "GRCz": "zebrafish",
+    "GRCg": "chicken",
+    "rn": "rat",
+}
 
 
 def for_genes(
@@ -47,8 +58,9 @@ def for_genes(
     genes : sequence of str, shape (N,)
         The user's genes, unique names.
     organism : str or int, optional
-        A name or taxonomy id; by default human, mouse, fly, worm, Arabidopsis or yeast, inferred from the
-        gene names. Symbols in capitals are taken to be human.
+        A name or taxonomy id; by default that of the genome before the names (``GRCh38_TP53``) or, without
+        one, human, mouse, fly, worm, Arabidopsis or yeast, inferred from the gene names. Symbols in capitals
+        are taken to be human.
     **options
         Parameters of :func:`string` or :func:`biogrid`: ``version``, ``min_score``, ``evidence``,
         ``base_url``, …
@@ -63,8 +75,8 @@ def for_genes(
     Raises
     ------
     ArgumentError
-        If the genes are named by positions (0, 1, 2, …, or some of these), the organism cannot be inferred,
-        or no gene matches a connected one.
+        If the genes are named by positions (0, 1, 2, …, or some of these) or are of several genomes, the
+        organism cannot be inferred, or no gene matches a connected one.
     DownloadError
         If a file cannot be downloaded.
     """
@@ -72,7 +84,8 @@ def for_genes(
         text = " is unknown; choose 'string' or 'biogrid'."
         raise ArgumentError("database", Argument("database", database), text)
     _refuse_positions(genes)
-    organism = _infer_organism(genes) if organism is None else organism
+    genome = _only_genome(genes)
+    organism = _infer_organism(genes, genome) if organism is None else organism
     if database == "string":
         network = string(organism, **options)
         aliases = _string_aliases(
@@ -109,7 +122,23 @@ def _refuse_positions(genes: Sequence[str]) -> None:
         )
 
 
-def _infer_organism(genes: Sequence[str]) -> str:
+def _only_genome(genes: Sequence[str]) -> str:
+    """Return the genome before the names of genes, empty text without one; refuse several genomes."""
+    genomes = dict.fromkeys(genome for gene in genes if (genome := genome_of(gene)))
+    if len(genomes) > 1:
+        first = next(iter(genomes))
+        raise ArgumentError(
+            "genes",
+            f"The genes are of {len(genomes)} genomes ({', '.join(genomes)}), but a network is of one; keep "
+            f"the genes of one, for instance adata[:, adata.var_names.str.startswith('{first}')].",
+        )
+    return next(iter(genomes), "")
+
+
+def _infer_organism(genes: Sequence[str], genome: str) -> str:
+    for beginning, organism in _ORGANISM_OF_GENOME.items():
+        if genome.startswith(beginning):
+            return organism
     kind = gene_kind(genes)
     if kind not in _ORGANISM_OF_KIND:
         raise ArgumentError(
@@ -148,7 +177,7 @@ def _biogrid_aliases(
 ) -> pd.DataFrame:
     """Return BioGRID's own names or, for Ensembl ids, which it lacks, STRING's."""
     progress = options.get("progress", False)
-    if "Ensembl" in gene_kind(genes):
+    if "Ensembl" in gene_kind(map(without_genome, genes)):
         return _string_aliases(organism, progress=progress)
     if (path := options.get("path")) is not None:
         return biogrid_aliases(parse_biogrid_genes(path, organism))

@@ -9,14 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gene_gcn.errors import ArgumentError, NetworkWarning, warn
-from gene_gcn.genes.names import check_gene_names, gene_kind, without_version_each
+from gene_gcn.errors import ArgumentError, GeneNamesWarning, NetworkWarning, warn
+from gene_gcn.genes.names import (
+    as_in_r,
+    check_gene_names,
+    gene_kind,
+    match_names,
+    without_genome,
+    without_version_each,
+)
 from gene_gcn.networks.aliases import source_rank
 from gene_gcn.networks.categoricals import categories
 from gene_gcn.networks.network import GeneNetwork
 
 # How a gene is found, best first, and why it is not.
-WAYS = ("name", "alias", "case")
+WAYS = ("name", "alias", "spelling", "case")
 LOSSES = ("duplicate", "ambiguous", "unknown")
 
 
@@ -31,10 +38,11 @@ class GeneMatch:
     matched : tuple of str or None, shape (N,)
         The name of each gene in the network, None if it has none.
     how : tuple of str, shape (N,)
-        For each gene, how it was found (``"name"``, ``"alias"``, ``"case"``) or why it was dropped
-        (``"duplicate"``, ``"ambiguous"``, ``"unknown"``).
+        For each gene, how it was found (``"name"``, ``"alias"``, ``"spelling"``, ``"case"``) or why it was
+        dropped (``"duplicate"``, ``"ambiguous"``, ``"unknown"``).
     kind : str
-        What kind of names the user's genes have, see :func:`gene_gcn.genes.names.gene_kind`.
+        What kind of names the user's genes have without a genome before them, see
+        :func:`gene_gcn.genes.names.gene_kind`.
     connected : tuple of bool, shape (N,)
         For each gene, whether it has an edge to any gene of the network.
     """
@@ -109,7 +117,9 @@ def match_genes(genes: Sequence[str], network: GeneNetwork, aliases: pd.DataFram
     2. The name is an alias. If several genes share it, those with the highest-ranking source are considered
        (official symbols before other names and ids, these before synonyms and former symbols); if several
        remain, the name is ambiguous.
-    3. The same two rules, ignoring case; names of the user's genes that differ only by case are ambiguous.
+    3. The same two rules, without the genome that Cell Ranger puts before a name (``GRCh38_TP53``), and in
+       the spelling of R's ``make.names`` (``HLA.A``, ``X7SK``), except for numbers.
+    4. The first two rules, ignoring case; names of the user's genes that differ only by case are ambiguous.
 
     Each gene of the network is matched by one of the user's genes: the one found by the better rule, then by
     the better source, then the first; the others are duplicates. Ambiguous names and duplicates are dropped
@@ -137,6 +147,8 @@ def match_genes(genes: Sequence[str], network: GeneNetwork, aliases: pd.DataFram
 
     Warns
     -----
+    GeneNamesWarning
+        If names match only by the third rule.
     NetworkWarning
         If most names match only when case is ignored, as those of another species do.
 
@@ -152,15 +164,43 @@ def match_genes(genes: Sequence[str], network: GeneNetwork, aliases: pd.DataFram
         text = f"network is a {type(network).__name__}; match_genes takes a GeneNetwork."
         raise ArgumentError("network", text)
     tables = _name_tables(network, aliases)
-    rest = pd.Series(genes, dtype=object)  # by position
-    found = []
-    for spelling in (_unchanged, without_version_each, _without_case):
+    names = pd.Series(genes, dtype=object)  # by position
+    short = names.map(without_genome)
+    rest, found = names, []
+    for spelling in (_unchanged, without_version_each, _as_in_r, _without_case):
         hits = _look_up(spelling(rest), tables, spelling)
-        found.append(hits.assign(case=spelling is _without_case))
-        rest = rest.drop(hits.index)
+        is_other = (spelling is _as_in_r) | (short != names)[hits.index]
+        found.append(hits.assign(case=spelling is _without_case, spelling=is_other))
+        rest = (short if spelling is _unchanged else rest).drop(hits.index)
     match = _decide(genes, pd.concat(found), network)
+    _warn_of_spellings(match)
     _warn_of_other_species(match, network)
     return match
+
+
+def with_names_of(network: GeneNetwork, genes: Sequence[str]) -> GeneNetwork:
+    """Return a network whose genes have the user's names for them, where only the spelling differs.
+
+    Parameters
+    ----------
+    network : GeneNetwork
+    genes : sequence of str, shape (N,)
+        The user's genes, unique names, which are found by :func:`gene_gcn.genes.names.match_names`.
+
+    Warns
+    -----
+    GeneNamesWarning
+        If names were changed.
+    """
+    pairs = zip(genes, match_names(network.genes, genes).tolist(), strict=True)
+    found = [(gene, network.genes[at]) for gene, at in pairs if at >= 0]
+    # X1, X2, … are the positions that R calls columns by, not the Entrez numbers 1, 2, ….
+    names = {name: gene for gene, name in found if name != gene and not name.isdecimal()}
+    if not names:
+        return network
+    name, gene = next(iter(names.items()))
+    _say_of_spellings(len(names), len(genes), gene, name)
+    return network.rename(names)
 
 
 def _name_tables(network: GeneNetwork, aliases: pd.DataFrame | None) -> list[pd.DataFrame]:
@@ -183,6 +223,12 @@ def _name_tables(network: GeneNetwork, aliases: pd.DataFrame | None) -> list[pd.
 
 def _unchanged(names: pd.Series) -> pd.Series:
     return names
+
+
+def _as_in_r(names: pd.Series) -> pd.Series:
+    names = without_version_each(names)
+    # X1, X2, … are the positions that R calls columns by, not the Entrez numbers 1, 2, ….
+    return names.where(names.str.isdecimal().to_numpy(dtype=bool), names.map(as_in_r))
 
 
 def _without_case(names: pd.Series) -> pd.Series:
@@ -212,7 +258,7 @@ def _look_up(
 
 def _decide(genes: tuple[str, ...], found: pd.DataFrame, network: GeneNetwork) -> GeneMatch:
     """Match each gene of the network to the user's gene that was found in the best way."""
-    way = np.where(found["case"], 2, np.where(found["rank"] < 0, 0, 1))
+    way = np.select([found["case"], found["spelling"], found["rank"] >= 0], [3, 2, 1], 0)
     found = found.assign(way=way).sort_values(["way", "rank", "position"])
     how = np.full(len(genes), "unknown", dtype=object)
     how[found.index[found["name"].isna()]] = "ambiguous"
@@ -225,7 +271,19 @@ def _decide(genes: tuple[str, ...], found: pd.DataFrame, network: GeneNetwork) -
     matched[found.index] = found["name"]
     at = pd.Index(network.genes, dtype=object).get_indexer(pd.Index(matched, dtype=object))
     connected = (at >= 0) & (np.append(network.degree, 0)[at] > 0)
-    return GeneMatch(genes, tuple(matched), tuple(how), gene_kind(genes), tuple(connected.tolist()))
+    kind = gene_kind(map(without_genome, genes))
+    return GeneMatch(genes, tuple(matched), tuple(how), kind, tuple(connected.tolist()))
+
+
+def _warn_of_spellings(match: GeneMatch) -> None:
+    if count := match.counts["spelling"]:
+        at = match.how.index("spelling")
+        _say_of_spellings(count, len(match.genes), match.genes[at], str(match.matched[at]))
+
+
+def _say_of_spellings(count: int, total: int, gene: str, name: str) -> None:
+    text = f"The network knows {count:,} of the {total:,} genes in another spelling, {gene} as {name} for "
+    warn(GeneNamesWarning(f"{text}instance: versions of ids, genomes before names and R's dots are ignored."))
 
 
 def _warn_of_other_species(match: GeneMatch, network: GeneNetwork) -> None:

@@ -18,13 +18,14 @@ from gene_gcn.networks.edge_arrays import (
     both_directions,
     check_edge_index,
     check_edge_weight,
+    divide_by_degrees,
     keep_common,
     keep_largest,
     positive_float32,
     undirected,
 )
 from gene_gcn.networks.orthologs import describe_orthologs, map_to_orthologs
-from gene_gcn.networks.rewiring import swap_edges
+from gene_gcn.networks.rewiring import permute_genes, swap_edges
 from gene_gcn.networks.source import NetworkSource
 from gene_gcn.networks.summary import summarize
 
@@ -274,10 +275,7 @@ class GeneNetwork(BaseNetwork):
                 "normalized('max') cannot undo normalization 'sym'; start from the network before "
                 "normalized('sym').",
             )
-        rows, columns = self._edge_index
-        weight = self._edge_weight.astype(np.float64)
-        strength = np.bincount(rows, weights=weight, minlength=self.num_genes)
-        weight = positive_float32(weight / np.sqrt(strength[rows] * strength[columns]))
+        weight = divide_by_degrees(self._edge_index, self._edge_weight, self.num_genes)
         return self._canonical(self._genes, self._edge_index, weight, self._diagonal, "sym", self._source)
 
     # ---- controls ----
@@ -311,15 +309,8 @@ class GeneNetwork(BaseNetwork):
                 "group per gene."
             )
             raise ArgumentError("groups", text)
-        _, labels = np.unique(labels, return_inverse=True)
-        rng = np.random.default_rng(seed)
-        moved_to = np.empty(self.num_genes, dtype=np.int64)
-        # Both sides list the genes group by group, one in the given order, the other shuffled.
-        moved_to[np.argsort(labels, kind="stable")] = np.lexsort((rng.random(self.num_genes), labels))
-        edge_index = moved_to[self._edge_index]
-        order = np.argsort(edge_index[0] * self.num_genes + edge_index[1])
+        arrays = permute_genes(self._edge_index, self._edge_weight, labels, np.random.default_rng(seed))
         source = self._control_source(f"permuted (seed {seed})")
-        arrays = (edge_index[:, order], self._edge_weight[order])
         return self._canonical(self._genes, *arrays, self._diagonal, self._normalization, source)
 
     def rewired(self, seed: int) -> GeneNetwork:

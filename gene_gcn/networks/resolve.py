@@ -17,7 +17,7 @@ from gene_gcn.networks.conversions import is_networkx_graph
 from gene_gcn.networks.edges import read
 from gene_gcn.networks.for_genes import for_genes
 from gene_gcn.networks.from_file import from_file
-from gene_gcn.networks.matching import GeneMatch
+from gene_gcn.networks.matching import GeneMatch, with_names_of
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.storage.text_files import existing_file
 
@@ -106,7 +106,8 @@ def resolve_network(
     network : GeneNetwork, str, path, DataFrame, networkx.Graph or None
         None means no network. "coexpression" is computed from `cells`. "string" and "biogrid" are matched to
         the genes by :func:`for_genes`, whatever kind of names these have. Other networks, see
-        :func:`read_network`, are aligned to the genes by name.
+        :func:`read_network`, are aligned to the genes by name, whatever its spelling, see
+        :func:`gene_gcn.networks.matching.with_names_of`.
     genes : sequence of str, shape (N,), or None
         Names of the genes; None if they have none, so that networks are aligned by position.
     num_genes : int, optional
@@ -180,6 +181,7 @@ def _from_cells(cells: csr_matrix | None, genes: Sequence[str] | None) -> GeneNe
 
 def _align(network: GeneNetwork, genes: Sequence[str]) -> GeneNetwork:
     _refuse_other_numbers(network, genes)
+    network = with_names_of(network, genes)
     aligned = network.align(genes)
     shared = len(set(network.genes).intersection(genes))
     if shared < SMALLEST_OVERLAP * min(network.num_genes, len(genes)) or not aligned.num_edges:

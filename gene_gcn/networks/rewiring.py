@@ -1,4 +1,4 @@
-"""Degree-preserving rewiring by batches of double-edge swaps."""
+"""Controls: genes permuted, and degree-preserving rewiring by batches of double-edge swaps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,34 @@ from gene_gcn.networks.edge_arrays import Edges
 # Each edge is swapped this many times on average. The usual rule for such chains is 10 or more.
 SWAPS_PER_EDGE = 10
 MAX_ROUNDS = 200
+
+
+def permute_genes(
+    edge_index: np.ndarray, weight: np.ndarray, groups: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the edges of each gene to another one of its group.
+
+    Parameters
+    ----------
+    edge_index : numpy.ndarray of int64, shape (2, E)
+    weight : numpy.ndarray, shape (E,)
+    groups : numpy.ndarray, shape (N,)
+        Group of each gene.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    edge_index, weight : numpy.ndarray
+        Sorted by (row, column).
+    """
+    _, labels = np.unique(groups, return_inverse=True)
+    n = len(labels)
+    moved_to = np.empty(n, dtype=np.int64)
+    # Both sides list the genes group by group, one in the given order, the other shuffled.
+    moved_to[np.argsort(labels, kind="stable")] = np.lexsort((rng.random(n), labels))
+    edge_index = moved_to[edge_index]
+    order = np.argsort(edge_index[0] * n + edge_index[1])
+    return edge_index[:, order], weight[order]
 
 
 def swap_edges(edges: Edges, num_genes: int, rng: np.random.Generator) -> Edges:

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all, and locks for those that several processes write."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,16 +17,10 @@ from pathlib import Path
 
 from gene_gcn.errors import Argument, ArgumentError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # None says that there are no locks
-
-__all__ = ["check_replaceable", "describe_full_disk", "is_abandoned", "locked", "replacing"]
+__all__ = ["check_replaceable", "describe_full_disk", "is_abandoned", "replacing"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABANDONED_AFTER = 24 * 3600.0  # seconds; what a process of another machine left behind is kept that long
-LOCK_PATIENCE = 60.0  # seconds; a lock is held for two renames, or while a model is read
 _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
@@ -106,50 +100,6 @@ def describe_full_disk(target: Path) -> Iterator[None]:
             raise
         text = f"{os.strerror(error.errno)}, so nothing was written; free some space or choose another folder"
         raise OSError(error.errno, text, str(target)) from error
-
-
-@contextmanager
-def locked(folder: Path, *, shared: bool = False) -> Iterator[bool]:
-    """Hold a lock on a folder, which leaves no file behind; yield whether there is one.
-
-    Some network file systems and Windows have no such locks.
-
-    Parameters
-    ----------
-    folder : Path
-    shared : bool
-        Whether others may hold the lock too, if they share it as well.
-
-    Raises
-    ------
-    OSError
-        If another process holds the lock for longer than a minute.
-    """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY) if fcntl else -1
-    except OSError:
-        descriptor = -1
-    try:
-        yield descriptor >= 0 and _lock(descriptor, folder, shared)
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)  # which ends the lock
-
-
-def _lock(descriptor: int, folder: Path, shared: bool) -> bool:
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    deadline = time.monotonic() + LOCK_PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            return True
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
-                return False
-        if time.monotonic() > deadline:
-            text = f"another process has been writing to it for {LOCK_PATIENCE:.0f} seconds; try again later"
-            raise OSError(errno.EWOULDBLOCK, text, str(folder))
-        time.sleep(0.005)
 
 
 # ---- what killed processes left behind ----

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from gene_gcn.errors import ArgumentError
-from gene_gcn.storage.atomic import replacing
+from gene_gcn.storage.atomic import FULL, replacing
 from gene_gcn.storage.text_files import sha256_of
 
 CACHE_VARIABLE = "GENE_GCN_CACHE"  # the environment variable
@@ -233,10 +233,10 @@ def writing(target: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None:  # its message is for users already
             raise
-        raise OSError(
-            f"{target} cannot be written ({error.strerror}); free some space, or choose another folder with "
-            f"the environment variable {CACHE_VARIABLE}."
-        ) from error
+        remedy = f"choose another folder with the environment variable {CACHE_VARIABLE}."
+        if error.errno in FULL:
+            remedy = f"free some space, or {remedy}"
+        raise OSError(f"{target} cannot be written ({os.strerror(error.errno)}); {remedy}") from error
 
 
 def _record_path(path: Path) -> Path:

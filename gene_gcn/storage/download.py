@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import errno
-import gzip
-import lzma
 import os
 import shutil
-import socket
-import struct
-import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage import cache
-from gene_gcn.storage.text_files import is_zip, sha256_of
+from gene_gcn.storage.content_checks import check_content, is_html
+from gene_gcn.storage.retries import DownloadError, RetryPolicy, with_retries
+from gene_gcn.storage.text_files import sha256_of
 
 if TYPE_CHECKING:
     from gene_gcn.storage.http_client import Pace
-
-_Result = TypeVar("_Result")
 
 # Environment variables that name mirrors, and the hosts they replace.
 HOSTS = {
@@ -36,67 +28,7 @@ HOSTS = {
     "GENE_GCN_BIOGRID_API": "https://webservice.thebiogrid.org",
 }
 
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often and how long to try, and how much to accept; times in seconds, sizes in bytes.
-
-    Parameters
-    ----------
-    attempts : int
-        How often a request is sent before giving up.
-    backoff : float
-        Pause after the first failure; doubled after each further one.
-    longest_wait : float
-        Longest pause between two attempts, even if the server's ``Retry-After`` asks for more.
-    connect, read : float
-        Longest silence while connecting and while reading.
-    total : float
-        Longest time for a file or an answer, all attempts and redirects included.
-    lowest_speed : float
-        Bytes per second, averaged over `read` seconds, below which a download is given up.
-    largest : int
-        Largest file. Those of STRING and BioGRID for one organism have up to some hundred MB.
-    largest_unannounced : int
-        Largest file whose length the host does not announce, which could go on forever.
-    largest_text : int
-        Largest answer of a service.
-    largest_unpacked : int
-        Largest size that a gzip or zip file unpacks to.
-    largest_ratio : float
-        Largest ratio of that size to the packed one; tables have 5 to 30.
-    always_unpacked : int
-        Unpacked size up to which the ratio does not matter: small files of few different lines exceed it.
-    """
-
-    attempts: int = 4
-    backoff: float = 1.0
-    longest_wait: float = 60.0
-    connect: float = 10.0
-    read: float = 60.0
-    total: float = 2 * 3600.0
-    lowest_speed: float = 1000.0
-    largest: int = 10_000_000_000
-    largest_unannounced: int = 200_000_000
-    largest_text: int = 500_000_000
-    largest_unpacked: int = 50_000_000_000
-    largest_ratio: float = 100.0
-    always_unpacked: int = 100_000_000
-
-
 RETRY_POLICY = RetryPolicy()
-TRANSIENT = {429, 500, 502, 503, 504}
-MEANING = {
-    401: "access is denied",
-    403: "access is denied",
-    404: "there is no such file",
-    410: "there is no such file",
-    429: "too many requests; try again later",
-}
-
-_DAMAGED_DIRECTORY = (zipfile.BadZipFile, struct.error, ValueError, OverflowError, NotImplementedError)
-_DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
-_HTML = (b"<!doctype html", b"<html", b"<head")
 
 
 class ProgressBar(Protocol):
@@ -109,20 +41,6 @@ class ProgressBar(Protocol):
     def reset(self) -> Any: ...
 
     def close(self) -> Any: ...
-
-
-class DownloadError(OSError):
-    """A file or an answer could not be obtained from a host.
-
-    Attributes
-    ----------
-    missing : bool
-        Whether the host answered that the file does not exist: 404, or a web page instead of a file.
-    """
-
-    def __init__(self, message: str, *, missing: bool = False) -> None:
-        super().__init__(message)
-        self.missing = missing
 
 
 def base_url(variable: str, given: str | None = None) -> str:
@@ -196,7 +114,7 @@ def fetch(
     """
 
     def check_file(path: Path) -> None:
-        _check_content(path)
+        check_content(path, RETRY_POLICY)
         if known_hash is not None and (found := sha256_of(path)) != known_hash:
             raise ArgumentError("known_hash", f"{path} has the SHA-256 {found}, not {known_hash}.")
         if check is not None:
@@ -208,12 +126,14 @@ def fetch(
             f"(or save it as {cache.cache_folder() / name})"
         )
         unannounced = RETRY_POLICY.largest_unannounced if largest_unannounced is None else largest_unannounced
-        _with_retries(lambda pace: _download(url, path, progress, unannounced, pace), url, remedy)
+        with_retries(
+            lambda pace: _download(url, path, progress, unannounced, pace), url, RETRY_POLICY, remedy=remedy
+        )
         try:
             check_file(path)
         except ValueError as error:
             message = str(error).replace(str(path), url)
-            raise DownloadError(f"{message} The download was discarded.", missing=_is_html(path)) from error
+            raise DownloadError(f"{message} The download was discarded.", missing=is_html(path)) from error
 
     return cache.get_file(name, make, check=check_file, url=url, **metadata)
 
@@ -252,7 +172,7 @@ def request_text(url: str, data: Mapping[str, Any] | None = None, *, secret: str
         return body.decode("utf-8", errors="replace")
 
     remedy = "go online and try again, or read a file with path="
-    return _with_retries(request, url, remedy, secret)
+    return with_retries(request, url, RETRY_POLICY, remedy=remedy, secret=secret)
 
 
 # ---- one attempt ----
@@ -297,182 +217,3 @@ class _NoProgressBar:
 
     def close(self) -> None:
         pass
-
-
-# ---- several attempts ----
-
-
-def _with_retries(
-    request: Callable[[Pace], _Result], url: str, remedy: str, secret: str | None = None
-) -> _Result:
-    """Send a request, again after transient failures; raise a DownloadError if it fails for good."""
-    import requests
-    import urllib3
-
-    from gene_gcn.storage.http_client import Pace, Refused
-
-    deadline = time.monotonic() + RETRY_POLICY.total
-    attempt = 1
-    failure: Exception
-    while True:
-        pace = Pace(deadline, RETRY_POLICY.total, RETRY_POLICY.read, RETRY_POLICY.lowest_speed)
-        try:
-            return request(pace)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            # urllib3 wraps what is raised while it reads from a connection.
-            failure = next((cause for cause in _causes(error) if isinstance(cause, Refused)), error)
-        pause = _pause(failure, attempt)
-        if attempt == RETRY_POLICY.attempts or not _is_transient(failure) or pause > pace.remaining:
-            break
-        time.sleep(pause)
-        attempt += 1
-    explained = _explained(failure, url, remedy)
-    if secret is not None:  # without its cause, whose message may contain the secret
-        raise DownloadError(str(explained).replace(secret, "…"), missing=explained.missing)
-    raise explained from failure
-
-
-def _is_transient(failure: Exception) -> bool:
-    import requests
-
-    if (status := _status(failure)) is not None:
-        return status in TRANSIENT
-    if isinstance(failure, requests.exceptions.SSLError) or _is_unresolved(failure):
-        return False
-    # A connection that was refused, lost or silent; InvalidURL and the like are permanent.
-    broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-    return isinstance(failure, (*broken, requests.exceptions.ContentDecodingError))
-
-
-def _status(failure: Exception) -> int | None:
-    """Return the status of the answer, if the failure is an answer."""
-    response = getattr(failure, "response", None)
-    return None if response is None else response.status_code
-
-
-def _pause(failure: Exception, attempt: int) -> float:
-    """Return the seconds to wait: those of ``Retry-After`` (a number or a date), or twice the last pause."""
-    from urllib3 import Retry
-    from urllib3.exceptions import InvalidHeader
-
-    seconds = RETRY_POLICY.backoff * 2 ** (attempt - 1)
-    response = getattr(failure, "response", None)
-    if response is not None and (retry_after := response.headers.get("Retry-After")):
-        with suppress(InvalidHeader, ValueError, OverflowError):  # dates that do not exist, huge numbers
-            seconds = Retry().parse_retry_after(retry_after)
-    return min(seconds, RETRY_POLICY.longest_wait)
-
-
-def _explained(failure: Exception, url: str, remedy: str) -> DownloadError:
-    from gene_gcn.storage.http_client import Refused
-
-    if (status := _status(failure)) is not None:
-        meaning = MEANING.get(status, "the host has a problem; try again later" if status >= 500 else "")
-        detail = meaning or str(failure)
-        text = f"{url} returned HTTP {status}" + (f": {detail}" if detail else "")
-        return DownloadError(f"{text.rstrip('.')}.", missing=status in (404, 410))
-    if isinstance(failure, Refused):
-        remedy = failure.remedy or remedy
-        return DownloadError(f"{url} {failure}{';' if failure.remedy else ':'} {remedy}.")
-    return DownloadError(f"{url} cannot be downloaded because {_reason(failure, url)}: {remedy}.")
-
-
-def _reason(failure: Exception, url: str) -> str:
-    import requests
-
-    if isinstance(failure, (ValueError, requests.exceptions.InvalidHeader)):  # InvalidURL is a ValueError
-        return "it is not a web address, or the answer has a broken header"
-    host = urlsplit(url).netloc.rpartition("@")[2]
-    if _is_unresolved(failure):
-        return f"the host name {host} cannot be resolved"
-    if isinstance(failure, requests.exceptions.SSLError):
-        return f"the certificate of {host} is not trusted"
-    if isinstance(failure, requests.Timeout) or "timed out" in str(failure).lower():
-        return f"{host} does not answer in time"
-    if isinstance(failure, requests.exceptions.ConnectionError):
-        return f"{host} does not accept connections"
-    return "the answer was cut off"
-
-
-def _is_unresolved(failure: BaseException) -> bool:
-    return any(isinstance(cause, socket.gaierror) for cause in _causes(failure))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-# ---- content of a download ----
-
-
-def _is_html(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(200).lstrip().lower().startswith(_HTML)
-
-
-def _check_content(path: Path) -> None:
-    """Raise ArgumentError for an empty file, a web page, or a damaged or bomb-like gzip or zip file."""
-    if path.stat().st_size == 0:
-        raise ArgumentError("path", f"{path} is empty.")
-    if _is_html(path):
-        text = f"{path} is a web page, not a file: the version in its address may not exist."
-        raise ArgumentError("path", text)
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    try:
-        if is_gzip:
-            with gzip.open(path) as file:
-                _Unpacked(path).read(file)
-        elif is_zip(path):
-            _check_zip(path)
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise ArgumentError("path", f"{path} is damaged or incomplete ({error}).") from error
-
-
-class _Unpacked:
-    """Counts what a compressed file unpacks to, and refuses a bomb before all of it is unpacked."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._size = 0
-        packed = path.stat().st_size
-        ratio = max(RETRY_POLICY.largest_ratio * packed, RETRY_POLICY.always_unpacked)
-        self._limit = min(ratio, RETRY_POLICY.largest_unpacked)
-
-    def read(self, file: IO[bytes] | gzip.GzipFile) -> None:
-        """Read a file or a member of an archive to its end."""
-        while part := file.read(1 << 20):
-            self._size += len(part)
-            if self._size > self._limit:
-                packed = self._path.stat().st_size / 1e6
-                raise ArgumentError(
-                    "path",
-                    f"{self._path} is refused because its {packed:,.1f} MB unpack to more than "
-                    f"{self._limit / 1e6:,.0f} MB, as no table does.",
-                )
-
-
-def _check_zip(path: Path) -> None:
-    unpacked = _Unpacked(path)
-    try:
-        archive = zipfile.ZipFile(path)
-    except _DAMAGED_DIRECTORY as error:
-        raise ArgumentError("path", f"{path} is damaged or incomplete ({error}).") from error
-    with archive:
-        for name in archive.namelist():
-            parts = PurePosixPath(name.replace("\\", "/"))
-            if parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
-                text = f"{path} is refused: its member {name!r} would be written outside of its folder."
-                raise ArgumentError("path", text)
-        for member in archive.infolist():
-            try:
-                with archive.open(member) as file:
-                    unpacked.read(file)
-            except _DAMAGED_MEMBER as error:
-                text = f"{path} is damaged: its member {member.filename!r} is corrupt"
-                raise ArgumentError("path", f"{text} ({error}).") from error
-            except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
-                text = f"{path} is refused: its member {member.filename!r} cannot be unpacked"
-                raise ArgumentError("path", f"{text} ({error}).") from error

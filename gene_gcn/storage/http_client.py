@@ -1,7 +1,8 @@
 """One request over HTTP, limited in time, in size, and in where it may be redirected to.
 
-requests limits the silence between two packets, but neither the whole time nor the size, and it follows
-redirects that are not addresses into exceptions of other libraries.
+requests limits the silence between two packets and the TLS handshake, but neither the whole time, the look-up
+of a host's name, nor the size, and it follows redirects that are not addresses into exceptions of other
+libraries.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import http.client
 import io
 import re
+import socket
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError
 
 CHUNK = 1 << 16
 MOST_REDIRECTS = 10
@@ -107,7 +112,7 @@ def open_answer(
     pace : Pace
         Limits of the time.
     connect, read : float
-        Longest silence in seconds, while connecting and while reading.
+        Longest silence in seconds, while connecting to one of the host's addresses and while reading.
     secret : str, optional
         If given, redirects to other hosts are refused.
 
@@ -251,7 +256,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _keep_pace(manager: Any, pace: Pace) -> None:
-    """Let all connections of an urllib3 manager count what they receive, headers included."""
+    """Limit the time in which connections of an urllib3 manager connect, and count all that they receive."""
 
     class Response(http.client.HTTPResponse):
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -259,11 +264,45 @@ def _keep_pace(manager: Any, pace: Pace) -> None:
             self.fp: io.BufferedReader = io.BufferedReader(_Counted(self.fp.detach(), pace))
 
     def paced(pool: Any) -> Any:
-        connection = type("Connection", (pool.ConnectionCls,), {"response_class": Response})
-        return type("Pool", (pool,), {"ConnectionCls": connection})
+        class Connection(pool.ConnectionCls):
+            response_class = Response
+
+            def _new_conn(self) -> socket.socket:
+                limit = min(max(self.timeout, pace.window), pace.remaining)
+                return _connect_within(limit, super()._new_conn, self)
+
+        return type("Pool", (pool,), {"ConnectionCls": Connection})
 
     pools = manager.pool_classes_by_scheme.items()
     manager.pool_classes_by_scheme = {scheme: paced(pool) for scheme, pool in pools}
+
+
+def _connect_within(
+    seconds: float, connect: Callable[[], socket.socket], connection: http.client.HTTPConnection
+) -> socket.socket:
+    """Look up a host's name and connect to one of its addresses; raise ConnectTimeoutError if that is late.
+
+    The system limits a look-up by itself, if at all, and a thread that waits for it cannot be stopped.
+    """
+    future: Future[socket.socket] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(connect())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return future.result(max(0, seconds))
+    except TimeoutError as error:
+        future.add_done_callback(_close_late)
+        raise ConnectTimeoutError(connection, f"no connection within {seconds:,g} seconds") from error
+
+
+def _close_late(future: Future[socket.socket]) -> None:
+    if future.exception() is None:
+        future.result().close()
 
 
 class _Counted(io.RawIOBase):

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
-import re
-import shutil
 import stat
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from safetensors import torch as safetensors_torch
 
 from gene_gcn import __version__
-from gene_gcn.errors import ArgumentError
-from gene_gcn.storage.atomic import describe_full_disk, fcntl, is_abandoned, locked
+from gene_gcn.errors import ArgumentError, is_out_of_memory
+from gene_gcn.storage.atomic_folder import replace_folder, restore_previous
+from gene_gcn.storage.locks import locked
 
 __all__ = ["TensorSpec", "check_destination", "damaged", "manifest_of", "read_model", "write_model"]
 
@@ -54,12 +53,20 @@ class TensorSpec(NamedTuple):
     shape: tuple[int, ...]
 
 
-def write_model(path: str | os.PathLike[str], config: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
+# Of a config and the forms of the tensors; raises an ArgumentError where they do not fit.
+Check: TypeAlias = Callable[[dict[str, Any], dict[str, TensorSpec]], None]
+
+
+def write_model(
+    path: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    tensors: Mapping[str, Any],
+    check: Check | None = None,
+) -> None:
     """Write a model folder, completely or not at all.
 
-    Everything is written to a temporary folder next to `path`, flushed to disk and renamed. If that fails,
-    for instance because the disk is full or Ctrl-C is pressed, nothing is left behind and a previous model
-    stays.
+    If that fails, for instance because the disk is full or Ctrl-C is pressed, nothing is left behind and a
+    previous model stays.
 
     Parameters
     ----------
@@ -69,6 +76,9 @@ def write_model(path: str | os.PathLike[str], config: Mapping[str, Any], tensors
         Anything that JSON can represent; NumPy numbers become plain numbers, tuples become lists.
     tensors : mapping of str to array or tensor
         Numbers or booleans, of any shape and memory layout.
+    check : callable, optional
+        Called before anything is written with what `read_model` would call it with; raises an ArgumentError
+        where the contents do not fit.
 
     Raises
     ------
@@ -93,20 +103,14 @@ def write_model(path: str | os.PathLike[str], config: Mapping[str, Any], tensors
         contents = {CONFIG_FILE: text.encode(), TENSOR_FILE: data}
     except (TypeError, ValueError) as error:  # the latter also for text that is not Unicode
         raise ArgumentError("config", f"config cannot be written as JSON: {error}.") from error
+    if check is not None:
+        check(json.loads(text)["config"], _read_specs(io.BytesIO(data), target / TENSOR_FILE, len(data)))
     contents[MANIFEST_FILE] = manifest_of(contents)
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with describe_full_disk(target), _temporary_folder(target) as temporary:
-        for name, content in contents.items():
-            _write_to_disk(temporary / name, content)
-        _sync_folder(temporary)
-        with locked(target.parent):
-            check_destination(path)  # it may have changed while others were saving
-            _move_into_place(temporary, target)
+    replace_folder(target, contents, lambda: check_destination(path))  # it may have changed meanwhile
 
 
 def read_model(
-    path: str | os.PathLike[str], check: Callable[[dict[str, Any], dict[str, TensorSpec]], None] | None = None
+    path: str | os.PathLike[str], check: Check | None = None
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Read a model folder, without running code from it.
 
@@ -143,7 +147,7 @@ def read_model(
         except (OSError, ArgumentError):
             with locked(folder.resolve().parent) as is_locked:  # waits for a save that is about to rename
                 if is_locked:
-                    _restore_previous(folder.resolve())
+                    restore_previous(folder.resolve(), FILES)
                     return _read_folder(path, folder, check)
             if before is not None and before == _stamp(folder):
                 raise
@@ -160,9 +164,7 @@ def _stamp(folder: Path) -> tuple[int, int] | None:
 
 
 def _read_folder(
-    path: str | os.PathLike[str],
-    folder: Path,
-    check: Callable[[dict[str, Any], dict[str, TensorSpec]], None] | None,
+    path: str | os.PathLike[str], folder: Path, check: Check | None
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not folder.exists():
         raise FileNotFoundError(f"There is no model folder {str(path)!r}.")
@@ -180,6 +182,7 @@ def _read_folder(
         raise damaged(folder / CONFIG_FILE, "it has no config")
     file = folder / TENSOR_FILE
     with _open_regular(file) as stream:
+        _check_size(stream, file, files[TENSOR_FILE])
         specs = _read_specs(stream, file, files[TENSOR_FILE]["bytes"])
         if check is not None:
             check(config, specs)
@@ -187,6 +190,8 @@ def _read_folder(
     try:
         return config, safetensors_torch.load(data)
     except Exception as error:  # of several kinds, depending on the version of safetensors
+        if is_out_of_memory(error):
+            raise
         raise damaged(file, f"it is not a safetensors file ({error})") from error
 
 
@@ -276,9 +281,7 @@ def _read_checked(file: Path, expected: Mapping[str, Any]) -> bytes:
 
 def _read_stream(stream: BinaryIO, file: Path, expected: Mapping[str, Any]) -> bytes:
     """Read a file once, so that the bytes checked are the bytes used."""
-    size = os.fstat(stream.fileno()).st_size
-    if size != expected["bytes"]:
-        raise damaged(file, f"it has {size:,} bytes instead of {expected['bytes']:,}")
+    size = _check_size(stream, file, expected)
     if file.name == CONFIG_FILE and size > LARGEST_CONFIG:
         raise damaged(file, f"it has {size:,} bytes, more than any model's")
     stream.seek(0)
@@ -288,10 +291,15 @@ def _read_stream(stream: BinaryIO, file: Path, expected: Mapping[str, Any]) -> b
     return data
 
 
+def _check_size(stream: BinaryIO, file: Path, expected: Mapping[str, Any]) -> int:
+    size = os.fstat(stream.fileno()).st_size
+    if size != expected["bytes"]:
+        raise damaged(file, f"it has {size:,} bytes instead of {expected['bytes']:,}")
+    return size
+
+
 def _read_specs(stream: BinaryIO, file: Path, size: int) -> dict[str, TensorSpec]:
     """Return the form of each tensor from the header of a safetensors file of `size` bytes."""
-    if (found := os.fstat(stream.fileno()).st_size) != size:
-        raise damaged(file, f"it has {found:,} bytes instead of {size:,}")
     length = int.from_bytes(stream.read(8), "little")
     if length > min(size, LARGEST_HEADER):
         raise damaged(file, "it is not a safetensors file (its header has no valid length)")
@@ -410,110 +418,6 @@ def _plain_number(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{value!r:.80} is a {type(value).__name__}")
-
-
-def _write_to_disk(file: Path, data: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to disk; Windows and some network file systems cannot, and need not."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
-
-
-def _move_into_place(new: Path, target: Path) -> None:
-    """Rename `new` to `target`; a previous model is moved aside first and restored if that fails."""
-    old = _sibling(target, "old")
-    try:
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-    except BaseException:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise
-    finally:
-        if target.exists():  # otherwise `old` is the only copy
-            shutil.rmtree(old, ignore_errors=True)
-    _sync_folder(target.parent)
-
-
-# ---- folders beside the model while it is saved ----
-
-
-def _sibling(target: Path, kind: str) -> Path:
-    return target.with_name(f".{target.name}.{kind}-{uuid.uuid4().hex[:8]}")
-
-
-def _siblings(target: Path, kind: str) -> list[Path]:
-    """Return the folders that saves have put beside a model, the newest last."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.{kind}-[0-9a-zA-Z]+")
-    try:
-        found = [place for place in target.parent.iterdir() if pattern.fullmatch(place.name)]
-        found = [place for place in found if place.is_dir() and not place.is_symlink()]
-        found = [place for place in found if {file.name for file in place.iterdir()} <= set(FILES)]
-        return sorted(found, key=lambda place: place.stat().st_mtime_ns)
-    except OSError:
-        return []
-
-
-@contextmanager
-def _temporary_folder(target: Path) -> Iterator[Path]:
-    """Yield a folder beside `target`, locked so that other saves know that it is in use."""
-    temporary = _sibling(target, "new")
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, temporary, ignore_errors=True)  # after success it no longer exists
-        with locked(target.parent):
-            _clear_siblings(target)
-            temporary.mkdir()
-            stack.enter_context(locked(temporary))
-        yield temporary
-
-
-def _clear_siblings(target: Path) -> None:
-    """Delete what killed saves left behind; the parent is locked."""
-    _restore_previous(target)
-    for place in _siblings(target, "new") + (_siblings(target, "old") if target.exists() else []):
-        if _is_unused(place):
-            shutil.rmtree(place, ignore_errors=True)
-
-
-def _is_unused(place: Path) -> bool:
-    """Return whether no running save holds the lock of a folder; without locks, its age decides."""
-    if fcntl is None:
-        return is_abandoned(place)
-    try:
-        descriptor = os.open(place, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return is_abandoned(place)
-    finally:
-        os.close(descriptor)
-    return True
-
-
-def _restore_previous(target: Path) -> None:
-    """Put the previous model back if a save was killed between its two renames; the parent is locked."""
-    if not target.exists() and (previous := _siblings(target, "old")):
-        with suppress(OSError):
-            previous[-1].rename(target)
 
 
 def _listed(names: list[str], n: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import hashlib
@@ -96,6 +97,9 @@ def first_line(file: IO[bytes], path: str | os.PathLike[str], argument: str = "p
             f"{path} is a web page, not a table: the server sent an error page. Check the address and the "
             "version in it, and download the file again.",
         )
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = f"{path} is text in UTF-16, as Excel's Unicode text is; save it in UTF-8 (CSV UTF-8 in Excel)."
+        raise ArgumentError(argument, text)
     if "\0" in text or line.startswith(_ZIP):
         raise ArgumentError(
             argument, f"{path} is a binary file (perhaps a zip archive), not a text table; unpack it first."

@@ -4,10 +4,11 @@ import pytest
 
 from gene_gcn.genes.names import (
     gene_kind,
-    is_cell_measure,
+    genome_of,
     is_nameless,
     match_names,
     merge_versions,
+    names_no_gene,
 )
 
 
@@ -55,6 +56,8 @@ def test_kinds(genes, kind):
         ("TP53", "GRCh38______TP53"),
         ("TP53", "hg19_TP53"),
         ("Trp53", "mm10___Trp53"),
+        ("HLA-A", "GRCh38-HLA-A"),
+        ("Trp53", "mm10---Trp53"),
         ("ENSG00000141510.17", "GRCh38_ENSG00000141510"),
     ],
 )
@@ -62,6 +65,11 @@ def test_names_match_in_any_spelling(gene, other):
     genes, query = ["A", gene, "B"], [other, "C", "B"]
     assert match_names(genes, query).tolist() == [1, -1, 2]
     assert match_names(query, genes).tolist() == [-1, 0, 2]
+
+
+def test_genomes():
+    names = ["GRCh38_TP53", "GRCh38-3.0.0.premrna_TP53", "mm10---Trp53", "T2T-CHM13_TP53", "TP53", "rn7SK"]
+    assert [genome_of(name) for name in names] == ["GRCh38", "GRCh38", "mm10", "T2T", "", ""]
 
 
 def test_equal_names_match_first_and_ambiguous_ones_do_not():
@@ -82,8 +90,10 @@ def test_one_id_with_two_versions_does_not_stop_the_others():
 
 def test_columns_that_are_not_genes():
     for name in ["nCount_RNA", "nFeature_SCT", "percent.mt", "pct_counts_mt", "n_genes", "RNA_snn_res.0.8"]:
-        assert is_cell_measure(name)
-    for name in ["NCOUNT", "MT-CO1", "PERCC1", "TP53", "S100A1"]:
-        assert not is_cell_measure(name)
+        assert names_no_gene(name)
+    for name in ["__no_feature", "__alignment_not_unique", "N_noFeature", "UMAP_1", "leiden", "ERCC-00002"]:
+        assert names_no_gene(name)
+    for name in ["ERCC1", "ERCC-1", "PC", "NO_1", "NCOUNT", "MT-CO1", "PERCC1", "TP53", "S100A1"]:
+        assert not names_no_gene(name)
     assert all(map(is_nameless, [None, float("nan"), "", "nan", "nan-1", "None"]))
     assert not any(map(is_nameless, ["NA", "NAN", "NANOG"]))

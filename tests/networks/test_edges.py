@@ -213,19 +213,77 @@ def test_wrong_scores_name_their_row(tmp_path, score):
         networks.read(path)
 
 
-def test_other_formats_are_named(tmp_path):
-    path = tmp_path / "x.txt"
-    for content, message in {
-        "#ID Interactor A\tID Interactor B\tAlt IDs Interactor A\tx\na\tb\tc\td\n": "PSI-MI TAB",
-        "#ID(s) interactor A\tID(s) interactor B\tAlt. ID(s) interactor A\tx\na\tb\tc\td\n": "PSI-MI TAB",
-        '<?xml version="1.0"?>\n<entrySet level="2">\n': r"XML file of PSI-MI \(psi25\), .*tab3",
-        '<?xml version="1.0"?>\n<graphml>\n': "GraphML, .*read_graphml",
-        '<?xml version="1.0"?>\n<!DOCTYPE html>\n<html>': "web page",
-    }.items():
-        path.write_text(content)
-        for read in (networks.read, networks.from_file):
-            with pytest.raises(ValueError, match=message):
-                read(path)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "source\ttarget\tweight\nTP53\tMDM2\t0,9\nNA\tACTB\t0,45\n",  # decimal commas
+        'source,target,weight\nTP53,MDM2,"0,9"\nNA,ACTB,"0,45"\n',
+        "TP53;MDM2;9E2\nNA;ACTB;4,5e+02\n",
+        'TP53,MDM2,9\nTP53,MDM2,9\nTP53,MDM2,9\n"NA","ACTB",4.5\n',  # quotes that begin later
+        'source,target,weight,note\nTP53,MDM2,9,"two\nlines"\nNA,ACTB,4.5,x\n',
+        "\ufeffsep=;\nsource;target;weight\nTP53;MDM2;9\nNA;ACTB;4.5\n",  # Excel
+        "fromNode\ttoNode\tweight\tdirection\nTP53\tMDM2\t9\tx\nNA\tACTB\t4.5\tx\n",  # WGCNA
+        "Entity 1\tEntity 2\tWeight\tNetwork group\nTP53\tMDM2\t.9\tx\nNA\tACTB\t.45\ty\n",  # GeneMANIA
+        "TP53\tMDM2\t9\nTP53\tTP53\t9\nACTB\tNA\t4.5\nNA\tACTB\t1\n",  # self-loops, both directions
+    ],
+)
+def test_other_ways_to_write_numbers_quotes_and_headings(tmp_path, content, recwarn):
+    path = tmp_path / "edges"
+    path.write_text(content)
+    assert networks.from_file(path) == EXPECTED
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "HGNC_A\tHGNC_B",
+        "Ensembl_1\tEnsembl_2",
+        "EntrezID_A\tEntrezID_B",
+        "Official Symbol A\tOfficial Symbol B",
+    ],
+)
+def test_headings_are_not_genes(tmp_path, header):
+    path = tmp_path / "edges"
+    path.write_text(f"{header}\nNFKB1\tNFKB2\n")
+    assert networks.read(path).genes == ("NFKB1", "NFKB2")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("source;target;weight\nA;B;1,200\nB;C;900\n", r"commas \('1,200'\), which may mark thousands or"),
+        ("gene1\tgene2\tp_value\nA\tB\t0.001\n", "'p_value' is small where genes are close"),
+        ("GeneA,GeneB,FDR\nA,B,0.001\n", "'FDR' is small where genes are close"),
+        ("source\ttarget\tweight\rA\tB\t1\r", "old Macs"),
+        (",A,B,C\nA,0,1,0.5\nB,1,0,0.2\nC,0.5,0.2,0\n", "first column without a heading, as matrices"),
+        ("\tA\tB\nA\t1\t0.5\nB\t0.5\t1\n", "first column without a heading, as matrices"),
+        ("A\tA\t1\nB\tB\t1\n", "no edge between two different genes"),
+        ("source,target,weight\nA,B,-1\n", "or take absolute values if signs are directions of regulation"),
+    ],
+)
+def test_tables_that_would_be_misread_are_refused(tmp_path, content, message):
+    path = tmp_path / "edges"
+    path.write_text(content, newline="")
+    with pytest.raises(ValueError, match=message):
+        networks.from_file(path)
+
+
+def test_p_values_are_not_guessed_to_be_scores(tmp_path):
+    frame = EXPECTED.to_frame().rename(columns={"weight": "p_value"})
+    with pytest.warns(NetworkWarning, match=r"every edge weighs 1.*p_value"):
+        assert networks.read(frame).edge_weight.unique().tolist() == [1]
+    with pytest.raises(ValueError, match="the table: 'p_value' is small where genes are close"):
+        networks.read(frame.rename(columns={"source": "gene1", "target": "gene2"}))
+
+
+def test_row_names_are_not_scores(tmp_path, recwarn):
+    frame = EXPECTED.to_frame()[["source", "target"]]
+    frame.to_csv(tmp_path / "edges.csv")
+    assert networks.read(tmp_path / "edges.csv") == networks.read(
+        pd.read_csv(tmp_path / "edges.csv", na_filter=False)
+    )
+    assert not recwarn.list
 
 
 def test_text_and_mixed_scales_are_not_scores(tmp_path):

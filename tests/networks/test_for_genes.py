@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from gene_gcn import networks
+from gene_gcn.errors import GeneNamesWarning
 
 ALIASES = b"""\
 #string_protein_id\talias\tsource
@@ -41,6 +42,30 @@ def test_any_kind_of_names(host, genes):
     assert network.num_edges == 1 and network.degree.tolist() == [1, 1, 0]
     assert match.dropped == (genes[2],)
     assert match.counts["connected"] == 2
+
+
+@pytest.mark.parametrize(
+    "genes",
+    [
+        ["GRCh38_TP53", "GRCh38_MDM2"],
+        ["hg19-P53", "hg19-MDM2"],
+        ["GRCh38_ENSG00000141510", "GRCh38_ENSG00000135679.2"],
+    ],
+)
+def test_genome_before_names(host, genes):
+    with pytest.warns(GeneNamesWarning, match="in another spelling"):
+        network, match = networks.for_genes("string", genes)
+    assert network.genes == tuple(genes) and network.num_edges == 1
+    assert match.kind in ("human symbols", "human Ensembl gene ids")
+
+
+def test_organism_of_a_genome(host):
+    with pytest.raises(networks.DownloadError, match="Rattus norvegicus"):
+        networks.for_genes("string", ["rn6_Actb", "rn6_Mdm2"])
+    with pytest.raises(
+        ValueError, match=r"of 2 genomes \(GRCh38, mm10\), but a network is of one; keep the genes"
+    ):
+        networks.for_genes("string", ["GRCh38_TP53", "mm10_Trp53"], "human")
 
 
 def test_errors(host):

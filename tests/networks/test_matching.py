@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gene_gcn.errors import NetworkWarning
+from gene_gcn.errors import GeneNamesWarning, NetworkWarning
 from gene_gcn.networks import GeneNetwork
-from gene_gcn.networks.matching import match_genes
+from gene_gcn.networks.matching import match_genes, with_names_of
 
 NETWORK = GeneNetwork(["TP53", "MDM2", "ACTB", "LONE"], [[0, 1], [1, 2]], [1, 2])
 
@@ -45,13 +45,17 @@ ALIASES = table(
         ("BOTH", None, "ambiguous"),
         ("OFF", "OFFLINE", "alias"),  # known, but without edges
         ("TWIN", None, "unknown"),  # a paralog's name
+        ("GRCh38_TP53", "TP53", "spelling"),
+        ("hg19___ENSG00000141510.3", "TP53", "spelling"),
+        ("GRCh38-tp53", "TP53", "case"),
+        ("X7157", None, "unknown"),  # R's name of a number, or of column 7157
         ("lone", "LONE", "case"),
         ("p53", "TP53", "case"),
         ("both", None, "ambiguous"),
         ("NONE", None, "unknown"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::gene_gcn.errors.NetworkWarning")
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.GeneGCNWarning")
 def test_rules(gene, name, how):
     match = match_genes([gene], NETWORK, ALIASES)
     assert (match.matched, match.how) == ((name,), (how,))
@@ -81,7 +85,7 @@ def test_case_is_ignored_only_if_unambiguous():
 def test_counts_and_summary():
     match = match_genes(["TP53", "P53", "7157", "LONE", "BOTH", "X", "mdm2"], NETWORK, ALIASES)
     assert match.counts == {
-        "genes": 7, "matched": 3, "connected": 2, "name": 2, "alias": 0, "case": 1,
+        "genes": 7, "matched": 3, "connected": 2, "name": 2, "alias": 0, "spelling": 0, "case": 1,
         "duplicate": 2, "ambiguous": 1, "unknown": 1,
     }  # fmt: skip
     assert (
@@ -103,6 +107,26 @@ def test_warning_of_another_species():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         match_genes(["Mdm2", "ACTB", "TP53"], NETWORK)
+
+
+def test_other_spellings_are_said():
+    network = GeneNetwork(["HLA-A", "7SK", "CD79A", "7"], [[0, 1, 2], [1, 2, 3]])
+    genes = ["hg19_HLA.A", "X7SK", "X7", "CD79A"]
+    said = r"knows 2 of the 4 genes in another spelling, hg19_HLA.A as HLA-A for instance"
+    with pytest.warns(GeneNamesWarning, match=said):
+        match = match_genes(genes, network)
+    assert match.matched == ("HLA-A", "7SK", None, "CD79A")
+    assert match.how == ("spelling", "spelling", "unknown", "name")
+    with pytest.warns(GeneNamesWarning, match=said):
+        renamed = with_names_of(network, genes)
+    assert renamed.align(genes) == match.apply(network)
+    assert with_names_of(network, network.genes) is network
+
+
+def test_best_of_several_spellings_wins(recwarn):
+    match = match_genes(["GRCh38_TP53", "TP53", "GRCh38_P53"], NETWORK, ALIASES)
+    assert match.how == ("duplicate", "name", "duplicate")
+    assert not recwarn.list
 
 
 def test_apply_uses_the_users_names():

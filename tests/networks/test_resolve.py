@@ -11,7 +11,7 @@ from scipy import sparse
 from small_networks import GENES, small
 
 from gene_gcn import networks
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import Argument, ArgumentError, GeneNamesWarning
 from gene_gcn.networks import read_network, resolve_network
 
 NETWORK = small()
@@ -98,6 +98,15 @@ def test_networks_are_aligned_by_name(edge_file):
     resolved = resolve_network(NETWORK, genes)
     assert resolved.network == NETWORK.align(genes) and resolved.match is None
     assert resolve_network(edge_file, genes).network == NETWORK.align(genes)
+
+
+@pytest.mark.parametrize("spelled", ["GRCh38_{}", "hg19---{}"])
+def test_names_in_another_spelling_are_matched(edge_file, spelled):
+    names = [spelled.format(gene) for gene in GENES]
+    with pytest.warns(GeneNamesWarning, match="in another spelling"):
+        network, match = resolve_network(edge_file, names)
+    assert match is None and network.genes == tuple(names)
+    assert network.num_edges == NETWORK.num_edges
 
 
 def test_too_little_overlap():

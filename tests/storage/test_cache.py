@@ -68,6 +68,23 @@ def test_failure_leaves_nothing():
     assert not [path for path in cache.cache_folder().rglob("*") if path.is_file()]
 
 
+def test_full_disk_is_said_with_one_remedy(small_disk, monkeypatch):
+    monkeypatch.setenv("GENE_GCN_CACHE", str(small_disk))
+    kept = make_file(name="a/kept")
+    full = r"(No space left on device|File too large)\); free some space, or choose another folder with the"
+    with pytest.raises(OSError, match=f"large cannot be written .{full}") as caught:
+        make_file("text" * 2**20, name="a/large")
+    assert str(caught.value).count("another folder") == 1
+    assert kept.read_text() == "text" and list(cache.cached()["name"]) == ["a/kept"]
+
+
+def test_folder_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GENE_GCN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(OSError, match=r"\(Not a directory\); choose another folder with the environment"):
+        make_file()
+
+
 def test_list_and_remove():
     assert networks.cached().empty and list(networks.cached().columns) == cache.COLUMNS
     file = make_file(version="12.0", organism="Homo sapiens")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from gene_gcn.errors import ArgumentError
 from gene_gcn.storage import model_folder
-from gene_gcn.storage.model_folder import read_model, write_model
+from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
 
 CONFIG = {"classes": ["B", "T é"], "depth": 1234.5, "n": 3, "layer": None, "nested": {"on": True}}
 TENSORS = {"weight": np.array([[0.1, -2.0], [np.inf, np.nan]], np.float32), "mask": torch.tensor([True])}
@@ -151,78 +151,11 @@ def test_unsupported_values_are_refused(model, tmp_path, config, tensors, messag
     assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("step", ["_write_to_disk", "_sync_folder", "rename 1", "rename 2"])
-def test_previous_model_survives_a_failure_at_any_step(model, tmp_path, monkeypatch, step, error):
-    """`rename 1` moves the old model aside, `rename 2` moves the new one into its place."""
-    calls = {"rename": 0}
-    rename = Path.rename
-
-    def fail(*args):
-        raise error
-
-    def fail_at_rename(self, target):
-        calls["rename"] += 1
-        if calls["rename"] == int(step[-1]):
-            raise error
-        return rename(self, target)
-
-    with monkeypatch.context() as patch:
-        if step.startswith("rename"):
-            patch.setattr(Path, "rename", fail_at_rename)
-        else:
-            patch.setattr(model_folder, step, fail)
-        with pytest.raises(type(error)):
-            write_model(model, {"new": 1}, {})
-    assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
-
-
-WRITER = """
-import sys
-import torch
-from gene_gcn.storage.model_folder import write_model
-{setup}
-write_model(sys.argv[1], {{"new": 1}}, {{"big": torch.zeros(3_000_000)}})
-"""
-
-
-def run_writer(setup: str, folder: Path, **options) -> subprocess.Popen:
-    code = WRITER.format(setup=setup)
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)], text=True, stderr=subprocess.PIPE, **options
-    )
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on file sizes")
-def test_full_disk(model, tmp_path):
-    setup = (
-        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))"
-    )
-    process = run_writer(setup, model)
-    stderr = process.communicate(timeout=60)[1]
-    assert process.returncode == 1 and "OSError: [Errno 27] File too large" in stderr
-    assert read_model(model)[0] == CONFIG and files_in(tmp_path) == ["model"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs signals")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL] if os.name == "posix" else [])
-def test_process_that_is_stopped_while_writing(model, tmp_path, sent):
-    """The process waits after its tensors are on disk, before anything is renamed."""
-    setup = (
-        "import os, time; from gene_gcn.storage import model_folder; "
-        "model_folder._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))"
-    )
-    process = run_writer(setup, model, stdout=subprocess.PIPE)
-    assert process.stdout.readline().strip() == "ready"
-    process.send_signal(sent)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert read_model(model)[0] == CONFIG
-    if sent == signal.SIGINT:
-        assert files_in(tmp_path) == ["model"]
-    write_model(model, {"new": 1}, {})  # leftovers of a killed process do no harm
-    assert read_model(model)[0] == {"new": 1}
+def test_full_disk(small_disk):
+    write_model(small_disk / "model", CONFIG, TENSORS)
+    with pytest.raises(OSError, match=r"(No space left on device|File too large), so nothing was written"):
+        write_model(small_disk / "model", {"new": 1}, {"big": torch.zeros(2**20)})
+    assert read_model(small_disk / "model")[0] == CONFIG and files_in(small_disk) == ["model"]
 
 
 def test_previous_model_is_put_back_after_a_kill_between_the_renames(model):
@@ -230,26 +163,15 @@ def test_previous_model_is_put_back_after_a_kill_between_the_renames(model):
     assert read_model(model)[0] == CONFIG and files_in(model.parent) == ["model"]
 
 
-def test_leftovers_of_killed_saves_are_cleared_but_not_those_of_running_ones(model, tmp_path):
-    setup = (
-        "import time; from gene_gcn.storage import model_folder; "
-        "model_folder._sync_folder = lambda folder: (print('ready', flush=True), time.sleep(60))"
-    )
-    running, killed = (run_writer(setup, model, stdout=subprocess.PIPE) for _ in range(2))
-    for process in (running, killed):
-        assert process.stdout.readline().strip() == "ready"
-    killed.kill()
-    killed.communicate(timeout=60)
-    assert len(files_in(tmp_path)) == 3
-    other = tmp_path / ".model.old-notes"
-    other.mkdir()
-    (other / "notes.txt").write_text("precious")
-    write_model(model, {"new": 1}, {})
-    assert len(files_in(tmp_path)) == 3 and (other / "notes.txt").exists()
-    running.kill()
-    running.communicate(timeout=60)
-    write_model(model, CONFIG, TENSORS)
-    assert files_in(tmp_path) == [".model.old-notes", "model"] and read_model(model)[0] == CONFIG
+@pytest.mark.parametrize("damage", [ArgumentError("contents", "3 is not 4"), KeyError("x")])
+def test_contents_that_fail_the_check_are_not_written(model, damage):
+    def check(config, specs):
+        assert config == {"sizes": [1, 2]} and specs == {"a": TensorSpec("F64", (2, 1))}
+        raise damage
+
+    with pytest.raises(type(damage)):
+        write_model(model, {"sizes": (1, np.int64(2))}, {"a": np.zeros((2, 1))}, check)
+    assert read_model(model)[0] == CONFIG
 
 
 SAVER = """

@@ -11,8 +11,8 @@ from typing import Any
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.organisms import Organism
+from gene_gcn.networks.biogrid_db.tables import check_table
 from gene_gcn.storage import cache, download
-from gene_gcn.storage.text_files import read_header
 
 KEY = "BIOGRID_ACCESS_KEY"  # the environment variable
 ROWS = 10_000  # the service sends at most this many at a time
@@ -73,10 +73,14 @@ def request_interactions(
                 ".",
             )
         path.write_bytes(gzip.compress("".join(line + "\n" for line in lines).encode(), mtime=0))
+        try:
+            check_table(path)
+        except ArgumentError as error:
+            raise download.DownloadError(str(error).replace(str(path), base)) from error
         return {"version": release}
 
     name = f"biogrid/genes/{organism.biogrid_taxid}.{key}.tab2.txt.gz"
-    return cache.get_file(name, make, check=read_header, organism=str(organism))
+    return cache.get_file(name, make, check=check_table, organism=str(organism))
 
 
 def _checked(genes: Sequence[str]) -> list[str]:

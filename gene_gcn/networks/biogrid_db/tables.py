@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,14 @@ GENE_COLUMNS = {
     "taxid": ("Organism Interactor {}", "Organism ID Interactor {}"),
 }
 MISSING = "-"  # how BioGRID writes a missing value
+
+# What the values of columns satisfy, by the first word of the column's name. Rows that are cut off lack the
+# last column.
+_IS_RIGHT: dict[str, Callable[[str], bool]] = {
+    "taxid": str.isdecimal,
+    "evidence": lambda text: text in EVIDENCE[:2],
+    "last": bool,
+}
 
 _MEMBER = re.compile(r"BIOGRID-ORGANISM-(?P<organism>.+)-\d+\.\d+\.\d+\.(?:tab[23]|mitab)")
 
@@ -206,13 +214,20 @@ def parse_biogrid_genes(path: str | os.PathLike[str], organism: str | int | None
 
 
 def check_archive(path: Path) -> None:
-    """Raise ArgumentError unless a file is a zip archive of BioGRID's tables."""
+    """Raise ArgumentError unless a file is a zip archive of BioGRID's tables, in all their rows."""
     if not is_zip(path):
         raise ArgumentError("path", f"{path} is not a zip archive.")
-    with zipfile.ZipFile(path) as archive:
-        member = _tables(archive, path)[0]
-        with archive.open(member) as file:
-            _find_columns(first_line(file, f"{path}:{member}"), f"{path}:{member}", COLUMNS, {"throughput"})
+    with damage_as_argument_error(path), zipfile.ZipFile(path) as archive:
+        members = _tables(archive, path)
+        for member in [name for name in members if _MEMBER.search(name)] or members:
+            with archive.open(member) as file:
+                _read_columns(file, f"{path}:{member}", COLUMNS, {"throughput"})
+
+
+def check_table(path: Path) -> None:
+    """Raise ArgumentError unless a file, plain or gzip, is a table of BioGRID, in all its rows."""
+    with open_file(path) as file:
+        _read_columns(file, str(path), COLUMNS, {"throughput"})
 
 
 # ---- reading ----
@@ -263,19 +278,36 @@ def _choose_member(members: list[str], organism: str | int | None, path: Path) -
 def _read_columns(
     file: IO[bytes], where: str, spellings: dict[str, tuple[str, ...]], optional: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Read some columns of a table, as categoricals."""
-    positions = _find_columns(first_line(file, where), where, spellings, optional)
+    """Read some columns of a table, as categoricals; refuse rows that do not belong to the table."""
+    line = first_line(file, where)
+    header = line.lstrip("#").split("\t")
+    positions = {**_find_columns(header, where, spellings, optional), "last": len(header) - 1}
     columns = list(positions.values())
+    options: dict[str, Any] = {"sep": "\t", "header": None, "names": range(len(header)), "index_col": False}
     with damage_as_argument_error(where):
-        rows = read_categoricals(file, sep="\t", header=None, usecols=columns, **VERBATIM)
-    return rows[columns].set_axis(list(positions), axis="columns")
+        rows = read_categoricals(file, usecols=sorted(set(columns)), **options, **VERBATIM)
+    if rows.empty:
+        raise ArgumentError("path", f"{where} has a header but no interactions; download it again.")
+    for name, at in positions.items():
+        if (is_right := _IS_RIGHT.get(name.split("_")[0])) is not None:
+            _refuse_wrong_rows(rows[at], is_right, header[at], where)
+    return rows[columns].set_axis(list(positions), axis="columns").drop(columns="last")
+
+
+def _refuse_wrong_rows(column: pd.Series, is_right: Callable[[str], bool], heading: str, where: str) -> None:
+    wrong = np.array([not is_right(value) for value in column.cat.categories], dtype=bool)[column.cat.codes]
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        text = (
+            f"{where}: row {at + 1:,} has the {heading} {column.iloc[at]!r:.60}, which no table of BioGRID "
+        )
+        raise ArgumentError("path", f"{text}has; the file is damaged, so download it again.")
 
 
 def _find_columns(
-    line: str, where: str, spellings: dict[str, tuple[str, ...]], optional: Collection[str]
+    header: list[str], where: str, spellings: dict[str, tuple[str, ...]], optional: Collection[str]
 ) -> dict[str, int]:
     """Return the position of each column in the header, under any of its spellings."""
-    header = line.lstrip("#").split("\t")
     positions = {}
     for name, names in spellings.items():
         found = [header.index(spelling) for spelling in names if spelling in header]
@@ -284,8 +316,8 @@ def _find_columns(
         elif "Alt IDs Interactor A" in header:
             raise ArgumentError(
                 "path",
-                f"{where} is BioGRID's table in the PSI-MI TAB layout (mitab), whose genes are identifiers "
-                "of databases; download the tab3 file of the same release instead.",
+                f"{where} is in the PSI-MI TAB layout (mitab), whose genes are identifiers of databases; "
+                "download BioGRID's tab3 file instead.",
             )
         elif name not in optional:
             raise ArgumentError(

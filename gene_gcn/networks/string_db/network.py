@@ -174,7 +174,8 @@ def fetch_info(
     progress: bool | ProgressBar = False,
 ) -> Path:
     """Return the file of preferred names of an organism's proteins; see :func:`string`."""
-    return _fetch("protein.info", organism, version, check_info, base_url, progress)
+    check = check_info(find_organism(organism).taxid)
+    return _fetch("protein.info", organism, version, check, base_url, progress)
 
 
 def fetch_aliases(
@@ -185,7 +186,8 @@ def fetch_aliases(
     progress: bool | ProgressBar = False,
 ) -> Path:
     """Return the file of all names of an organism's proteins; see :func:`string`."""
-    return _fetch("protein.aliases", organism, version, check_aliases, base_url, progress)
+    check = check_aliases(find_organism(organism).taxid)
+    return _fetch("protein.aliases", organism, version, check, base_url, progress)
 
 
 def string_versions(*, base_url: str | None = None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -269,7 +270,7 @@ def _corrected(without_prior: pd.DataFrame, factor: pd.Series) -> pd.DataFrame:
     return corrected
 
 
-def parse_info(path: str | os.PathLike[str]) -> pd.Series:
+def parse_info(path: str | os.PathLike[str], taxid: str | None = None) -> pd.Series:
     """Read a ``protein.info`` file: the preferred name of each protein, indexed by its STRING id.
 
     Parameters
@@ -277,6 +278,8 @@ def parse_info(path: str | os.PathLike[str]) -> pd.Series:
     path : path
         The file, plain or gzip. The id column is ``#string_protein_id``, or ``protein_external_id`` in
         version 11.0.
+    taxid : str, optional
+        The organism that all proteins must be of; by default any.
 
     Returns
     -------
@@ -290,20 +293,20 @@ def parse_info(path: str | os.PathLike[str]) -> pd.Series:
         If the file is empty, damaged, a web page or has another header.
     """
     path = existing_file(path, "info")
-    check_info(path)
-    table = _read_first_columns(path, ["id", "name"], "info").astype(str)
-    if table.empty:
-        raise ArgumentError("info", f"{path} has a header but no proteins; download it again.")
+    _check_info_header(path)
+    table = _read_first_columns(path, ["id", "name"], "info", taxid).astype(str)
     return table.drop_duplicates("id").set_index("id")["name"]
 
 
-def parse_aliases(path: str | os.PathLike[str]) -> pd.DataFrame:
+def parse_aliases(path: str | os.PathLike[str], taxid: str | None = None) -> pd.DataFrame:
     """Read a ``protein.aliases`` file: every name that STRING knows of a protein.
 
     Parameters
     ----------
     path : path
         The file, plain or gzip.
+    taxid : str, optional
+        The organism that all proteins must be of; by default any.
 
     Returns
     -------
@@ -319,15 +322,28 @@ def parse_aliases(path: str | os.PathLike[str]) -> pd.DataFrame:
         If the file is empty, damaged, a web page or has another header.
     """
     path = existing_file(path)
-    check_aliases(path)
-    return _read_first_columns(path, ["protein", "alias", "source"], "path")
+    _check_aliases_header(path)
+    return _read_first_columns(path, ["protein", "alias", "source"], "path", taxid)
 
 
-def _read_first_columns(path: Path, names: list[str], argument: str) -> pd.DataFrame:
+def _read_first_columns(path: Path, names: list[str], argument: str, taxid: str | None) -> pd.DataFrame:
+    """Read the first columns of a table of proteins; refuse rows of something else and a last one cut off."""
     columns = list(range(len(names)))
     options: dict[str, Any] = {"sep": "\t", "skiprows": 1, "header": None, "names": names, **VERBATIM}
     with damage_as_argument_error(path, argument), open_file(path) as file:
-        return read_categoricals(file, usecols=columns, **options)
+        table = read_categoricals(file, usecols=columns, **options)
+    if table.empty:
+        raise ArgumentError(argument, f"{path} has a header but no proteins; download it again.")
+    ids = table.iloc[:, 0].cat
+    is_protein = re.compile(rf"{taxid or '[0-9]+'}\.\S+").fullmatch
+    wrong = np.array([is_protein(name) is None for name in ids.categories], dtype=bool)[ids.codes]
+    wrong[-1] |= not table.iloc[-1, -1]
+    if wrong.any():
+        row = " ".join(table.iloc[at := int(np.argmax(wrong))])[:80]
+        whose = f" of organism {taxid}" if taxid else ""
+        text = f"{path}: row {at + 1:,} ({row}) does not describe a protein{whose}; the file is damaged, so "
+        raise ArgumentError(argument, f"{text}download it again.")
+    return table
 
 
 # ---- headers ----
@@ -347,8 +363,17 @@ def check_links(taxid: str | None = None, *channels: str) -> Callable[[Path], No
     return check
 
 
-def check_info(path: Path) -> None:
-    """Raise ArgumentError unless a file is a ``protein.info`` file."""
+def check_info(taxid: str) -> Callable[[Path], Any]:
+    """Return a check of a new file: it raises ArgumentError unless that is an organism's ``protein.info``."""
+    return lambda path: parse_info(path, taxid)
+
+
+def check_aliases(taxid: str) -> Callable[[Path], Any]:
+    """Return a check of a new file: it raises ArgumentError unless that is its ``protein.aliases``."""
+    return lambda path: parse_aliases(path, taxid)
+
+
+def _check_info_header(path: Path) -> None:
     header = read_header(path, "info").split("\t")
     first = header[0].lstrip("#")
     if first not in ("string_protein_id", "protein_external_id") or header[1:2] != ["preferred_name"]:
@@ -359,8 +384,7 @@ def check_info(path: Path) -> None:
         )
 
 
-def check_aliases(path: Path) -> None:
-    """Raise ArgumentError unless a file is a ``protein.aliases`` file."""
+def _check_aliases_header(path: Path) -> None:
     header = read_header(path).split("\t")
     # 11.0: '## string_protein_id ##', '## alias ##', '## source ##'
     if [field.strip("# ") for field in header[:3]] != ["string_protein_id", "alias", "source"]:

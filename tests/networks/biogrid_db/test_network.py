@@ -324,6 +324,45 @@ def test_web_page_instead_of_a_release(biogrid_host):
     assert networks.biogrid("human", version="4.4.1") == PHYSICAL
 
 
+@pytest.mark.parametrize("layout", ["tab2", "tab3"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda lines: [*lines[:-1], lines[-1][: len(lines[-1]) // 2]],
+        lambda lines: [*lines[:-1], lines[-1].rpartition("\t")[0]],
+        lambda lines: [lines[0], "<html>Bad gateway</html>"],
+        lambda lines: [*lines[:2], "<html>", "Bad gateway", "</html>"],
+        lambda lines: [lines[0], *("\t".join("abcdefg" * 6) for _ in range(3))],
+        lambda lines: [lines[0], "A,B,1"],
+        lambda lines: lines[:1],
+    ],
+    ids=[
+        "in the middle",
+        "of a field",
+        "a web page",
+        "a web page later",
+        "another table",
+        "few columns",
+        "no rows",
+    ],
+)
+def test_a_right_header_over_wrong_rows_does_not_stay(biogrid_host, layout, spoil):
+    release = {"tab2": "3.5.182", "tab3": "4.4.232"}[layout]
+    path = f"/Download/BioGRID/Release-Archive/BIOGRID-{release}/BIOGRID-ORGANISM-{release}.{layout}.zip"
+    right = biogrid_host.files[path]
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(right)) as archive, zipfile.ZipFile(content, "w") as file:
+        first, last = archive.namelist()
+        file.writestr(first, archive.read(first))
+        file.writestr(last, "\n".join(spoil(archive.read(last).decode().splitlines())) + "\n")
+    biogrid_host.files[path] = content.getvalue()
+    with pytest.raises(DownloadError, match=rf"{layout}.zip:.*(row \d+ has the|no interactions|not a table)"):
+        networks.biogrid("human", version=release)
+    assert networks.cached().empty
+    biogrid_host.files[path] = right
+    assert networks.biogrid("human", version=release) == PHYSICAL
+
+
 def test_latest_release_is_cached_for_a_month(biogrid_host, monkeypatch):
     assert latest_release() == "4.4.232"
     biogrid_host.files["/BioGRID/Latest-Release/"] = b"BIOGRID-4.4.233"

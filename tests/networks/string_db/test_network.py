@@ -11,7 +11,7 @@ import pytest
 from gene_gcn import networks
 from gene_gcn.errors import NetworkWarning
 from gene_gcn.networks import DownloadError, GeneNetwork
-from gene_gcn.networks.string_db.network import KNOWN_VERSIONS, fetch_aliases
+from gene_gcn.networks.string_db.network import KNOWN_VERSIONS, fetch_aliases, fetch_info
 from gene_gcn.networks.string_db.tables import CHANNELS, combined_score, parse_aliases, parse_links
 from gene_gcn.storage import cache
 
@@ -408,14 +408,33 @@ def test_wrong_rows_under_a_right_header_do_not_stay(string_host, cache, row, go
     assert networks.string() == FETCHED
 
 
-def test_info_without_rows_does_not_stay(string_host):
-    path = "/download/protein.info.v12.0/9606.protein.info.v12.0.txt.gz"
-    good = string_host.files[path]
-    string_host.files[path] = gzip.compress(INFO.splitlines()[0].encode() + b"\n")
-    with pytest.raises(OSError, match="no proteins.*Removed from the cache"):
-        networks.string()
-    string_host.files[path] = good
-    assert networks.string() == FETCHED
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "",
+        "<html>\nBad gateway\n</html>\n",
+        "9606.ENSP01\tTP53\tx\ty\n<html>\n",
+        "a\tb\tc\td\n",
+        "10090.ENSP01\tTP53\tx\ty\n",
+        "9606.ENSP01\tTP53\tx\ty\n9606.ENS",
+    ],
+    ids=["none", "a web page", "a web page later", "another table", "another organism", "cut off"],
+)
+@pytest.mark.parametrize(
+    ("kind", "header", "fetch"),
+    [
+        ("info", "#string_protein_id\tpreferred_name\tprotein_size\tannotation\n", fetch_info),
+        ("aliases", "#string_protein_id\talias\tsource\n", fetch_aliases),
+    ],
+)
+def test_names_with_wrong_rows_do_not_stay(string_host, kind, header, fetch, rows):
+    path = f"/download/protein.{kind}.v12.0/9606.protein.{kind}.v12.0.txt.gz"
+    string_host.files[path] = gzip.compress((header + rows).encode())
+    with pytest.raises(DownloadError, match=f"{kind}.v12.0.txt.gz.*download it again|is not a table"):
+        fetch("human")
+    assert networks.cached().empty
+    string_host.files[path] = gzip.compress(f"{header}9606.ENSP01\tTP53\tx\ty\n".encode())
+    assert fetch("human").is_file()
 
 
 def test_what_the_user_asked_for_does_not_cost_the_file(string_host):
