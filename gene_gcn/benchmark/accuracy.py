@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,17 +147,9 @@ def run(
             if method.kinds and split.kind not in method.kinds:
                 continue
             runner = method.prepare(train)
+            measure = partial(_measure, runner, train, labels[split.train], test, labels[split.test])
             key = _digest(of_cells, split, runner.settings)
-            stored = key in store
-            try:
-                if not stored:
-                    outcome = _run_quietly(runner, train, labels[split.train], test)
-                    store[key] = _measure(outcome, labels[split.train], labels[split.test])
-                result = {**store[key], "error": ""}
-            except (ValueError, RuntimeError) as error:
-                if method.role != "baseline":
-                    raise
-                result = {**dict.fromkeys(METRICS, float("nan")), "error": str(error)}
+            result, stored = stored_or_measured(store, key, method, measure, METRICS)
             rows.append(
                 {
                     "set": cells.name,
@@ -173,6 +166,28 @@ def run(
     return pd.DataFrame(rows)
 
 
+def stored_or_measured(
+    store: RunStore,
+    key: str,
+    method: Method,
+    measure: Callable[[], dict[str, float]],
+    metrics: Sequence[str],
+) -> tuple[dict[str, Any], bool]:
+    """Return the metrics of a run with its "error", measured unless stored, and whether they were stored.
+
+    Baselines may fail: their metrics are NaN then, and nothing is stored.
+    """
+    stored = key in store
+    try:
+        if not stored:
+            store[key] = measure()
+        return {**store[key], "error": ""}, stored
+    except (ValueError, RuntimeError) as error:
+        if method.role != "baseline":
+            raise
+        return {**dict.fromkeys(metrics, float("nan")), "error": str(error)}, stored
+
+
 def _digest(of_cells: str, split: Split, settings: list[Any]) -> str:
     decisive = [
         __version__,
@@ -187,15 +202,26 @@ def _digest(of_cells: str, split: Split, settings: list[Any]) -> str:
     return digest(decisive)
 
 
-def _run_quietly(runner: Runner, train: AnnData, y_train: np.ndarray, test: AnnData) -> Outcome:
+def _measure(
+    runner: Runner, train: AnnData, y_train: np.ndarray, test: AnnData, y_test: np.ndarray
+) -> dict[str, float]:
+    return measure_outcome(run_without_labels(runner, train, y_train, test), y_train, y_test)
+
+
+def run_without_labels(runner: Runner, train: AnnData, y_train: np.ndarray, test: AnnData) -> Outcome:
+    """Run a method, which gets of the test cells their genes, values and names only."""
+    import anndata
+
+    bare = anndata.AnnData(test.X, obs=test.obs[[]].copy(), var=test.var[[]].copy())
     with warnings.catch_warnings():
         # Splits remove genes on purpose, and counts until some cells have none.
         warnings.simplefilter("ignore", MissingGenesWarning)
         warnings.simplefilter("ignore", EmptyCellsWarning)
-        return runner.run(train, y_train, test)
+        return runner.run(train, y_train, bare)
 
 
-def _measure(outcome: Outcome, y_train: np.ndarray, y_test: np.ndarray) -> dict[str, float]:
+def measure_outcome(outcome: Outcome, y_train: np.ndarray, y_test: np.ndarray) -> dict[str, float]:
+    """Compute `METRICS` of predictions."""
     recall = recall_per_type(y_test, outcome.predicted)["recall"]
     size = pd.Series(y_train).value_counts().reindex(recall.index, fill_value=0)
     calibration_error = float("nan")

@@ -12,11 +12,12 @@ import pandas as pd
 from gene_gcn.benchmark.accuracy import METRICS
 from gene_gcn.benchmark.paired import paired_test
 from gene_gcn.benchmark.runs import records, write_results
+from gene_gcn.benchmark.transfer import NOVELTY_METRICS
 
 CONTROLS = ("no graph", "network rewired", "network permuted")
 # Columns of the Markdown table: header, column, digits.
 COLUMNS = (
-    ("mean over sets", "macro_f1", 3),
+    ("mean over {over}", "macro_f1", 3),
     ("mean rank", "rank", 1),
     ("accuracy", "accuracy", 3),
     ("calibration error", "calibration_error", 3),
@@ -24,7 +25,14 @@ COLUMNS = (
     ("fit, s", "fit_seconds", 1),
     ("predict, s", "predict_seconds", 2),
     ("peak memory, GB", "peak_memory_gb", 2),
+    ("CPU, s", "cpu_seconds", 1),
+    ("AUROC of 1 − confidence", "auroc_confidence", 3),
+    ("AUROC of novelty", "auroc_novelty", 3),
+    ("novel called > 0.9", "novel_confident", 3),
+    ("novel found", "novel_found", 3),
+    ("known lost", "known_lost", 3),
 )
+COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_gb")
 VARIANT_COLOR, BASELINE_COLOR = "#1d6a8c", "#d9822b"
 
 
@@ -38,7 +46,7 @@ def summarize(results: pd.DataFrame) -> pd.DataFrame:
         of runs that failed.
     """
     groups = results.groupby(["splits", "set", "method"], sort=False)
-    table = groups[list(METRICS)].mean()
+    table = groups[[name for name in (*METRICS, *NOVELTY_METRICS) if name in results]].mean()
     return table.assign(
         macro_f1_sd=groups["macro_f1"].std(),
         runs=groups.size(),
@@ -58,10 +66,11 @@ def over_sets(summary: pd.DataFrame) -> pd.DataFrame:
     """
     rank = summary["macro_f1"].groupby(level=["splits", "set"], sort=False).rank(ascending=False)
     groups = summary.assign(rank=rank).groupby(level=["splits", "method"], sort=False)
-    table = groups[[*METRICS, "rank"]].mean()
+    metrics = [name for name in (*METRICS, *NOVELTY_METRICS) if name in summary]
+    table = groups[[*metrics, "rank"]].mean()
     table["peak_memory_gb"] = groups["peak_memory_gb"].max()
     incomplete = groups["macro_f1"].agg(lambda values: values.isna().any())
-    table.loc[incomplete, [*METRICS[: METRICS.index("fit_seconds")], "rank"]] = np.nan
+    table.loc[incomplete, [name for name in (*metrics, "rank") if name not in COSTS]] = np.nan
     return table
 
 
@@ -119,12 +128,27 @@ def _difference(
 
 def markdown(results: pd.DataFrame) -> Iterator[str]:
     """Yield the lines of a Markdown table of all methods per kind of split, and of the differences."""
+    yield from method_tables(results)
+    if len(gains := differences(results)):
+        yield from ("", "### Differences in macro-F1, points (95 % interval over splits)", "")
+        yield from ("| splits | set | difference | points | pairs |", "|---|---|---|---|---|")
+        for row in gains.itertuples():
+            than = row.than if row.method == row.than else f"{row.than} ({row.method})"
+            yield (
+                f"| {row.splits} | {row.set} | {row.default} − {than} "
+                f"| {points(row.difference, row.low, row.high)} | {row.pairs} |"
+            )
+
+
+def method_tables(results: pd.DataFrame, over: str = "sets") -> Iterator[str]:
+    """Yield the lines of a Markdown table of all methods per kind of split."""
     summary = summarize(results)
     means = over_sets(summary)
+    columns = [column for column in COLUMNS if column[1] in means]
     for name in results["splits"].unique():
         part = summary.loc[name]
         sets = part.index.get_level_values("set").unique()
-        header = ["method", *sets, *(title for title, _, _ in COLUMNS)]
+        header = ["method", *sets, *(title.format(over=over) for title, _, _ in columns)]
         yield from ("", f"### {name}: macro-F1, mean ± sd", "")
         yield from (f"| {' | '.join(header)} |", "|---" * len(header) + "|")
         for method, row in means.loc[name].iterrows():
@@ -132,18 +156,14 @@ def markdown(results: pd.DataFrame) -> Iterator[str]:
                 _score(part.loc[set_name, method]) if (set_name, method) in part.index else "–"
                 for set_name in sets
             ]
-            metrics = [_number(row[column], digits) for _, column, digits in COLUMNS]
+            metrics = [number(row[column], digits) for _, column, digits in columns]
             yield f"| {' | '.join([method, *scores, *metrics])} |"
-    if len(gains := differences(results)):
-        yield from ("", "### Differences in macro-F1, points (95 % interval over splits)", "")
-        yield from ("| splits | set | difference | points | pairs |", "|---|---|---|---|---|")
-        for row in gains.itertuples():
-            than = row.than if row.method == row.than else f"{row.than} ({row.method})"
-            interval = f" ({100 * row.low:+.2f} to {100 * row.high:+.2f})" if row.pairs > 1 else ""
-            yield (
-                f"| {row.splits} | {row.set} | {row.default} − {than} "
-                f"| {100 * row.difference:+.2f}{interval} | {row.pairs} |"
-            )
+
+
+def points(difference: float, low: float, high: float) -> str:
+    """Format a difference as points, with its interval unless that is NaN."""
+    interval = "" if np.isnan(low) else f" ({100 * low:+.2f} to {100 * high:+.2f})"
+    return f"{100 * difference:+.2f}{interval}"
 
 
 def _score(row: pd.Series) -> str:
@@ -152,10 +172,11 @@ def _score(row: pd.Series) -> str:
     succeeded = int(row["runs"] - row["failed"])
     spread = f" ± {row['macro_f1_sd']:.3f}" if succeeded > 1 else ""
     share = f" ({succeeded} of {row['runs']:.0f})" if row["failed"] else ""
-    return _number(row["macro_f1"], 3) + spread + share
+    return number(row["macro_f1"], 3) + spread + share
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
+    """Format a number, and NaN as a dash."""
     return "–" if np.isnan(value) else f"{value:.{digits}f}"
 
 
@@ -171,7 +192,7 @@ def write(folder: str | Path, results: pd.DataFrame, settings: dict[str, Any]) -
     return write_results(folder, "accuracy", results, tables, plot)
 
 
-def plot(results: pd.DataFrame, path: str | Path) -> None:
+def plot(results: pd.DataFrame, path: str | Path, over: str = "sets") -> None:
     """Draw macro-F1 by method, a panel per kind of split: small dots for sets, a large one for their mean."""
     from matplotlib.figure import Figure
 
@@ -202,5 +223,5 @@ def plot(results: pd.DataFrame, path: str | Path) -> None:
         axis.grid(axis="x", color="#e4e7eb")
         axis.spines[["top", "right", "left"]].set_visible(False)
     axes[0].set_yticks(range(len(names)), names)
-    figure.supxlabel("macro-F1: every set, and their mean", fontsize=9, color=FAINT)
+    figure.supxlabel(f"macro-F1: {over}, and their mean", fontsize=9, color=FAINT)
     save_figure(figure, path)

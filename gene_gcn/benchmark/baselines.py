@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.decomposition import TruncatedSVD
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
@@ -32,6 +33,13 @@ def baselines() -> dict[str, Callable[[AnnData], ClassifierMixin]]:
         "logistic regression, sqrt": lambda cells: Normalized(logistic(), "sqrt"),
         "SVD (rank 100) + logistic regression, sqrt": lambda cells: Normalized(
             make_pipeline(TruncatedSVD(min(100, *cells.shape), random_state=0), logistic()), "sqrt"
+        ),
+        "k-nearest neighbors on PCA, log1p CP10k": lambda cells: Normalized(
+            make_pipeline(
+                PCA(min(50, min(cells.shape) - 1), svd_solver="arpack", random_state=0),
+                KNeighborsClassifier(min(15, cells.n_obs)),
+            ),
+            "log1p",
         ),
         "MLP (scikit-learn, Adam), log1p CP10k": lambda cells: Normalized(
             MLPClassifier(

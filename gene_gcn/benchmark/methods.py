@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import ClassifierMixin
 
 from gene_gcn.benchmark.baselines import baselines as scikit_learn_baselines
-from gene_gcn.benchmark.celltypist_baseline import CellTypist, celltypist
+from gene_gcn.benchmark.external_baselines import External
 from gene_gcn.benchmark.runners import InProcess, Runner
 from gene_gcn.benchmark.variants import variants
 from gene_gcn.errors import Argument, ArgumentError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 UNLABELED = "default, unlabeled query"
+KINDS_OF_UNLABELED = ("folds", "few-label", "transfer", "held-out-types")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def choose_methods(
     *,
     baselines: bool = True,
     unlabeled: bool = False,
-    celltypist_python: str | Path | None = None,
+    external: Mapping[str, External] | None = None,
     methods: Sequence[str] = (),
 ) -> list[Method]:
     """Return the rows of the benchmark.
@@ -62,8 +62,8 @@ def choose_methods(
         Include the baselines of scikit-learn.
     unlabeled : bool
         Include the default fitted with the test cells, without their labels.
-    celltypist_python : str or Path, optional
-        An interpreter that has CellTypist, to include it.
+    external : mapping of str to External, optional
+        Baselines of other packages, from `external_baselines`.
     methods : sequence of str
         Parts of the names of the rows to return, in any case; empty for all.
 
@@ -74,7 +74,7 @@ def choose_methods(
     Raises
     ------
     ArgumentError
-        No name matches `methods`, or the interpreter does not have CellTypist.
+        No name matches `methods`.
     """
     parameters = variants(network)
     default = next(iter(parameters))
@@ -84,17 +84,13 @@ def choose_methods(
     ]
     if unlabeled:
         shown = partial(_classifier, parameters[default], shows_query=True)
-        rows.append(Method(UNLABELED, "control", shown, ("folds", "few-label")))
+        rows.append(Method(UNLABELED, "control", shown, KINDS_OF_UNLABELED))
     if baselines:
         rows += [
             Method(name, "baseline", partial(_baseline, make))
             for name, make in scikit_learn_baselines().items()
         ]
-    if celltypist_python is not None:
-        rows += [
-            Method(name, "baseline", partial(_same, runner))
-            for name, runner in celltypist(celltypist_python).items()
-        ]
+    rows += [Method(name, "baseline", partial(_same, runner)) for name, runner in (external or {}).items()]
     chosen = [row for row in rows if not methods or any(part.lower() in row.name.lower() for part in methods)]
     if not chosen:
         raise ArgumentError(
@@ -105,15 +101,20 @@ def choose_methods(
     return chosen
 
 
-def _classifier(parameters: dict[str, Any], train: AnnData, shows_query: bool = False) -> InProcess:
+def _classifier(
+    parameters: dict[str, Any],
+    train: AnnData,
+    shows_query: bool = False,
+    annotate: dict[str, Any] | None = None,
+) -> InProcess:
     network = parameters["network"]
     parameters = {**parameters, "network": network(train) if callable(network) else network}
-    return InProcess(GeneGCNClassifier(**{"random_state": 0, **parameters}), shows_query)
+    return InProcess(GeneGCNClassifier(**{"random_state": 0, **parameters}), shows_query, annotate)
 
 
 def _baseline(make: Callable[[AnnData], ClassifierMixin], train: AnnData) -> InProcess:
     return InProcess(make(train))
 
 
-def _same(runner: CellTypist, train: AnnData) -> CellTypist:
+def _same(runner: External, train: AnnData) -> External:
     return runner

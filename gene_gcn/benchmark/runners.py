@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+KEY = "predicted"  # where `annotate` writes
+
+
 class Outcome(NamedTuple):
     """Predictions for the test cells, and their cost.
 
@@ -28,6 +31,10 @@ class Outcome(NamedTuple):
     fit_seconds, predict_seconds : float
     peak_memory_gb : float
         Of the whole process.
+    cpu_seconds : float
+        Of fit and predict, over all threads.
+    novelty : ndarray, shape (B,), or None
+        P-values of "none of these types"; None for methods without them.
     """
 
     predicted: np.ndarray
@@ -35,6 +42,8 @@ class Outcome(NamedTuple):
     fit_seconds: float
     predict_seconds: float
     peak_memory_gb: float
+    cpu_seconds: float
+    novelty: np.ndarray | None = None
 
 
 class Runner(Protocol):
@@ -58,10 +67,14 @@ class InProcess:
         Unfitted; it takes an AnnData.
     shows_query : bool
         Whether `fit` gets the test cells, without their labels, as `unlabelled`.
+    annotate : dict, optional
+        If given, the test cells are annotated as a whole, by `annotate` with these arguments, instead of one
+        by one.
     """
 
     classifier: ClassifierMixin
     shows_query: bool = False
+    annotate: dict[str, Any] | None = None
 
     @property
     def settings(self) -> list[Any]:
@@ -71,23 +84,34 @@ class InProcess:
             for name, value in self.classifier.get_params().items()
             if name not in ("device", "n_jobs", "verbose")
         }
-        return [
+        settings = [
             type(self.classifier).__name__,
             json.loads(json.dumps(parameters, default=_as_json)),
             self.shows_query,
         ]
+        return settings if self.annotate is None else [*settings, self.annotate]
 
     def run(self, train: AnnData, labels: np.ndarray, test: AnnData) -> Outcome:
         unlabeled = {"unlabelled": test} if self.shows_query else {}
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         with peak_memory() as peak:
             self.classifier.fit(train, labels, **unlabeled)
         fitted = time.perf_counter()
-        predicted = self.classifier.predict(test)
-        done = time.perf_counter()
-        has_probabilities = hasattr(self.classifier, "predict_proba")
-        probabilities = self.classifier.predict_proba(test) if has_probabilities else None
-        return Outcome(predicted, probabilities, fitted - start, done - fitted, peak())
+        predicted = self.classifier.predict(test) if self.annotate is None else self._annotate(test)
+        done, cpu_done = time.perf_counter(), time.process_time()
+        if self.annotate is not None:
+            probabilities = test.obsm[f"{KEY}_proba"].to_numpy()
+        elif hasattr(self.classifier, "predict_proba"):
+            probabilities = self.classifier.predict_proba(test)
+        else:
+            probabilities = None
+        novelty = self.classifier.novelty(test) if hasattr(self.classifier, "novelty") else None
+        costs = (fitted - start, done - fitted, peak(), cpu_done - cpu_start)
+        return Outcome(predicted, probabilities, *costs, novelty)
+
+    def _annotate(self, test: AnnData) -> np.ndarray:
+        self.classifier.annotate(test, key_added=KEY, **(self.annotate or {}))
+        return test.obs[KEY].to_numpy(dtype=object)
 
 
 def _as_json(value: object) -> str:

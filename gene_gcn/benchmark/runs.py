@@ -14,7 +14,8 @@ from scipy import sparse
 
 from gene_gcn import __version__
 from gene_gcn.errors import ArgumentError
-from gene_gcn.storage.atomic import locked, replacing
+from gene_gcn.storage.atomic import replacing
+from gene_gcn.storage.locks import locked
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperOption
 
-from gene_gcn.cli.console import count
+from gene_gcn.cli.accuracy import Comparison, check_names, compare_on_pairs, compare_on_splits
+from gene_gcn.cli.options import Genome
 from gene_gcn.cli.spelling import Spelling
 from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
     from gene_gcn import GeneNetwork
+    from gene_gcn.benchmark.external_baselines import External
 
 app = typer.Typer(help="Measure accuracy and cost on your own cells.", no_args_is_help=True)
 
@@ -42,7 +45,8 @@ def accuracy(
         str,
         typer.Option(
             help="Kinds of splits, comma-separated: folds, few-label, groups, downsampled (fewer counts), "
-            "missing-gene (fewer genes)."
+            "missing-gene (fewer genes); transfer (train on one batch or file, annotate another), "
+            "held-out-types (each type left out of the training cells once)."
         ),
     ] = "folds,few-label",
     cells_per_type: Annotated[
@@ -52,7 +56,7 @@ def accuracy(
         str | None,
         typer.Option(
             help="Columns of .obs, comma-separated, such as a donor or a laboratory, whose groups are held "
-            "out by groups splits."
+            "out by groups splits, or annotated from each other by transfer."
         ),
     ] = None,
     seeds: Annotated[
@@ -62,104 +66,92 @@ def accuracy(
         str | None, typer.Option(help="Run only methods with one of these in their names, comma-separated.")
     ] = None,
     baselines: Annotated[bool, typer.Option(help="Include the baselines of scikit-learn.")] = True,
-    celltypist_python: Annotated[
-        str | None,
-        typer.Option(metavar="PYTHON", help="Include CellTypist, run by an interpreter that has it."),
+    baseline_python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PYTHON",
+            help="Include CellTypist, SingleR (singler, scranpy) and Harmony (harmonypy), whichever this "
+            "interpreter has. Can be repeated.",
+        ),
     ] = None,
     unlabeled: Annotated[
         bool,
         typer.Option(
             "--unlabeled",
-            help="Include the default trained with the test cells too, without their labels; for folds and "
-            "few-label.",
+            help="Include the default trained with the test cells too, without their labels; for folds, "
+            "few-label, transfer and held-out-types.",
         ),
     ] = False,
+    type_map: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table (.csv) with the columns file,label,type that renames types: the file without its "
+            "ending or empty for all, the name there, the new name or empty to leave its cells out."
+        ),
+    ] = None,
+    genome: Genome = None,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", help="Folder for tables and figure; an interrupted run resumes from it."),
     ] = Path("gene_gcn_accuracy"),
 ) -> None:
     """Compare the default with controls and baselines, on the same splits of every set (mean ± sd)."""
-    import pandas as pd
-
-    from gene_gcn.benchmark import accuracy as bench
-    from gene_gcn.benchmark import accuracy_tables as tables
+    from gene_gcn.benchmark.external_baselines import external_baselines
     from gene_gcn.benchmark.methods import choose_methods
-    from gene_gcn.benchmark.splits import make_splits
-    from gene_gcn.cells import check_cells_path, read_cells
+    from gene_gcn.benchmark.splits import KINDS
+    from gene_gcn.benchmark.type_map import read_type_map
+    from gene_gcn.cells import check_cells_path
 
     kinds, columns = _kinds(splits, groups), _parts(groups)
     sizes = _whole_numbers("cells_per_type", cells_per_type)
-    names = [path.stem for path in cells]
     for path in cells:
         check_cells_path(path)
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ArgumentError(
-            "cells",
-            f"CELLS has several files named {repeated[0]!r}; rename them, as tables show sets by name.",
-        )
-    networks = [_read_network_file(path) for path in network or ()]
-    out.mkdir(parents=True, exist_ok=True)
-    spell = Spelling(option for option in context.command.params if isinstance(option, TyperOption))
-
-    results, used = [], {}
-    for name, path in zip(names, cells, strict=True):  # one set in memory at a time
-        adata = read_cells(path, obs_columns=[label, *columns])
-        cell_set = bench.CellSet.prepare(name, adata, label, networks)
-        chosen = choose_methods(
-            cell_set.network,
+    check_names(cells)
+    external = external_baselines(baseline_python or ())
+    if baseline_python:
+        _echo_missing(external)
+    comparison = Comparison(
+        cells,
+        label,
+        columns,
+        [_read_network_file(path) for path in network or ()],
+        partial(
+            choose_methods,
             baselines=baselines,
             unlabeled=unlabeled,
-            celltypist_python=celltypist_python,
+            external=external,
             methods=_parts(methods),
-        )
-        made, skipped = make_splits(
-            cell_set.cells, label, kinds, cells_per_type=sizes, groups=columns, seeds=seeds
-        )
-        n_types, used[name] = cell_set.cells.obs[label].nunique(), repr(cell_set.network)
-        typer.echo(
-            f"{name}: {cell_set.cells.n_obs:,} cells × {cell_set.cells.n_vars:,} genes, {n_types} types; "
-            f"network: {cell_set.network!r}; {count(made, 'split')} × {count(chosen, 'method')}"
-        )
-        for reason in skipped:
-            typer.echo(f"{name}: skipped: {reason.spelled(spell)}")
-        results.append(bench.run(cell_set, made, chosen, out, on_result=_echo_accuracy))
-    table = pd.concat(results, ignore_index=True)
-    if table.empty:
-        raise ArgumentError(
-            "splits", Argument("splits", splits), " allows no split of any set; the reasons are above."
-        )
-    table = table.sort_values("kind", kind="stable", key=lambda column: column.map(kinds.index))
-    settings = {
-        "label": label,
-        "networks": used,
-        "kinds": kinds,
-        "cells_per_type": sizes,
-        "groups": columns,
-        "seeds": seeds,
-    }
-    paths = tables.write(out, table, settings)
-    typer.echo("\n".join(tables.markdown(table)))
-    typer.echo(f"\nWritten: {', '.join(map(str, paths))}")
+        ),
+        genome,
+        None if type_map is None else read_type_map(type_map),
+        out,
+        Spelling(option for option in context.command.params if isinstance(option, TyperOption)),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    if on_splits := [kind for kind in kinds if kind in KINDS]:
+        compare_on_splits(comparison, on_splits, sizes, seeds)
+    if on_pairs := [kind for kind in kinds if kind not in KINDS]:
+        compare_on_pairs(comparison, on_pairs)
 
 
-def _echo_accuracy(row: dict[str, Any], stored: bool) -> None:
-    if row["error"]:
-        outcome = f"failed: {row['error']}"
-    else:
-        outcome = f"macro-F1 {row['macro_f1']:.3f}  accuracy {row['accuracy']:.3f}  "
-        outcome += "from an earlier run" if stored else f"fit {row['fit_seconds']:.1f} s"
-    typer.echo(f"{row['set']}  {row['splits']}, split {row['split']}  {row['method']:<42} {outcome}")
+def _echo_missing(external: Mapping[str, External]) -> None:
+    from gene_gcn.benchmark.external_baselines import missing_packages
+
+    for method, packages in missing_packages(external).items():
+        needed = " and ".join(packages)
+        typer.echo(f"{method} is left out, as no --baseline-python has {needed}; install {needed} there.")
 
 
 def _kinds(splits: str, groups: str | None) -> list[str]:
+    from gene_gcn.benchmark.pairs import PAIR_KINDS
     from gene_gcn.benchmark.splits import KINDS
 
-    kinds = _parts(splits)
-    if not kinds or (unknown := [kind for kind in kinds if kind not in KINDS]):
+    kinds, known = _parts(splits), (*KINDS, *PAIR_KINDS)
+    if not kinds or (unknown := [kind for kind in kinds if kind not in known]):
         wrong = Argument("splits", (unknown or [splits])[0])
-        raise ArgumentError("splits", wrong, f" is unknown; choose from {', '.join(KINDS)}.")
-    if ("groups" in kinds) != (groups is not None):
+        raise ArgumentError("splits", wrong, f" is unknown; choose from {', '.join(known)}.")
+    unused = groups is not None and not {"groups", "transfer"} & set(kinds)
+    if unused or (groups is None and "groups" in kinds):
         both = (Argument("splits", "groups"), " and ", Argument("groups"))
         raise ArgumentError("groups", *both, " COLUMN[,COLUMN] go together; pass both or neither.")
     return kinds
@@ -203,6 +195,7 @@ def epochs(
         ),
     ] = 0,
     device: str = "cpu",
+    genome: Genome = None,
 ) -> None:
     """Time an epoch with and without the graphs, and compare it with the head alone."""
     import pandas as pd
@@ -212,7 +205,13 @@ def epochs(
 
     rows = []
     for row in epoch_seconds(
-        read_cells(cells), label, _read_network_file(network), batch_size, repeats, naive, device
+        read_cells(cells, genome=genome),
+        label,
+        _read_network_file(network),
+        batch_size,
+        repeats,
+        naive,
+        device,
     ):
         rows.append(row)
         typer.echo("  ".join(f"{name} {seconds:.3f} s" for name, seconds in row.items()))
@@ -245,10 +244,10 @@ def attention(
     figure: Annotated[
         Path | None, typer.Option("--plot", help="Draw time by number of genes (.png, .pdf, .svg).")
     ] = None,
+    genome: Genome = None,
 ) -> None:
     """Measure time, memory and error of attention over all genes, by each method."""
     import os
-    from functools import partial
 
     import pandas as pd
 
@@ -258,7 +257,9 @@ def attention(
 
     sizes = tuple(_whole_numbers("genes", genes))
     source = (
-        partial(bench.simulate_counts, seed=seed) if cells is None else bench.sampled(read_cells(cells), seed)
+        partial(bench.simulate_counts, seed=seed)
+        if cells is None
+        else bench.sampled(read_cells(cells, genome=genome), seed)
     )
     rows = []
     for measured in bench.measure(source, sizes, device, seed):

@@ -249,7 +249,8 @@ def test_without_a_network(files, capsys):
     [
         (
             ["--splits", "fold"],
-            "--splits 'fold' is unknown; choose from folds, few-label, groups, downsampled, missing-gene",
+            "--splits 'fold' is unknown; choose from folds, few-label, groups, downsampled, missing-gene, "
+            "transfer, held-out-types",
         ),
         (["--splits", "groups"], "--splits 'groups' and --groups COLUMN[,COLUMN] go together"),
         (["--groups", "donor"], "--splits 'groups' and --groups COLUMN[,COLUMN] go together"),
@@ -257,8 +258,8 @@ def test_without_a_network(files, capsys):
         (["--cells-per-type", "ten"], "--cells-per-type 'ten' must be whole numbers"),
         (["--methods", "forest"], "--methods forest matches none of the methods"),
         (
-            ["--celltypist-python", "no-such-python"],
-            "--celltypist-python 'no-such-python' is not a Python that has celltypist",
+            ["--baseline-python", "no-such-python"],
+            "--baseline-python 'no-such-python' is not a Python",
         ),
     ],
 )

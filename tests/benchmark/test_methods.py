@@ -9,7 +9,7 @@ from gene_gcn.benchmark.methods import UNLABELED, choose_methods
 
 def test_rows(network):
     names = [method.name for method in choose_methods(network)]
-    assert len(names) == 6 + 5
+    assert len(names) == 6 + 6
     assert names[:6] == [
         "default: global graph",
         "no graph",

@@ -8,6 +8,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import write_10x
 from scipy import sparse
 
 from gene_gcn.benchmark import attention
@@ -98,6 +99,31 @@ def test_attention_on_simulated_counts(capsys):
 def test_more_genes_than_in_the_file_are_refused(folder, capsys):
     assert main(["benchmark", "attention", str(folder / "cells.h5ad"), "--genes", "400"]) != 0
     assert "150 cells × 300 genes" in capsys.readouterr().err
+
+
+def test_genome_is_chosen(folder, tmp_path, capsys):
+    write_10x(tmp_path / "two", anndata.read_h5ad(folder / "cells.h5ad"), ("GRCh38_", "mm10___"))
+    command = ["benchmark", "attention", str(tmp_path / "two"), "--genes", "60"]
+    assert main(command) == 2
+    assert "choose --genome 'GRCh38' or --genome 'mm10'." in capsys.readouterr().err
+    assert main([*command, "--genome", "mm10"]) == 0
+    for name, options in (
+        ("benchmark accuracy", ["--splits", "folds"]),
+        ("reproduce", ["--network", "coexpression"]),
+    ):
+        command = [
+            *name.split(),
+            str(tmp_path / "two"),
+            "--label",
+            "type",
+            *options,
+            "--out",
+            str(tmp_path / "out"),
+        ]
+        assert main(command) == 2
+        assert "choose --genome 'GRCh38' or --genome 'mm10'." in capsys.readouterr().err
+        assert main([*command, "--genome", "mm10"]) == 2  # such files have no labels
+        assert "--label 'type'" in capsys.readouterr().err
 
 
 def test_kernels(folder, capsys):
