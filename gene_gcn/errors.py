@@ -6,6 +6,7 @@ Python shows ``layer='counts'``, the command line ``--layer counts``.
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 from collections.abc import Callable
@@ -27,6 +28,7 @@ __all__ = [
     "NetworkWarning",
     "ScaleWarning",
     "StorageWarning",
+    "is_out_of_memory",
     "warn",
 ]
 
@@ -144,6 +146,23 @@ class NetworkWarning(GeneGCNWarning):
 
 class StorageWarning(GeneGCNWarning):
     """Something could not be kept on disk for the next time."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error, or one that caused it, says that memory could not be allocated.
+
+    Python and NumPy raise MemoryError, torch and threads RuntimeError, the system OSError, pandas' reader of
+    tables ValueError; libraries that cannot be loaded raise ImportError.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    reasons = ("allocate memory", "out of memory", "failed to map segment", "start new thread")
+    kinds = (RuntimeError, ImportError, ValueError)
+    if isinstance(error, kinds) and any(text in str(error) for text in reasons):
+        return True
+    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
 def warn(warning: GeneGCNWarning) -> None:

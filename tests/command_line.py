@@ -8,6 +8,7 @@ import anndata
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.io import mmwrite
 
 from gene_gcn.cli import main
 
@@ -29,6 +30,17 @@ def make_cells(seed: int, n: int = 90) -> anndata.AnnData:
         obs=obs,
         var=pd.DataFrame({"other": [f"ID{i}" for i in range(30)]}, index=GENES),
     )
+
+
+def write_10x(folder: Path, cells: anndata.AnnData, genomes: tuple[str, ...] = ("",)) -> None:
+    """Write the files of Cell Ranger; each of `genomes` before the names of as many copies of all genes."""
+    folder.mkdir()
+    names = [f"{genome}{gene}" for genome in genomes for gene in cells.var_names]
+    rows = [f"ENSG{i}\t{name}\tGene Expression\n" for i, name in enumerate(names)]
+    (folder / "features.tsv").write_text("".join(rows))
+    (folder / "barcodes.tsv").write_text("".join(f"{name}\n" for name in cells.obs_names))
+    copies = sparse.vstack([cells.X.T] * len(genomes)).astype(int)
+    mmwrite(folder / "matrix.mtx", sparse.coo_matrix(copies))
 
 
 def run(*arguments: str | Path) -> int:

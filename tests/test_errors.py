@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import pickle
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from gene_gcn.errors import (
     GeneGCNWarning,
     MissingGenesWarning,
     ScaleWarning,
+    is_out_of_memory,
     warn,
 )
 
@@ -112,3 +114,29 @@ def test_errors_import_nothing_heavy():
     code = "import sys, gene_gcn.errors; print([m for m in ('numpy', 'torch', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 7 GiB"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),
+        RuntimeError("can't start new thread"),
+        ValueError("Error tokenizing data. C error: out of memory"),
+        ImportError("a.so: failed to map segment from shared object"),
+    ],
+)
+def test_errors_for_want_of_memory_are_known_also_as_causes(error):
+    assert is_out_of_memory(error)
+    other = ImportError("This library seems to be broken.")
+    assert not is_out_of_memory(other)
+    other.__cause__ = error
+    assert is_out_of_memory(other)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), RuntimeError("a bug"), ImportError("No module")]
+)
+def test_other_errors_are_not_for_want_of_memory(error):
+    assert not is_out_of_memory(error)

@@ -5,12 +5,15 @@ from .expression import read_expression as read_expression
 from .files import check_cells_path as check_cells_path
 from .files import read_cells as read_cells
 from .label_values import UNASSIGNED as UNASSIGNED
+from .label_values import check_label_values as check_label_values
 from .label_values import find_near_twins as find_near_twins
 from .label_values import is_missing as is_missing
 from .label_values import labels_as_text as labels_as_text
 from .label_values import to_same_kind as to_same_kind
 from .label_values import written_as_missing as written_as_missing
+from .labels import as_label_array as as_label_array
 from .labels import read_labels as read_labels
+from .labels import warn_of_near_twins as warn_of_near_twins
 from .normalizer import SMALLEST_OVERLAP as SMALLEST_OVERLAP
 from .normalizer import Normalizer as Normalizer
 from .predictions import check_predictions_path as check_predictions_path

@@ -178,8 +178,9 @@ def _choose_matrix(adata: AnnData, layer: str | None, use_raw: bool) -> tuple[An
         raise ArgumentError("layer", Argument("layer", layer), text, *remedy, ".")
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
-        text = f" (it has {layers or 'none'})."
-        raise ArgumentError("layer", "This AnnData has no .X; choose a layer with ", Argument("layer"), text)
+        read_raw = () if adata.raw is None else ("read .raw with ", raw, ", or ")
+        choose = ("choose a layer with ", Argument("layer"), f" (it has {layers or 'none'}).")
+        raise ArgumentError("layer", "This AnnData has no .X; ", *read_raw, *choose)
     return matrix, adata.var
 
 

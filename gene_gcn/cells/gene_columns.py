@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from gene_gcn.errors import Argument, ArgumentError, GeneNamesWarning, warn
-from gene_gcn.genes.names import are_numbers, are_positions, is_cell_measure, is_nameless
+from gene_gcn.genes.names import are_numbers, are_positions, is_nameless, names_no_gene
 
 __all__ = ["keep_genes", "names_in_frame", "names_in_var"]
 
@@ -106,7 +106,7 @@ def find_name_column(var: pd.DataFrame) -> str | None:
 
 
 def keep_genes(X: sparse.csr_matrix, names: tuple[str, ...]) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
-    """Leave out columns without a name and those that measure cells, and say so.
+    """Leave out columns without a name and those that are not genes, and say so.
 
     Raises
     ------
@@ -114,8 +114,8 @@ def keep_genes(X: sparse.csr_matrix, names: tuple[str, ...]) -> tuple[sparse.csr
         If no column is left.
     """
     nameless = np.array([not name for name in names], dtype=bool)
-    measures = np.array([is_cell_measure(name) for name in names], dtype=bool)
-    kept = ~(nameless | measures)
+    others = np.array([names_no_gene(name) for name in names], dtype=bool)
+    kept = ~(nameless | others)
     if kept.all():
         return X, names
     if not kept.any():
@@ -123,15 +123,15 @@ def keep_genes(X: sparse.csr_matrix, names: tuple[str, ...]) -> tuple[sparse.csr
     if nameless.any():
         some = f"{nameless.sum():,} of the {len(names):,} genes of X have no name and are left out"
         warn(GeneNamesWarning(f"{some}, since they cannot be matched."))
-    if measures.any():
-        warn(GeneNamesWarning(about_measures([n for n, m in zip(names, measures, strict=True) if m])))
+    if others.any():
+        warn(GeneNamesWarning(about_other_columns([names[i] for i in np.flatnonzero(others)])))
     return X[:, np.flatnonzero(kept)], tuple(n for n, keep in zip(names, kept, strict=True) if keep)
 
 
-def about_measures(names: Sequence[str]) -> str:
+def about_other_columns(names: Sequence[str]) -> str:
     """Say that columns are not taken as genes."""
     few = ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])])
-    return f"X has columns that measure cells and are not genes ({few}); they are left out of the genes."
+    return f"X has columns that are not genes ({few}); they are left out of the genes."
 
 
 def _names_in_column(var: pd.DataFrame, index: tuple[str, ...], column: str) -> tuple[str, ...]:

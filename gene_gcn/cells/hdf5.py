@@ -23,6 +23,13 @@ from gene_gcn.errors import ArgumentError
 
 __all__ = ["read_hdf5"]
 
+# Formats of other programs, by a group that only they have.
+_FOREIGN = {
+    "mod": "a MuData; save its RNA by mudata.read(FILE).mod['rna'].write_h5ad(NEW_FILE)",
+    "assays": "of SeuratDisk; in R, convert it with SeuratDisk::Convert(FILE, dest='h5ad')",
+    "barcode_idx": "a list of molecules; pass filtered_feature_bc_matrix.h5 of the same run",
+}
+
 
 def read_hdf5(file: Path, genome: str | None = None) -> AnnData:
     """Read an HDF5 file in the format of its content, whatever its name ends in.
@@ -34,6 +41,9 @@ def read_hdf5(file: Path, genome: str | None = None) -> AnnData:
         Python objects that cannot be read; if a 10x file has several genomes and none is chosen.
     """
     with h5py.File(file, "r") as store:
+        for group, text in _FOREIGN.items():
+            if group in store:
+                raise ArgumentError("path", f"{str(file)!r} is {text}.")
         if "var" in store and "obs" in store:
             from anndata import read_h5ad
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import unicodedata
 from collections.abc import Sequence
 
@@ -58,7 +57,7 @@ def check_label_values(labels: np.ndarray) -> np.ndarray:
     Raises
     ------
     ArgumentError
-        Labels mix numbers and text, are neither, or are text that files cannot hold.
+        Labels mix numbers and text, are neither, or are text or numbers that files cannot hold.
     """
     kinds: dict[str, list[object]] = {}
     try:
@@ -77,13 +76,13 @@ def check_label_values(labels: np.ndarray) -> np.ndarray:
     if "text" in kinds:
         _check_text([str(value) for value in values])
         return labels
-    return (
-        np.array([_plain(label) for label in labels]) if labels.dtype.kind == "O" and len(labels) else labels
-    )
+    return _check_numbers(labels) if len(labels) else labels
 
 
 def find_near_twins(labels: Sequence[object]) -> list[list[str]]:
-    """Return groups of labels that differ only in case, in spaces, or in how Unicode composes letters.
+    """Return groups of labels that differ only in case, in spaces, or in their Unicode form.
+
+    The latter is how letters are composed, and invisible characters such as zero-width spaces.
 
     Parameters
     ----------
@@ -97,7 +96,8 @@ def find_near_twins(labels: Sequence[object]) -> list[list[str]]:
     groups: dict[str, dict[str, None]] = {}
     for label in labels:
         if isinstance(label, str):
-            folded = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+            visible = "".join(letter for letter in label if unicodedata.category(letter) != "Cf")
+            folded = " ".join(unicodedata.normalize("NFKC", visible).casefold().split())
             groups.setdefault(folded, {})[str(label)] = None
     return [list(group) for group in groups.values() if len(group) > 1]
 
@@ -138,7 +138,7 @@ def _kind_of(value: object) -> str:
         return "text"
     if isinstance(value, (bool, np.bool_)):
         return "truth value"
-    if isinstance(value, numbers.Real) and isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, np.timedelta64):
         return "number"
     return type(value).__name__
 
@@ -165,6 +165,21 @@ def _parse(labels: np.ndarray) -> np.ndarray | None:
     except (TypeError, ValueError):
         return None
     return parsed if np.isfinite(parsed).all() else None
+
+
+def _check_numbers(labels: np.ndarray) -> np.ndarray:
+    """Return numbers as an array of a dtype that files can hold."""
+    array = np.array([_plain(label) for label in labels]) if labels.dtype.kind == "O" else labels
+    if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+        array = array.astype(np.float64)
+    if array.dtype.kind == "O":  # of whole numbers, some of which are too large
+        unusable = [label for label in labels if abs(label) >= 2**63]
+    else:
+        unusable = array[~np.isfinite(array)].tolist()
+    if unusable:
+        problem = f"y has the label {unusable[0]!s:.40}, which is not a number of 64 bits"
+        raise ArgumentError("y", f"{problem}; convert the labels to text with .astype(str).")
+    return array
 
 
 def _check_text(values: Sequence[str]) -> None:

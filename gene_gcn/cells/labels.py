@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.cells.expression import first_few, is_anndata
-from gene_gcn.cells.label_values import check_label_values, is_missing, written_as_missing
+from gene_gcn.cells.label_values import check_label_values, find_near_twins, is_missing, written_as_missing
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 
-__all__ = ["read_labels"]
+__all__ = ["as_label_array", "read_labels", "warn_of_near_twins"]
 
 
 def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = False) -> np.ndarray:
@@ -45,22 +45,7 @@ def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = F
         "nan") and that is not allowed; if there are too few classes.
     """
     cells = _cell_names(X)
-    if isinstance(y, str):
-        y = _obs_column(X, y)
-    elif y is None:
-        raise ArgumentError(
-            "y",
-            "requires y to be passed, but the target y is None: pass labels or the name of an .obs column.",
-        )
-    elif isinstance(y, pd.DataFrame | pd.Series):
-        y = _in_order_of(cells, y, default=isinstance(X, pd.DataFrame) and _is_default(X.index))
-    labels = np.asarray(y)
-    labels = labels.ravel() if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    n = len(cells) if cells is not None else X.shape[0] if hasattr(X, "shape") else len(np.asarray(X))
-    if labels.shape != (n,):
-        text = f"y has shape {labels.shape}, but X has {n:,} cells; pass one label per cell."
-        raise ArgumentError("y", text)
-
+    labels = _one_per_cell(X, y, cells)
     missing = is_missing(labels)
     if missing.any():
         text = _count_missing(labels, missing)
@@ -71,12 +56,75 @@ def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = F
         if written_as_missing(labels).any():
             warn(LabelWarning(f"{text}; these cells are taken as cells without a label."))
     present = check_label_values(labels[~missing])
-    if present.dtype.kind != labels.dtype.kind:
+    if present.dtype != labels.dtype:
         labels = present if not missing.any() else _with_gaps(present, missing)
+    if not len(present):
+        text = f"y has no labels: all {len(labels):,} are missing or empty; label some of the cells."
+        raise ArgumentError("y", text)
     classes = pd.unique(present)
     if len(classes) < min_classes:
-        found = f"{len(classes)} class ({first_few(classes)})" if len(classes) else "no classes"
+        found = f"{len(classes)} class ({first_few(classes)})"
         raise ArgumentError("y", f"y has {found}, but at least {min_classes} are needed.")
+    return labels
+
+
+def as_label_array(y: Any) -> np.ndarray:
+    """Return labels as an array; where some are masked or NA, the others keep their kind, in objects.
+
+    NumPy by itself forgets masks, and makes numbers beside NA floating.
+    """
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = y.iloc[:, 0]
+    y = y.array if isinstance(y, pd.Series | pd.Index) else y
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        labels = y.data.astype(object)
+        labels[np.ma.getmaskarray(y)] = None
+        return labels
+    if isinstance(y, pd.Categorical) and (y.codes < 0).any():
+        return np.array([*y.categories, None], dtype=object)[y.codes]
+    if isinstance(y, pd.api.extensions.ExtensionArray) and pd.isna(y).any():
+        return np.asarray(y, dtype=object)
+    return np.asarray(y)
+
+
+def warn_of_near_twins(classes: np.ndarray, counts: np.ndarray) -> None:
+    """Warn of types that differ only in case, spaces or Unicode form.
+
+    Parameters
+    ----------
+    classes : ndarray, shape (K,)
+    counts : ndarray of int, shape (K,)
+        Cells of each type.
+    """
+    groups = find_near_twins(classes.tolist())
+    if not groups:
+        return
+    cells = dict(zip(classes.tolist(), counts.tolist(), strict=True))
+    found = "; ".join(" and ".join(f"{name!r} ({cells[name]:,} cells)" for name in g) for g in groups[:3])
+    more = f" and {len(groups) - 3:,} more" if len(groups) > 3 else ""
+    what = f"y has types that differ only in case, spaces or Unicode form: {found}{more}"
+    warn(LabelWarning(f"{what}; each is learned as a type of its own. Rename them if they are one."))
+
+
+def _one_per_cell(X: Any, y: Any, cells: tuple[str, ...] | None) -> np.ndarray:
+    """Return labels as an array in the order of the cells, whose names are `cells` if they have any."""
+    if isinstance(y, str):
+        y = _obs_column(X, y)
+    elif y is None:
+        raise ArgumentError(
+            "y",
+            "requires y to be passed, but the target y is None: pass labels or the name of an .obs column.",
+        )
+    elif isinstance(y, pd.DataFrame | pd.Series):
+        y = _in_order_of(cells, y, default=isinstance(X, pd.DataFrame) and _is_default(X.index))
+    labels = as_label_array(y)
+    labels = labels.ravel() if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    n = len(cells) if cells is not None else X.shape[0] if hasattr(X, "shape") else len(np.asarray(X))
+    if labels.shape != (n,):
+        remedy: list[str | Argument] = ["pass one label per cell"]
+        if is_anndata(X) and labels.size == 1 and (name := str(labels.item())) in X.obs.columns:
+            remedy += [", or ", Argument("y", name)]
+        raise ArgumentError("y", f"y has shape {labels.shape}, but X has {n:,} cells; ", *remedy, ".")
     return labels
 
 
@@ -145,8 +193,16 @@ def _obs_column(X: Any, name: str) -> pd.Series:
         text = f" names a column of .obs, but X is a {type(X).__name__}; pass the labels themselves."
         raise ArgumentError("y", Argument("y", name), text)
     if name in X.obs.columns:
-        return X.obs[name]
-    close = difflib.get_close_matches(name, map(str, X.obs.columns), n=3)
+        column = X.obs[name]
+        if isinstance(column, pd.DataFrame):
+            text = f" names {column.shape[1]} columns of .obs; rename all but one of them."
+            raise ArgumentError("y", Argument("y", name), text)
+        return column
+    if name in X.var.columns:
+        text = " is a column of .var, not of .obs; if the rows of X are genes, transpose it (X.T)."
+        raise ArgumentError("y", Argument("y", name), text)
+    columns = {str(column).casefold(): str(column) for column in X.obs.columns}
+    close = [columns[key] for key in difflib.get_close_matches(name.casefold(), columns, n=3)]
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     few = [column for column in X.obs if X.obs[column].nunique() <= min(200, max(2, X.n_obs // 2))]
     text = f" is not a column of .obs.{hint} Columns with few values, which could be labels: {few or 'none'}."

@@ -15,7 +15,15 @@ from scipy import sparse
 
 from gene_gcn.errors import ArgumentError
 
-__all__ = ["csr_from_blocks", "move_columns", "rows_per_block", "stored_values", "to_csr", "with_data"]
+__all__ = [
+    "csr_from_blocks",
+    "move_columns",
+    "rows_per_block",
+    "stored_values",
+    "structural_fault",
+    "to_csr",
+    "with_data",
+]
 
 BLOCK = 2**22  # values processed at a time
 
@@ -36,7 +44,7 @@ def to_csr(X: Any) -> sparse.csr_matrix:
     Raises
     ------
     ArgumentError
-        If X is not two-dimensional or not numeric.
+        If X is not two-dimensional or not numeric, or its index arrays are damaged.
     """
     if not sparse.issparse(X) and hasattr(X, "to_memory"):
         X = X.to_memory()  # sparse matrix of a backed AnnData
@@ -52,6 +60,8 @@ def to_csr(X: Any) -> sparse.csr_matrix:
         )
     if sparse.issparse(X):
         _check_dtype(X.dtype)
+        if fault := structural_fault(X):
+            raise ArgumentError("X", f"X is damaged: {fault}; read or make it again.")
         X = sparse.csr_matrix(X)  # shares the arrays of CSR
     else:
         rows = X.iloc if isinstance(X, pd.DataFrame) else X
@@ -67,6 +77,18 @@ def to_csr(X: Any) -> sparse.csr_matrix:
         X = X.copy()
         X.eliminate_zeros()
     return X
+
+
+def structural_fault(X: Any) -> str | None:
+    """Say what is wrong with the index arrays of a sparse matrix; SciPy trusts them and would crash."""
+    if not sparse.issparse(X) or X.format not in ("csr", "csc"):
+        return None
+    try:
+        # A new matrix on the same arrays, as the check may shorten those of its own.
+        type(X)((X.data, X.indices, X.indptr), shape=X.shape).check_format(full_check=True)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def csr_from_blocks(read: Callable[[slice], np.ndarray], shape: tuple[int, int]) -> sparse.csr_matrix:

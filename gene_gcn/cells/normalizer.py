@@ -233,7 +233,7 @@ class Normalizer:
             what = (
                 f"{empty.sum():,} of {len(empty):,} cells express none of the model's {self.n_genes:,} genes"
             )
-            warn(EmptyCellsWarning(f"{what}, so nothing is known of their type; filter them out."))
+            warn(EmptyCellsWarning(f"{what}, so nothing is known about them; filter them out."))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the arrays, as values that JSON can hold."""

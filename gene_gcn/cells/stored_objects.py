@@ -90,9 +90,11 @@ def _pop_to_mark(stack: list[Any]) -> list[Any]:
 
 def _array_of(states: list[list[Any]]) -> np.ndarray:
     """Return the array whose state, (version, shape, dtype, order, values), comes last."""
-    if not states or len(states[-1]) != 5 or not isinstance(states[-1][4], list):
+    if not states or len(states[-1]) != 5:
         raise ArgumentError("data", "it is not an array of objects")
-    values = states[-1][4]
+    _, shape, _, _, values = states[-1]
+    if not isinstance(values, list) or shape != [len(values)]:
+        raise ArgumentError("data", "it is not a one-dimensional array of objects")
     for value in values:
         if value is not None and not isinstance(value, (str, int, float, bytes)):
             raise ArgumentError("data", f"it holds a {type(value).__name__}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -21,6 +23,11 @@ from gene_gcn.storage.text_files import open_file
 __all__ = ["read_10x_folder", "read_10x_h5"]
 
 GENES = "Gene Expression"
+# What Cell Ranger measures besides genes; other programs write biotypes or chromosomes in the same place.
+OTHER_KINDS = (
+    *("Antibody Capture", "Antigen Capture", "CRISPR Guide Capture", "Multiplexing Capture"),
+    *("Peaks", "Custom"),
+)
 
 
 def read_10x_h5(file: Path, store: h5py.File, genome: str | None = None) -> AnnData:
@@ -50,42 +57,67 @@ def read_10x_h5(file: Path, store: h5py.File, genome: str | None = None) -> AnnD
     n_genes, n_cells = map(int, group["shape"][()])
     parts = (group["data"][()].astype(np.float32), group["indices"][()], group["indptr"][()])
     X = sparse.csr_matrix(parts, shape=(n_cells, n_genes))
+    X.check_format(full_check=True)  # as the next step selects genes
     table = pd.DataFrame({name: decode(values[()]) for name, values in var.items()})
     return _cells(file, X, table, decode(group["barcodes"][()]).tolist(), genome)
 
 
 def read_10x_folder(files: MEXFiles, genome: str | None = None) -> AnnData:
-    """Read ``matrix.mtx`` with the genes of ``features.tsv`` or ``genes.tsv`` and the cells' barcodes.
+    """Read a matrix in the Matrix Exchange format with its genes and barcodes.
 
     Raises
     ------
     ArgumentError
         If the files do not fit each other, or there are several genomes and none is chosen.
     """
-    genes, barcodes = _read_columns(files.genes), _read_columns(files.barcodes)
+    genes, barcodes = _read_genes(files.genes), _read_columns(files.barcodes).iloc[:, 0]
     with open_file(files.matrix) as stream:
-        matrix = sparse.csr_matrix(mmread(stream), dtype=np.float32)
+        matrix = sparse.csr_matrix(mmread(_Unseekable(stream)), dtype=np.float32)
     shape = (len(genes), len(barcodes))
     if matrix.shape != shape and matrix.shape != shape[::-1]:
         raise ArgumentError(
             "path",
             f"{str(files.matrix)!r} has {matrix.shape[0]:,} rows and {matrix.shape[1]:,} columns, but there "
-            f"are {shape[0]:,} genes in {files.genes.name} and {shape[1]:,} cells in {files.barcodes.name}.",
+            f"are {shape[0]:,} genes in {files.genes.name} and {shape[1]:,} cells in {files.barcodes.name}; "
+            "pass three files of one sample, without headers.",
         )
     X = matrix.T.tocsr() if matrix.shape == shape else matrix
-    if genes.shape[1] == 1:
-        return _cells(files.matrix, X, genes.set_axis(["name"], axis=1), barcodes[0].tolist(), genome)
-    named = genes[list(genes)[:3]].set_axis(["gene_ids", "name", "feature_types"][: genes.shape[1]], axis=1)
-    return _cells(files.matrix, X, named, barcodes[0].tolist(), genome)
+    return _cells(files.matrix, X, genes, barcodes.tolist(), genome)
+
+
+class _Unseekable:
+    """A stream that SciPy can only read: in a plain file, it seeks to damage, and ends the process."""
+
+    def __init__(self, stream: IO[bytes]):
+        self.read = stream.read
+
+
+def _read_genes(file: Path) -> pd.DataFrame:
+    """Return a table with the column ``name`` and, where the file has them, ids, types and genomes."""
+    table = _read_columns(file)
+    if "gene_name" in table:  # Parse Biosciences
+        known = {"gene_id": "gene_ids", "gene_name": "name", "genome": "genome"}
+        return table[[column for column in known if column in table]].rename(columns=known)
+    if table.shape[1] == 1:
+        return table.set_axis(["name"], axis=1)
+    return table.iloc[:, :3].set_axis(["gene_ids", "name", "feature_types"][: table.shape[1]], axis=1)
 
 
 def _read_columns(file: Path) -> pd.DataFrame:
-    """Read a table without a header as text."""
+    """Read a table as text: with a header if it is .csv, without one otherwise."""
+    is_csv = ".csv" in file.suffixes
+    layout: dict[str, Any] = (
+        {"sep": ","} if is_csv else {"sep": "\t", "header": None, "quoting": csv.QUOTE_NONE}
+    )
     with open_file(file) as stream:
         try:
-            return pd.read_csv(stream, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
+            table = pd.read_csv(stream, dtype=str, keep_default_na=False, **layout)
         except pd.errors.EmptyDataError:
             return pd.DataFrame({0: pd.Series(dtype=str)})
+    for column in table:  # quoted by R
+        if table[column].str.fullmatch('".*"').all():
+            table[column] = table[column].str[1:-1]
+    return table
 
 
 def _cells(
@@ -93,13 +125,13 @@ def _cells(
 ) -> AnnData:
     """Return the genes of one genome, named by their symbols, without antibodies, guides and peaks."""
     kept = np.ones(len(var), dtype=bool)
-    if "feature_types" in var:
+    if "feature_types" in var and var["feature_types"].isin((GENES, *OTHER_KINDS)).any():
         kept = (var["feature_types"] == GENES).to_numpy()
         others = var["feature_types"][~kept].value_counts()
         if not kept.any():
             raise ArgumentError("path", f"{str(file)!r} has no genes; it has {', '.join(others.index)}.")
         if len(others):
-            few = ", ".join(f"{count:,} {kind}" for kind, count in others.items())
+            few = ", ".join(f"{count:,} {kind or 'of no type'}" for kind, count in others.items())
             warn(
                 GeneNamesWarning(f"{str(file)!r} has features that are not genes, which are left out: {few}.")
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -16,10 +17,11 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from gene_gcn.cells.gene_columns import about_measures
+from gene_gcn.cells.gene_columns import about_other_columns
 from gene_gcn.cells.matrix import rows_per_block
-from gene_gcn.errors import ArgumentError, GeneNamesWarning, warn
-from gene_gcn.genes.names import gene_kind, is_cell_measure
+from gene_gcn.errors import ArgumentError, GeneNamesWarning, is_out_of_memory, warn
+from gene_gcn.genes.names import names_no_gene
+from gene_gcn.genes.orientation import genes_in_rows
 from gene_gcn.storage.text_files import open_file
 
 __all__ = ["read_text_table"]
@@ -27,23 +29,16 @@ __all__ = ["read_text_table"]
 HEAD = 200  # rows by which columns are divided into genes and descriptions of the cells
 FEW = 20  # rows by which decimal commas are recognized
 
-# Expressed in nearly every cell of every tissue: if these name rows, the rows are genes.
-HOUSEKEEPING = {"ACTB", "GAPDH", "B2M", "MALAT1", "EEF1A1", "RPL3", "RPS3", "RPLP0", "TMSB4X", "FTL", "UBC"}
-# Kinds of gene names that no cell has.
-IDS = {
-    "human Ensembl gene ids",
-    "mouse Ensembl gene ids",
-    "Ensembl ids",
-    "Ensembl transcript ids",
-    "RefSeq ids",
-}
 # What the first column is called if it names the cells.
 _NAMES_CELLS = re.compile(
     r"|(?:.*[^a-z])?(?:cells?|barcodes?|index|ids?|names?|samples?|x|rownames?)(?:[^a-z].*)?"
     r"|.*cellid.*|unnamed: 0",
     re.IGNORECASE,
 )
-_DECIMAL_COMMA, _THOUSANDS = re.compile(r"-?\d+,\d+(?:[eE][-+]?\d+)?"), re.compile(r"-?\d{1,3}(?:,\d{3})+")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+(?:[eE][-+]?\d+)?")
+# Groups of three digits, as thousands have them.
+_COMMA_GROUPS, _POINT_GROUPS = (re.compile(rf"-?[1-9]\d{{0,2}}(?:{mark}\d{{3}})+") for mark in (",", r"\."))
+_EXCEL_SEPARATOR = re.compile('"?sep=."?', re.IGNORECASE)  # a line that tells Excel how to read the others
 _NO_CELL_NAMES = "\0"  # the name of a column of cells' names that a table does not have
 
 
@@ -91,6 +86,8 @@ def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ())
         if layout.separator != ",":
             layout = replace(layout, decimal=_decimal(layout))
         head = _read_head(layout, HEAD, {0: str})
+        if head.shape[1] not in (0, len(layout.names)):  # below a blank line
+            raise _not_under(file, layout.names, head.shape[1])
         if not len(head):
             no_cells = sparse.csr_matrix((0, len(layout.names) - 1), dtype=np.float32)
             return AnnData(no_cells, var=_named(layout.names[1:]))
@@ -102,7 +99,12 @@ def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ())
         _check_orientation(layout, head, is_obs)
         del head
         X, obs, cells = _read_rows(layout, is_obs)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, pd.errors.ParserError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        text = f"{str(file)!r} is not a table, or not in UTF-8 ({error}); save it as .csv in UTF-8."
+        raise ArgumentError("path", text) from error
+    except (OSError, EOFError, zlib.error, pd.errors.ParserError, csv.Error) as error:
+        if is_out_of_memory(error):
+            raise
         text = f"{str(file)!r} is damaged or not a table: {str(error).strip()[:200]}."
         raise ArgumentError("path", text) from error
     genes = [name for name, describes in zip(layout.names[1:], is_obs[1:], strict=True) if not describes]
@@ -114,7 +116,10 @@ def _named(names: Sequence[str]) -> pd.DataFrame:
 
 
 def _open_text(file: Path) -> TextIO:
-    return io.TextIOWrapper(open_file(file), encoding="utf-8-sig", newline="")
+    with open_file(file) as stream:
+        is_utf16 = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # Excel's "Unicode text"
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
+    return io.TextIOWrapper(open_file(file), encoding=encoding, newline="")
 
 
 def _read_layout(file: Path, separator: str) -> _Layout:
@@ -126,7 +131,7 @@ def _read_layout(file: Path, separator: str) -> _Layout:
         while len(lines) < 2 and (line := table.readline()):
             skipped += not lines
             line = line.rstrip("\r\n")
-            if line.startswith("#") and not lines:
+            if not lines and (line.startswith("#") or _EXCEL_SEPARATOR.fullmatch(line)):
                 comments.append(line)
             elif line.strip() or lines:
                 lines.append(line)
@@ -136,20 +141,18 @@ def _read_layout(file: Path, separator: str) -> _Layout:
     if not lines:
         raise ArgumentError("path", f"{str(file)!r} contains no cells: it is empty.")
     separator = _find_separator(lines[0], separator)
-    names = _split(lines[0], separator)
+    names = [name.strip() for name in _split(lines[0], separator)]
     if len(lines) == 1 or not lines[1].strip():
         if len(names) < 2:
-            raise ArgumentError("path", f"{str(file)!r} contains no cells: it is one line.")
+            text = "contains no cells: its first line, which must name the genes, is followed by no other"
+            raise ArgumentError("path", f"{str(file)!r} {text}.")
         return _Layout(file, separator, skipped, names)
     row = _split(lines[1], separator)
-    if len(names) == len(row) - 1:  # R omits the name of the first column
-        names = ["", *names]
+    if len(names) == len(row) - 1:
+        # Rows may end in a separator; else R omits the name of the first column.
+        names = [*names, ""] if not row[-1].strip() and _NAMES_CELLS.fullmatch(names[0]) else ["", *names]
     if len(names) < 2 or len(names) != len(row):
-        raise ArgumentError(
-            "path",
-            f"{str(file)!r} is not a table of cells and genes: its header has {len(names)} "
-            f"fields and the line after it has {len(row)}.",
-        )
+        raise _not_under(file, names, len(row))
     values = [name for name in names[1:] if _is_number(name)]
     if len(values) == len(names) - 1 and (
         len(set(values)) < len(values) or not all(v.isdigit() for v in values)
@@ -157,6 +160,14 @@ def _read_layout(file: Path, separator: str) -> _Layout:
         text = f"{str(file)!r} has no header: its first line must hold the names of the genes, not numbers."
         raise ArgumentError("path", text)
     return _Layout(file, separator, skipped, names)
+
+
+def _not_under(file: Path, names: Sequence[str], n_fields: int) -> ArgumentError:
+    return ArgumentError(
+        "path",
+        f"{str(file)!r} is not a table of cells and genes: its header has {len(names)} "
+        f"fields and the line after it has {n_fields}; the first line must name the genes.",
+    )
 
 
 def _is_header(comment: str, line: str, separator: str) -> bool:
@@ -199,18 +210,26 @@ def _read_head(layout: _Layout, rows: int, dtype: Any) -> pd.DataFrame:
 def _decimal(layout: _Layout) -> str:
     """Return the sign that begins decimals: a comma if numbers have commas and none has a point."""
     head = _read_head(layout, FEW, str)
-    fields = pd.Series(head.iloc[:, 1:].to_numpy().ravel(), dtype=str).dropna()
+    fields = pd.Series(head.iloc[:, 1:].to_numpy().ravel(), dtype=str).dropna().str.strip()
     fields = fields[fields.str.fullmatch(r"-?[\d.,]+(?:[eE][-+]?\d+)?")]
-    with_comma = fields[fields.str.contains(",", regex=False)]
-    if not len(with_comma) or fields.str.contains(".", regex=False).any():
+    points, commas = (fields[fields.str.contains(mark, regex=False)] for mark in ".,")
+    if len(points):
+        n_whole = int((fields != "0").sum()) - len(points) - len(commas)
+        if len(points) < n_whole and _all_match(_POINT_GROUPS, points):
+            raise _ambiguous(layout.file, points.iloc[0], "point")
         return "."
-    if with_comma.str.fullmatch(_THOUSANDS).all():
-        raise ArgumentError(
-            "path",
-            f"{str(layout.file)!r} has numbers with commas ({with_comma.iloc[0]!r}), which may mark "
-            "thousands or decimals; write numbers without commas.",
-        )
-    return "," if with_comma.str.fullmatch(_DECIMAL_COMMA).all() else "."
+    if len(commas) and _all_match(_COMMA_GROUPS, commas):
+        raise _ambiguous(layout.file, commas.iloc[0], "comma")
+    return "," if len(commas) and _all_match(_DECIMAL_COMMA, commas) else "."
+
+
+def _all_match(pattern: re.Pattern[str], fields: pd.Series) -> bool:
+    return bool(fields.str.fullmatch(pattern).all())
+
+
+def _ambiguous(file: Path, number: str, mark: str) -> ArgumentError:
+    text = f"{str(file)!r} has numbers with {mark}s ({number!r}), which may mark thousands or decimals; "
+    return ArgumentError("path", f"{text}write numbers without marks of thousands and with decimal points.")
 
 
 def _names_cells(layout: _Layout, head: pd.DataFrame) -> bool:
@@ -236,7 +255,7 @@ def _names_cells(layout: _Layout, head: pd.DataFrame) -> bool:
 
 def _find_obs_columns(layout: _Layout, head: pd.DataFrame, obs_columns: Sequence[str]) -> list[bool]:
     """Return which columns describe the cells rather than being genes, inferred from the first rows."""
-    is_obs, measures = [True], []  # the names of the cells
+    is_obs, others = [True], []  # the names of the cells
     for i, name in enumerate(layout.names[1:], start=1):
         kind = head[i].dtype.kind
         if name in obs_columns:
@@ -244,24 +263,27 @@ def _find_obs_columns(layout: _Layout, head: pd.DataFrame, obs_columns: Sequence
             continue
         if kind not in "biuf":
             _check_no_numbers(layout.file, name, head[i].dropna().astype(str))
-        elif is_cell_measure(name):
-            measures.append(name)
-        is_obs.append(kind not in "iuf" or is_cell_measure(name))
+        elif names_no_gene(name):
+            others.append(name)
+        is_obs.append(kind not in "iuf" or names_no_gene(name))
     if all(is_obs):
-        text = f"{str(layout.file)!r} has no column of numbers; rows must be cells and columns must be genes."
-        raise ArgumentError("path", text)
-    if measures:
-        warn(GeneNamesWarning(f"{str(layout.file)!r}: {about_measures(measures)}"))
+        text = "has no column of numbers such as 1.5; rows must be cells and columns must be genes"
+        raise ArgumentError("path", f"{str(layout.file)!r} {text}.")
+    if others:
+        warn(GeneNamesWarning(f"{str(layout.file)!r}: {about_other_columns(others)}"))
     return is_obs
 
 
 def _check_no_numbers(file: Path, name: str, values: pd.Series) -> None:
+    with_commas = values[values.str.fullmatch(_COMMA_GROUPS)]
+    if len(with_commas) and pd.to_numeric(values.str.replace(",", ""), errors="coerce").notna().all():
+        raise _ambiguous(file, with_commas.iloc[0], "comma")
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.notna().mean() > 0.5:  # a gene with a typo in it, not a description
         raise ArgumentError(
             "path",
             f"{str(file)!r}: column {name!r} mixes numbers and text ({values[numbers.isna()].iloc[0]!r}); "
-            "leave the fields of missing values empty.",
+            "a gene must have a number in each cell, 0 where it was not found.",
         )
 
 
@@ -269,20 +291,14 @@ def _check_orientation(layout: _Layout, head: pd.DataFrame, is_obs: list[bool]) 
     """Refuse a table whose rows are genes."""
     genes = [name for name, describes in zip(layout.names[1:], is_obs[1:], strict=True) if not describes]
     rows = [] if layout.names[0] == _NO_CELL_NAMES else head.iloc[:, 0].fillna("").tolist()
-    found = sorted(HOUSEKEEPING & {row.upper() for row in rows})
-    kind, columns = gene_kind(rows), gene_kind(genes)
-    if len(found) > 1 and not HOUSEKEEPING & {gene.upper() for gene in genes}:
-        few = ", ".join(found[:3])
-    elif kind in IDS and columns not in IDS:
-        few = ", ".join(rows[:3])
-    elif columns == "cell barcodes" and kind != "cell barcodes":
-        few = f"its columns are barcodes of cells, {', '.join(genes[:2])}"
-    else:
+    found = genes_in_rows(rows, genes)
+    if not found:
         return
+    separator = "" if layout.separator == "," else f", sep={layout.separator!r}"
     raise ArgumentError(
         "path",
-        f"{str(layout.file)!r} has genes as rows ({few}), but rows must be cells. "
-        "Transpose it: pandas.read_csv(FILE, index_col=0).T.to_csv(NEW_FILE).",
+        f"{str(layout.file)!r} has genes as rows ({found}), but rows must be cells. "
+        f"Transpose it: pandas.read_csv(FILE, index_col=0{separator}).T.to_csv(NEW_FILE).",
     )
 
 
@@ -308,7 +324,7 @@ def _read_rows(layout: _Layout, is_obs: list[bool]) -> tuple[sparse.csr_matrix, 
     except ValueError as error:
         if "could not convert" not in str(error):
             raise
-        text = f"has text in a column of numbers ({error}); leave the fields of missing values empty."
+        text = f"has text in a column of numbers ({error}); a gene must have a number in each cell."
         raise ArgumentError("path", f"{str(layout.file)!r} {text}") from error
     table = pd.concat(parts, ignore_index=True)
     cells = list(map(str, range(len(table)))) if first else table.pop(0).fillna("").tolist()

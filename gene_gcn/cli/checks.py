@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gene_gcn.cells import check_cells_path
+from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.atomic import check_replaceable
 
@@ -15,7 +16,8 @@ NETWORKS = ("none", "coexpression", "string", "biogrid")  # what --network may b
 
 
 def check_inputs(cells: Path, network: str = "none", network_info: Path | None = None) -> None:
-    """Refuse input files that do not exist, or whose ending is unknown."""
+    """Refuse input files that do not exist, or whose ending is unknown, and too little memory to read any."""
+    check_memory_limit()
     check_cells_path(cells)
     if network not in NETWORKS and not Path(network).expanduser().is_file():
         raise ArgumentError(

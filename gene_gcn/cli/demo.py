@@ -11,6 +11,7 @@ import typer
 from gene_gcn.cli.checks import check_output_folder
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.fitting import fit
+from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.cli.options import Network, NetworkInfo, Organism
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def demo(
     The network is the co-expression of the training cells, which needs no download.
     Pass --network string for STRING.
     """
+    check_memory_limit()
     check_output_folder(out)
     say("Loading the cells and the libraries …")
     from gene_gcn import GeneGCNClassifier

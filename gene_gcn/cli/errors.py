@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from gene_gcn.errors import Argument, Message
+from gene_gcn.cli.memory import is_memory_limited
+from gene_gcn.errors import Argument, Message, is_out_of_memory
 
 __all__ = ["message_for_user", "warnings_in_one_line"]
 
@@ -21,25 +23,19 @@ def message_for_user(error: Exception, spell: Spell) -> str | None:
         text = error.spelled(spell)
     elif hasattr(error, "format_message"):  # typer's errors have no public base class in all versions
         context = getattr(error, "ctx", None)
-        text = f"{error.format_message()} Try '{context.command_path if context else 'gene-gcn'} --help'."
-    elif isinstance(error, OSError):
-        text = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
-    elif _is_out_of_memory(error):
+        command = context.command_path if context else "gene-gcn"
+        text = f"{error.format_message().rstrip('.')}. Try '{command} --help'."
+    elif is_out_of_memory(error) or (isinstance(error, SystemError) and is_memory_limited()):
+        reason = _reason_of_shortage(error)
         text = (
             "There is not enough memory; free some, raise the limit, or use fewer cells or genes"
-            f"{f' ({error})' if str(error) else ''}. Files that existed before are unchanged."
+            f"{f' ({reason})' if reason else ''}. Files that existed before are unchanged."
         )
+    elif isinstance(error, OSError):
+        text = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
     else:
         return None
     return _one_line(text)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Return whether Python, NumPy or torch, which raises a RuntimeError, could not allocate memory."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    reasons = ("allocate memory", "failed to map segment")  # the second where a library cannot be loaded
-    return isinstance(error, (RuntimeError, ImportError)) and any(reason in str(error) for reason in reasons)
 
 
 @contextmanager
@@ -65,6 +61,12 @@ def warnings_in_one_line(spell: Spell) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
+
+
+def _reason_of_shortage(error: Exception) -> str:
+    """Return what an error says about memory, without the lines of torch's source that torch mentions."""
+    asked = re.search(r"tried to allocate (\d+) bytes", str(error))
+    return f"Unable to allocate {int(asked[1]) / 2**20:.1f} MiB" if asked else str(error).rstrip(".")
 
 
 def _one_line(text: str) -> str:

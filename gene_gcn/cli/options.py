@@ -9,7 +9,10 @@ import typer
 
 Cells = Annotated[
     Path,
-    typer.Argument(metavar="CELLS", help="Cells: .h5ad, .h5, .loom, .zarr, .csv, .tsv, .txt, .mtx."),
+    typer.Argument(
+        metavar="CELLS",
+        help="Cells: .h5ad, .zarr, .h5, .loom, a 10x Genomics folder, .mtx, or a table (.csv, .tsv, .txt).",
+    ),
 ]
 Label = Annotated[
     str, typer.Option("--label", "-l", help="Column of .obs (or of the table) with the cell types.")
@@ -34,6 +37,11 @@ Organism = Annotated[
     ),
 ]
 
+Layer = Annotated[str | None, typer.Option(help="Layer to read instead of .X.")]
+UseRaw = Annotated[bool, typer.Option("--use-raw/--no-use-raw", help="Read .raw instead of .X.")]
+GeneColumn = Annotated[
+    str | None, typer.Option(help="Column of .var with the gene names. Default: the index.")
+]
 Scale = Annotated[
     str | None,
     typer.Option(

@@ -18,6 +18,7 @@ from gene_gcn.cli.console import discard_output, flush_output, tolerate_any_enco
 from gene_gcn.cli.demo import demo
 from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
+from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.predict import predict
 from gene_gcn.cli.reproduce import reproduce
@@ -31,8 +32,9 @@ USER_ERROR, INTERRUPTED = 2, 130  # exit statuses, as shells have them
 app = typer.Typer(
     name="gene-gcn",
     help="Annotate cell types in single-cell RNA-seq data with a graph network whose nodes are genes.\n\n"
-    "Cell files are .h5ad, 10x .h5, .loom, or tables (.csv, .tsv, also .gz) with a row per cell: cell names "
-    "in the first column, gene names in the header; columns of text describe the cells.\n\n"
+    "Cells are read from .h5ad, .zarr, .loom, .h5 or a folder of 10x Genomics, or from a table (.csv, .tsv, "
+    ".txt, also .gz) with a row per cell: cell names in the first column, gene names in the header; columns "
+    "of text describe the cells.\n\n"
     "Start with: gene-gcn demo",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -79,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # By default, threads of torch that wait for each other spin for milliseconds, which makes training ten
     # times slower on a busy machine. A shorter spin costs next to nothing. Read when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    prepare_for_memory_limit()
     atexit.register(gc.freeze)  # the last collection, of all that torch has made, takes a sixth of the time
     tolerate_any_encoding()
     argv = list(sys.argv[1:] if argv is None else argv)

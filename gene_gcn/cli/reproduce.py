@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gene_gcn.cli.console import count
+from gene_gcn.cli.options import Genome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,7 @@ def reproduce(
             help="The paper's future work instead: attention functions, parallel graphs, stacked layers.",
         ),
     ] = False,
+    genome: Genome = None,
     device: str = "auto",
     out: Annotated[
         Path,
@@ -82,10 +84,10 @@ def reproduce(
     seeds, max_epochs = seeds or (2 if quick else 5), max_epochs or (10 if quick else 100)
     columns = [name for name in (label, split_column, groups) if name is not None]
     experiment = experiments.prepare(
-        demo.load() if cells is None else read_cells(cells, obs_columns=columns),
+        demo.load() if cells is None else read_cells(cells, obs_columns=columns, genome=genome),
         label,
         net,
-        test=None if test is None else read_cells(test, obs_columns=columns),
+        test=None if test is None else read_cells(test, obs_columns=columns, genome=genome),
         split_column=split_column,
         groups=groups,
         seeds=range(seeds),

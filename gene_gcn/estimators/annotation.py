@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from gene_gcn.cells import UNASSIGNED
 from gene_gcn.errors import Argument, ArgumentError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 RESERVED = ("_index", ".", "..")  # in HDF5, or by anndata
 
@@ -25,6 +29,36 @@ def check_key(key_added: str) -> None:
         raise ArgumentError(
             "key_added", key, " has '/', which names in .h5ad files cannot have; pass ", better, "."
         )
+
+
+def write_types(
+    adata: AnnData,
+    key_added: str,
+    classes: np.ndarray,
+    probability: np.ndarray,
+    empty: np.ndarray,
+    origin: Mapping[str, str],
+) -> None:
+    """Write the types of cells into an AnnData, as `GeneGCNClassifier.annotate` documents it.
+
+    Parameters
+    ----------
+    adata : AnnData of B cells
+    key_added : str
+        Checked.
+    classes : ndarray, shape (K,)
+    probability : ndarray, shape (B, K)
+    empty : ndarray of bool, shape (B,)
+        Cells that get no type.
+    origin : mapping of str to str
+        How the types were made.
+    """
+    adata.obs[key_added] = types_of_cells(classes, probability.argmax(1), empty)
+    adata.obs[f"{key_added}_confidence"] = probability.max(1)
+    adata.obsm[f"{key_added}_proba"] = pd.DataFrame(
+        probability, index=adata.obs_names, columns=column_names(classes, adata.obs_names.name)
+    )
+    adata.uns[key_added] = {**origin, "types": np.array([str(label) for label in classes], dtype=object)}
 
 
 def types_of_cells(classes: np.ndarray, best: np.ndarray, empty: np.ndarray) -> pd.Categorical:

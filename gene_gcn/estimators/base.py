@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gene_gcn.cells import Expression, check_scale, is_anndata, read_expression
+from gene_gcn.cells import Expression, Normalizer, as_cells, check_scale, is_anndata, read_expression
+from gene_gcn.cells.gene_panels import GenePanels
 from gene_gcn.errors import Argument, ArgumentError, EmptyCellsWarning, warn
+from gene_gcn.estimators.evidence import Evidence
+from gene_gcn.genes.orientation import genes_in_rows
 from gene_gcn.training.device import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
-    from scipy import sparse
 
-    CellsLike: TypeAlias = "AnnData | pd.DataFrame | sparse.spmatrix | sparse.sparray | np.ndarray"
+    CellsLike: TypeAlias = (
+        "AnnData | pd.DataFrame | sparse.spmatrix | sparse.sparray | np.ndarray | str | os.PathLike[str]"
+    )
+
+MOST_GENES = 100_000  # no matrix has more
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """Cells brought to the genes and the scale of the training cells.
+
+    Attributes
+    ----------
+    matrix : csr_matrix of float32, shape (B, N)
+    panels : GenePanels
+        The genes that were measured in each cell.
+    evidence : Evidence
+        How far the expression of each cell can be trusted.
+    """
+
+    matrix: sparse.csr_matrix
+    panels: GenePanels
+    evidence: Evidence
+
+    @classmethod
+    def empty(cls, n_genes: int) -> Query:
+        """Return a query of no cells."""
+        panels = GenePanels.single(np.ones(n_genes, bool), 0)
+        return cls(sparse.csr_matrix((0, n_genes), dtype=np.float32), panels, Evidence(np.empty(0, int), 0.0))
 
 
 class CellEstimator(BaseEstimator):
-    """An estimator whose X is cells: a matrix, or an AnnData read by `layer`, `use_raw` and `gene_column`."""
+    """An estimator whose X is cells.
+
+    They are a matrix, an AnnData read by `layer`, `use_raw` and `gene_column`, or the path of a file.
+    """
 
     layer: str | None
     use_raw: bool
@@ -38,6 +74,7 @@ class CellEstimator(BaseEstimator):
     random_state: Any
     genes_: tuple[str, ...] | None
     n_features_in_: int
+    normalizer_: Normalizer
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -91,6 +128,7 @@ class CellEstimator(BaseEstimator):
     def _read_training(self, X: CellsLike) -> Expression:
         """Read cells and set `n_features_in_` and `feature_names_in_`."""
         expression = self._read(X)
+        _check_orientation(expression)
         if is_anndata(X):
             self.n_features_in_ = expression.X.shape[1]
             self.__dict__.pop("feature_names_in_", None)
@@ -98,24 +136,47 @@ class CellEstimator(BaseEstimator):
             validate_data(self, X, skip_check_array=True)
         return expression
 
-    def _has_no_cells(self, X: CellsLike) -> bool:
-        """Return whether a query is an empty sample, and warn if it is."""
-        check_is_fitted(self)
-        shape = getattr(X, "shape", None)
-        if shape is None or len(shape) != 2 or shape[0]:
-            return False
-        warn(EmptyCellsWarning("X contains no cells, so the result is empty."))
-        return True
+    def _read_query(self, X: CellsLike, consequence: str) -> Query:
+        """Read cells and bring them to the training genes.
 
-    def _read_query(self, X: CellsLike) -> Expression:
+        Parameters
+        ----------
+        X
+            Cells, or the path of a file of cells.
+        consequence : str
+            What a warning says about cells with few genes: "their confidence is lowered".
+        """
         check_is_fitted(self)
+        X, normalizer = as_cells(X), self.normalizer_
+        if _has_no_cells(X):
+            warn(EmptyCellsWarning("X contains no cells, so the result is empty."))
+            return Query.empty(normalizer.n_genes)
         expression = self._read(X)
         if not is_anndata(X) and (expression.genes is None or self.genes_ is None):
             validate_data(self, X, reset=False, skip_check_array=True)
-        return expression
+        indexer = normalizer.match(expression)
+        panels = normalizer.find_panels(expression, indexer)
+        matrix = normalizer.transform(expression, indexer, panels)
+        present = np.isin(np.arange(normalizer.n_genes), indexer)
+        evidence = Evidence.of(matrix, normalizer, present)
+        evidence.warn_of_few(consequence)
+        return Query(matrix, panels, evidence)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+
+def _check_orientation(expression: Expression) -> None:
+    rows = (expression.cells or ())[:MOST_GENES]
+    found = genes_in_rows(rows, expression.genes or ())
+    if found:
+        text = f"X has genes as rows ({found}), but rows must be cells and columns genes; transpose it (X.T)."
+        raise ArgumentError("X", text)
+
+
+def _has_no_cells(X: CellsLike) -> bool:
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    return len(shape) == 2 and shape[0] == 0
 
 
 def _is_whole(value: object) -> bool:

@@ -10,38 +10,25 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn import __version__
-from gene_gcn.cells import (
-    Expression,
-    Normalizer,
-    as_cells,
-    find_near_twins,
-    is_anndata,
-    is_missing,
-    read_labels,
-    to_same_kind,
-)
-from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
-from gene_gcn.estimators.annotation import check_key, column_names, types_of_cells
+from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, to_same_kind
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.estimators.annotation import check_key, write_types
 from gene_gcn.estimators.base import CellEstimator
-from gene_gcn.estimators.evidence import Evidence, class_prior
-from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
-from gene_gcn.estimators.fitting import TrainingCells, fit_by_gradients, fit_exactly
+from gene_gcn.estimators.fitted import GradientModel, LinearModel
+from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
+from gene_gcn.estimators.targets import Targets
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
-from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.options import TrainingOptions
-from gene_gcn.training.reproducibility import count_threads, exclusive
+from gene_gcn.training.reproducibility import count_threads
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -283,7 +270,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         Parameters
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, N)
-            Expression: counts, or values on a scale that `gene_gcn.cells.detect_scale` knows.
+            Expression: counts, or values on a scale that `gene_gcn.cells.detect_scale` knows. Or the path of
+            a file that `gene_gcn.cells.read_cells` reads, as wherever cells are expected.
         y : str or array-like, shape (B,)
             The name of a column of `X.obs`, or the labels. With "lbfgs" and `head_init="autoencoder"`, which
             learn from unlabeled cells too, labels may be missing (None, NaN, empty text).
@@ -307,54 +295,32 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
 
     def _learn(self, X: CellsLike, y: str | Sequence[Any] | None, unlabelled: CellsLike | None) -> None:
         X, unlabelled = as_cells(X, [y] if isinstance(y, str) else ()), as_cells(unlabelled)
-        expression, labels, unlabeled = self._read_all(X, y, unlabelled)
+        uses_unlabeled = self._settings.uses_unlabeled
+        if unlabelled is not None and not uses_unlabeled:
+            ways = (Argument("optimizer", "lbfgs"), " or ", Argument("head_init", "autoencoder"))
+            problem = " holds cells without labels, which are used only with "
+            raise ArgumentError("unlabelled", Argument("unlabelled"), problem, *ways, "; leave it out.")
+        expression = self._read_training(X)
+        targets = Targets.read(X, y, self.class_weight, allow_missing=uses_unlabeled)
+        unlabeled = None if unlabelled is None else self._read(unlabelled)
         seed = self._seed()
-        missing = is_missing(labels)
-        labels = _in_own_dtype(labels[~missing])
-        self.classes_, target = np.unique(labels, return_inverse=True)
-        _warn_of_near_twins(self.classes_, target)
-        if len(self.classes_) < 2:
-            problem = "Classifier can't train when only one class is present"
-            raise ArgumentError("y", f"{problem}: the labels are {list(self.classes_)}.")
-        class_weight = self._class_weights(labels)
-        self.prior_ = class_prior(target, None if class_weight is None else class_weight.numpy())
-        self.genes_ = expression.genes
+        self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
         matrix = self.normalizer_.transform(expression)
         self.network_, self.gene_match_ = resolve_network(
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
         )
-        others = [] if unlabeled is None else [self.normalizer_.transform(unlabeled)]
-        if missing.any():
-            others.append(matrix[missing])
-            matrix = matrix[~missing]
-        unlabeled_cells = sparse.vstack(others, "csr") if others else None
-        cells = TrainingCells(
-            matrix, target, unlabeled_cells, class_weight, len(self.classes_), self.network_
+        others = None if unlabeled is None else self.normalizer_.transform(unlabeled)
+        self.fitted_, history = fit_model(
+            self._settings,
+            TrainingCells.of(matrix, targets, others, self.network_),
+            self._training_options(),
+            impute=self.missing_genes == "impute" and self.genes_ is not None,
+            validation_fraction=self.validation_fraction,
+            threads=count_threads(self.n_jobs),
+            seed=seed,
         )
-        self.history_ = pd.DataFrame(self._fit(cells, seed))
-
-    def _fit(self, cells: TrainingCells, seed: int) -> list[dict[str, Any]]:
-        settings, device, threads = self._settings, choose_device(self.device), count_threads(self.n_jobs)
-        exactly = settings.chosen_optimizer == "lbfgs"
-        with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
-            self.imputer_ = None
-            if self.missing_genes == "impute" and self.genes_ is not None:
-                self.imputer_ = PPCAImputer.fit(cells.all_cells(), device, seed)
-            if exactly:
-                self.fitted_, history = fit_exactly(
-                    settings, cells, self.imputer_, device=device, threads=threads, seed=seed
-                )
-            else:
-                self.fitted_, history = fit_by_gradients(
-                    settings,
-                    cells,
-                    self.imputer_,
-                    options=self._training_options(),
-                    validation_fraction=self.validation_fraction,
-                    seed=seed,
-                )
-        return history
+        self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
 
     @property
     def _settings(self) -> ModelSettings:
@@ -379,28 +345,6 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             self._refuse("learning_rate", "must be positive; leave it out to have it chosen by the data")
         if not self.weight_decay >= 0:
             self._refuse("weight_decay", "must not be negative")
-
-    def _read_all(
-        self, X: CellsLike, y: str | Sequence[Any] | None, unlabelled: CellsLike | None
-    ) -> tuple[Expression, np.ndarray, Expression | None]:
-        uses_unlabeled = self._settings.uses_unlabeled
-        if unlabelled is not None and not uses_unlabeled:
-            ways = (Argument("optimizer", "lbfgs"), " or ", Argument("head_init", "autoencoder"))
-            problem = " holds cells without labels, which are used only with "
-            raise ArgumentError("unlabelled", Argument("unlabelled"), problem, *ways, "; leave it out.")
-        expression = self._read_training(X)
-        if not is_anndata(X) and not isinstance(y, str | pd.Series | pd.DataFrame | None):
-            y = column_or_1d(y, warn=True)  # for what is left, read_labels says what is wrong
-        labels = read_labels(X, y, allow_missing=uses_unlabeled)
-        if not is_anndata(X):
-            check_classification_targets(labels[~is_missing(labels)])
-        return expression, labels, None if unlabelled is None else self._read(unlabelled)
-
-    def _class_weights(self, labels: np.ndarray) -> torch.Tensor | None:
-        if self.class_weight is None:
-            return None
-        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
-        return torch.tensor(weights, dtype=torch.float32)
 
     # ---- what was learned ----
 
@@ -443,22 +387,13 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
 
     def _probabilities(self, X: CellsLike) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities (B, K), and which cells (B,) express none of the model's genes."""
-        X = as_cells(X)
-        if self._has_no_cells(X):
-            return np.empty((0, len(self.classes_)), np.float32), np.empty(0, bool)
-        expression = self._read_query(X)
-        indexer = self.normalizer_.match(expression)
-        present = np.isin(np.arange(self.normalizer_.n_genes), indexer)
-        panels = self.normalizer_.find_panels(expression, indexer)
-        matrix = self.normalizer_.transform(expression, indexer, panels)
-        evidence = Evidence.of(matrix, self.normalizer_, present)
-        evidence.warn_of_few()
-        logits = torch.empty(matrix.shape[0], len(self.classes_))
-        for cells, genes in panels:
-            part = matrix if len(cells) == matrix.shape[0] else matrix[cells]
+        query = self._read_query(X, "their confidence is lowered")
+        logits = torch.empty(query.matrix.shape[0], len(self.classes_))
+        for cells, genes in query.panels:
+            part = query.matrix if len(cells) == len(logits) else query.matrix[cells]
             measured = None if genes.all() else torch.from_numpy(genes)
             logits[torch.from_numpy(cells)] = self.fitted_.logits(part, measured, self.device)
-        return evidence.shrink(logits.softmax(1).numpy(), self.prior_), evidence.is_empty
+        return query.evidence.shrink(logits.softmax(1).numpy(), self.prior_), query.evidence.is_empty
 
     def predict(self, X: CellsLike) -> np.ndarray:
         """Return the most probable type of each cell, shape (B,), in the dtype of the labels.
@@ -510,17 +445,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         check_key(key_added)
         probability, empty = self._probabilities(adata)
         source = self.network_.source if self.network_ is not None else None
-        adata.obs[key_added] = types_of_cells(self.classes_, probability.argmax(1), empty)
-        adata.obs[f"{key_added}_confidence"] = probability.max(1)
-        adata.obsm[f"{key_added}_proba"] = pd.DataFrame(
-            probability, index=adata.obs_names, columns=column_names(self.classes_, adata.obs_names.name)
-        )
-        adata.uns[key_added] = {
+        origin = {
             "version": __version__,
             "normalization": self.normalizer_.method,
             "network": str(source or self.network_ or "none"),
-            "types": np.array([str(label) for label in self.classes_], dtype=object),
         }
+        write_types(adata, key_added, self.classes_, probability, empty, origin)
 
     # ---- saving ----
 
@@ -532,16 +462,18 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         Raises
         ------
         ArgumentError
-            The path is something other than a model, or labels have a dtype that JSON cannot hold.
+            The path is something other than a model, or the classifier was changed after `fit` such that
+            `load` would refuse it: other parameters, weights that are not finite, repeated types.
         """
         check_is_fitted(self)
+        self.check_parameters()
         SavedClassifier(
             parameters=self.get_params(deep=False),
             classes=self.classes_,
             prior=self.prior_,
             normalizer=self.normalizer_,
             network=self.network_,
-            model=self.fitted_.tensors(),
+            fitted=self.fitted_,
             imputer=self.imputer_,
             history=self.history_,
             feature_names=getattr(self, "feature_names_in_", None),
@@ -568,35 +500,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         clf.normalizer_ = saved.normalizer
         clf.genes_, clf.n_features_in_ = saved.normalizer.genes, saved.normalizer.n_genes
         clf.network_, clf.gene_match_ = saved.network, None
-        clf.imputer_ = saved.imputer
+        clf.fitted_, clf.imputer_ = saved.fitted, saved.imputer
         clf.history_ = saved.history
         if saved.feature_names is not None:
             clf.feature_names_in_ = saved.feature_names
-        settings = clf._settings
-        if settings.chosen_optimizer == "lbfgs":
-            head = linear_head_of(saved.model)
-            graph = settings.prepare_graph(saved.network) if head.network_weight else None
-            clf.fitted_ = LinearModel(head, graph, saved.imputer, settings.count_layers(saved.network) > 0)
-        else:
-            model = settings.build(saved.normalizer.n_genes, len(saved.classes), saved.network)
-            model.load_state_dict(saved.model)
-            graph = settings.prepare_graph(saved.network)
-            clf.fitted_ = GradientModel(model.eval(), graph, saved.imputer)
         return clf
-
-
-def _in_own_dtype(labels: np.ndarray) -> np.ndarray:
-    """Return numbers among objects, which gaps between them made, as an array of numbers."""
-    is_numbers = labels.dtype.kind == "O" and len(labels) and not isinstance(labels[0], str)
-    return np.array(labels.tolist()) if is_numbers else labels
-
-
-def _warn_of_near_twins(classes: np.ndarray, target: np.ndarray) -> None:
-    groups = find_near_twins(classes.tolist())
-    if not groups:
-        return
-    counts = dict(zip(classes.tolist(), np.bincount(target).tolist(), strict=True))
-    found = ["; ".join(" and ".join(f"{name!r} ({counts[name]:,} cells)" for name in g) for g in groups[:3])]
-    more = f" and {len(groups) - 3:,} more" if len(groups) > 3 else ""
-    what = f"y has types that differ only in case, spaces or Unicode form: {found[0]}{more}"
-    warn(LabelWarning(f"{what}; each is learned as a type of its own. Rename them if they are one."))

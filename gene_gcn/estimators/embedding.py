@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
-from gene_gcn.cells import Normalizer, is_anndata
+from gene_gcn.cells import Normalizer, as_cells, is_anndata
 from gene_gcn.errors import ArgumentError
 from gene_gcn.estimators.base import CellEstimator
 from gene_gcn.estimators.validation_split import split
@@ -121,7 +121,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         Parameters
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, N)
-            Expression, as `GeneGCNClassifier.fit` takes it.
+            Expression, or the path of a file of cells, as `GeneGCNClassifier.fit` takes it.
         y : ignored
 
         Returns
@@ -139,7 +139,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         return self._take_over(new)
 
     def _learn(self, X: CellsLike) -> None:
-        expression = self._read_training(X)
+        expression = self._read_training(as_cells(X))
         seed = self._seed()
         self.genes_ = expression.genes
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
@@ -170,7 +170,8 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         Parameters
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
-            Genes are matched by name, as in `GeneGCNClassifier.predict`.
+            Genes are matched by name, as in `GeneGCNClassifier.predict`. EmptyCellsWarning says how many
+            cells express too few of the model's genes for their codes to mean much.
 
         Returns
         -------
@@ -182,10 +183,9 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         ArgumentError
             X cannot be read, or shares too few genes with the training set.
         """
-        expression = self._read_query(X)
-        indexer = self.normalizer_.match(expression)
-        panels = self.normalizer_.find_panels(expression, indexer)
-        matrix = self.normalizer_.transform(expression, indexer, panels)
+        matrix = self._read_query(X, "their codes are unreliable").matrix
+        if not matrix.shape[0]:
+            return np.empty((0, self._n_features_out), np.float32)
         return encode(self.model_, CellDataset(matrix, group=False), self.device).numpy()
 
     def annotate(self, adata: AnnData, key_added: str = "X_gene_gcn") -> None:

@@ -76,13 +76,12 @@ class Evidence:
         shrunk[few] = own * probability[few] + (1 - own) * prior
         return shrunk
 
-    def warn_of_few(self) -> None:
-        """Say how many cells express a few genes only; the normalizer says how many express none."""
+    def warn_of_few(self, consequence: str) -> None:
+        """Say how many cells express a few genes only; the normalizer says how many express none.
+
+        `consequence` says what that means for the result.
+        """
         few = int(((self.n_expressed > 0) & (self.n_expressed < self.enough)).sum())
         if few:
             what = f"{few:,} of {len(self.n_expressed):,} cells express fewer than {np.ceil(self.enough):.0f}"
-            warn(
-                EmptyCellsWarning(
-                    f"{what} of the model's genes, so their confidence is lowered; filter them out."
-                )
-            )
+            warn(EmptyCellsWarning(f"{what} of the model's genes, so {consequence}; filter them out."))

@@ -13,11 +13,14 @@ from torch import Tensor
 from gene_gcn.errors import Argument, NetworkWarning, warn
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
 from gene_gcn.estimators.model_settings import ModelSettings
+from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.validation_split import split_by_type
 from gene_gcn.networks import GeneNetwork
+from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.linear_head import fit_linear_head
 from gene_gcn.training.options import TrainingOptions
+from gene_gcn.training.reproducibility import exclusive
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,46 @@ class TrainingCells:
     num_classes: int
     network: GeneNetwork | None
 
+    @classmethod
+    def of(
+        cls,
+        matrix: sparse.csr_matrix,
+        targets: Targets,
+        others: sparse.csr_matrix | None,
+        network: GeneNetwork | None,
+    ) -> TrainingCells:
+        """Take labeled cells from a matrix (B, N); those without a label join the `others`."""
+        unlabeled = [] if others is None else [others]
+        if not targets.is_labeled.all():
+            unlabeled.append(matrix[~targets.is_labeled])
+            matrix = matrix[targets.is_labeled]
+        stacked = sparse.vstack(unlabeled, "csr") if unlabeled else None
+        return cls(matrix, targets.y, stacked, targets.class_weight, len(targets.classes), network)
+
     def all_cells(self) -> sparse.csr_matrix:
         return self.X if self.unlabeled is None else sparse.vstack([self.X, self.unlabeled], "csr")
+
+
+def fit_model(
+    settings: ModelSettings,
+    cells: TrainingCells,
+    options: TrainingOptions,
+    *,
+    impute: bool,
+    validation_fraction: float,
+    threads: int,
+    seed: int,
+) -> tuple[LinearModel | GradientModel, list[dict[str, Any]]]:
+    """Fit a model, exactly if its optimizer is "lbfgs"; return it with the history of losses."""
+    device = choose_device(options.device)
+    exactly = settings.chosen_optimizer == "lbfgs"
+    with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
+        imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
+        if exactly:
+            return fit_exactly(settings, cells, imputer, device=device, threads=threads, seed=seed)
+        return fit_by_gradients(
+            settings, cells, imputer, options=options, validation_fraction=validation_fraction, seed=seed
+        )
 
 
 def fit_exactly(

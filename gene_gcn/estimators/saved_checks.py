@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import torch
 
 from gene_gcn.cells.normalizer import METHODS
 from gene_gcn.cells.scale import INVERSE, SCALE_NAMES
-from gene_gcn.errors import ArgumentError
+from gene_gcn.errors import ArgumentError, is_out_of_memory
 from gene_gcn.estimators.fitted import HEAD_BIAS, HEAD_WEIGHT, NETWORK_WEIGHT
 from gene_gcn.storage.model_folder import TensorSpec, damaged
 from gene_gcn.training.imputation import PPCAImputer
@@ -22,27 +22,43 @@ from gene_gcn.training.imputation import PPCAImputer
 if TYPE_CHECKING:
     from gene_gcn.estimators.model_settings import ModelSettings
 
-__all__ = ["check_config", "check_model", "check_values", "reading"]
+__all__ = ["check_config", "check_model", "check_values", "reading", "writing"]
 
 PARTS = ("parameters", "classes", "prior", "normalizer", "network", "feature_names", "history")
 LONGEST_LABEL = 10_000
 LARGEST_VALUE = 1e15  # of a weight or a depth: far above any, far below what overflows in a product
 LONGEST_AXIS = 1e4  # 1, except along which cells hardly vary
-FLAGS = ("learn_mixing", "residual", "use_raw", "verbose")
-WHOLE = ("batch_size", "channels", "diagonal", "heads", "max_epochs", "num_layers", "patience")
+FLAGS = ("learn_mixing", "residual", "use_raw")
+WHOLE = ("batch_size", "channels", "diagonal", "heads", "max_epochs", "num_layers", "patience", "verbose")
 NUMBERS = ("dropout", "validation_fraction", "weight_decay")
 
 
 @contextmanager
 def reading(path: str | Path) -> Iterator[None]:
     """Let what goes wrong with the contents of a model name the folder and the remedy."""
+    with _refusing(lambda problem: damaged(path, problem)):
+        yield
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Let what would go wrong when the model is loaded name the remedy."""
+    problem_of = "The model is not saved, because it could not be loaded again"
+    with _refusing(lambda problem: ArgumentError("contents", f"{problem_of}: {problem}; fit it again.")):
+        yield
+
+
+@contextmanager
+def _refusing(error_of: Callable[[str], ArgumentError]) -> Iterator[None]:
     try:
         yield
     except ArgumentError as error:
-        raise error if error.argument == "path" else damaged(path, str(error).rstrip(".")) from error
+        raise error if error.argument == "path" else error_of(str(error).rstrip(".")) from error
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         problem = f"its contents do not fit each other ({type(error).__name__}: {error!s:.200})"
-        raise damaged(path, problem) from error
+        raise error_of(problem) from error
 
 
 def check_config(

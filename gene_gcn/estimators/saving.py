@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from gene_gcn.cells import Normalizer
 from gene_gcn.errors import ArgumentError
+from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
 from gene_gcn.estimators.model_settings import ModelSettings
-from gene_gcn.estimators.saved_checks import check_config, check_model, check_values, reading
+from gene_gcn.estimators.saved_checks import check_config, check_model, check_values, reading, writing
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
 from gene_gcn.training.imputation import PPCAImputer
@@ -34,8 +36,7 @@ class SavedClassifier:
     normalizer : Normalizer
     network : GeneNetwork or None
         Aligned to the training genes.
-    model : dict of str to Tensor
-        State of the `GeneGCN`.
+    fitted : LinearModel or GradientModel
     imputer : PPCAImputer or None
     history : DataFrame
     feature_names : ndarray of str or None
@@ -47,14 +48,27 @@ class SavedClassifier:
     prior: np.ndarray
     normalizer: Normalizer
     network: GeneNetwork | None
-    model: dict[str, Tensor]
+    fitted: LinearModel | GradientModel
     imputer: PPCAImputer | None
     history: pd.DataFrame
     feature_names: np.ndarray | None
 
     def write(self, path: str | Path) -> None:
-        """Write a folder, whole or not at all; see `gene_gcn.storage.model_folder.write_model` for errors."""
-        config = {
+        """Write a folder, whole or not at all; see `gene_gcn.storage.model_folder.write_model` for errors.
+
+        What `read` would refuse is refused.
+        """
+        config, tensors = self._to_json(), self._tensors()
+
+        def check(config: dict[str, Any], specs: dict[str, TensorSpec]) -> None:
+            _check_contents(config, specs, self.parameters)
+            check_values(tensors)
+
+        with writing():
+            write_model(path, config, tensors, check)
+
+    def _to_json(self) -> dict[str, Any]:
+        return {
             "parameters": _parameters_to_json(self.parameters),
             "classes": _labels_to_json(self.classes),
             "prior": self.prior.tolist(),
@@ -63,16 +77,19 @@ class SavedClassifier:
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
             "history": _history_to_json(self.history),
         }
+
+    def _tensors(self) -> dict[str, Tensor]:
         parts: dict[str, Mapping[str, Any]] = {
-            "model": self.model,
+            "model": self.fitted.tensors(),
             "normalizer": self.normalizer.arrays(),
             "network": {} if self.network is None else self.network.arrays(),
             "imputer": {} if self.imputer is None else self.imputer.tensors(),
         }
-        tensors = {
-            f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()
+        return {
+            f"{part}.{name}": torch.tensor(value) if isinstance(value, np.ndarray) else value.detach().cpu()
+            for part, values in parts.items()
+            for name, value in values.items()
         }
-        write_model(path, config, tensors)
 
     @classmethod
     def read(cls, path: str | Path, parameter_names: Collection[str]) -> SavedClassifier:
@@ -83,13 +100,7 @@ class SavedClassifier:
 
         def check(config: dict[str, Any], specs: dict[str, TensorSpec]) -> None:
             with reading(path):
-                check_config(config, specs, parameter_names)
-                shapes = (config["normalizer"]["n_genes"], len(config["classes"]["values"]))
-                settings = ModelSettings(
-                    **{field.name: config["parameters"][field.name] for field in fields(ModelSettings)}
-                )
-                settings.check()
-                check_model(settings, config["network"] is not None, specs, *shapes)
+                _check_contents(config, specs, parameter_names)
 
         config, tensors = read_model(path, check)
         with reading(path):
@@ -110,18 +121,53 @@ class SavedClassifier:
         parameters = _parameters_from_json(config["parameters"])
         if network is not None and not isinstance(parameters["network"], str):
             parameters["network"] = network
+        imputer = PPCAImputer(**parts["imputer"]) if parts["imputer"] else None
+        classes = np.array(config["classes"]["values"], dtype=np.dtype(config["classes"]["dtype"]))
         names = config["feature_names"]
         return cls(
             parameters=parameters,
-            classes=np.array(config["classes"]["values"], dtype=np.dtype(config["classes"]["dtype"])),
+            classes=classes,
             prior=np.array(config["prior"], dtype=np.float64),
             normalizer=normalizer,
             network=network,
-            model=parts["model"],
-            imputer=PPCAImputer(**parts["imputer"]) if parts["imputer"] else None,
+            fitted=_build_model(config, parts["model"], normalizer.n_genes, len(classes), network, imputer),
+            imputer=imputer,
             history=pd.DataFrame(config["history"]),
             feature_names=None if names is None else np.array(names, dtype=object),
         )
+
+
+def _check_contents(
+    config: dict[str, Any], specs: dict[str, TensorSpec], parameter_names: Collection[str]
+) -> None:
+    """Refuse what cannot be built, from the config and the forms of the tensors (ArgumentError)."""
+    check_config(config, specs, parameter_names)
+    settings = _settings_of(config)
+    settings.check()
+    shapes = (config["normalizer"]["n_genes"], len(config["classes"]["values"]))
+    check_model(settings, config["network"] is not None, specs, *shapes)
+
+
+def _settings_of(config: dict[str, Any]) -> ModelSettings:
+    return ModelSettings(**{field.name: config["parameters"][field.name] for field in fields(ModelSettings)})
+
+
+def _build_model(
+    config: dict[str, Any],
+    tensors: dict[str, Tensor],
+    num_genes: int,
+    num_classes: int,
+    network: GeneNetwork | None,
+    imputer: PPCAImputer | None,
+) -> LinearModel | GradientModel:
+    settings = _settings_of(config)
+    if settings.chosen_optimizer == "lbfgs":
+        head = linear_head_of(tensors)
+        graph = settings.prepare_graph(network) if head.network_weight else None
+        return LinearModel(head, graph, imputer, settings.count_layers(network) > 0)
+    model = settings.build(num_genes, num_classes, network)
+    model.load_state_dict(tensors)
+    return GradientModel(model.eval(), settings.prepare_graph(network), imputer)
 
 
 def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-from .attention import AdditiveAttention as AdditiveAttention
-from .attention import DotAttention as DotAttention
-from .attention import EmbeddedDotAttention as EmbeddedDotAttention
 from .attention import GeneAttention as GeneAttention
+from .attention_functions import AdditiveAttention as AdditiveAttention
+from .attention_functions import DotAttention as DotAttention
+from .attention_functions import EmbeddedDotAttention as EmbeddedDotAttention
 from .autoencoder import GeneAutoEncoder as GeneAutoEncoder
 from .equal_genes import EqualGenes as EqualGenes
 from .equal_genes import find_equal_genes as find_equal_genes

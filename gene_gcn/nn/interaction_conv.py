@@ -15,7 +15,8 @@ from torch_geometric.typing import Adj
 from torch_geometric.utils import is_sparse
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.nn.attention import ATTENTIONS, HALF_PRECISION, EmbeddedDotAttention, GeneAttention
+from gene_gcn.nn.attention import HALF_PRECISION, GeneAttention
+from gene_gcn.nn.attention_functions import ATTENTIONS, EmbeddedDotAttention
 from gene_gcn.nn.equal_genes import EqualGenes
 from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.graph_batch import GraphBatch, check_batch_arguments, check_block_diagonal

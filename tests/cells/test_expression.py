@@ -175,3 +175,12 @@ def test_path_is_read(tmp_path):
         assert_same(read_expression(path).X, adata.X)
     with pytest.raises(FileNotFoundError, match="absent.h5ad"):
         read_expression("absent.h5ad")
+
+
+def test_anndata_with_raw_only():
+    adata = make_cells()
+    adata.raw = adata
+    adata.X = None
+    with pytest.raises(ArgumentError, match=r"no .X; read .raw with use_raw=True, or choose a layer"):
+        read_expression(adata)
+    assert read_expression(adata, use_raw=True).X.shape == (60, 80)

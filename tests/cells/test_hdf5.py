@@ -13,7 +13,6 @@ from example_cells import CELLS, COUNTS, dense
 from scipy import sparse
 
 from gene_gcn.cells import read_cells
-from gene_gcn.cells.stored_objects import read_objects
 from gene_gcn.errors import ArgumentError, GeneNamesWarning
 
 
@@ -118,12 +117,6 @@ def test_no_code_in_a_file_is_run(tmp_path, nested):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("protocol", range(2, 6))
-def test_pickled_texts_are_read_as_pickle_would_read_them(protocol):
-    texts = np.array(["T", "B", None, "T", 1.5, True, 70000, "naïve"], object)
-    assert read_objects(pickle.dumps(texts, protocol)).tolist() == texts.tolist()
-
-
 def test_objects_among_the_values_of_a_frame_are_refused(tmp_path):
     pytest.importorskip("tables", reason="pandas writes an HDFStore by PyTables, which is optional")
     with warnings.catch_warnings():
@@ -194,4 +187,30 @@ def test_hdfstore_in_the_table_format(tmp_path):
     with pytest.raises(
         ArgumentError, match=r"exactly one frame .* in the fixed format.* it holds 'rpkm' \(frame_table\)"
     ):
+        read_cells(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("assays/RNA", "of SeuratDisk.*Convert"),
+        ("mod/rna", "a MuData.*mudata"),
+        ("barcode_idx", "a list of molecules"),
+    ],
+)
+def test_formats_of_other_programs_are_known_by_what_they_hold(tmp_path, group, message):
+    for name in ("a.h5", "a.h5ad"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file[f"{group}/x"] = np.zeros(3)
+            file.create_group("obs"), file.create_group("var")
+        with pytest.raises(ArgumentError, match=f"{name}' is {message}"):
+            read_cells(tmp_path / name)
+
+
+@pytest.mark.parametrize("array", ["indices", "indptr"])
+def test_damaged_10x_file_does_not_end_the_process(tmp_path, array):
+    write_10x(tmp_path / "a.h5", ["GRCh38"] * 2, ["CD3E", "LYZ"])
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file[f"matrix/{array}"][-1] = 4000
+    with pytest.raises(ArgumentError, match=r"damaged or not a 10x .h5 file"):
         read_cells(tmp_path / "a.h5")

@@ -19,11 +19,24 @@ def test_missing_labels():
 
 
 def test_near_twins_differ_in_case_spaces_or_composition_only():
-    composed, decomposed = "Zellen \u00e4", "Zellen a\u0308"
-    labels = ["Alpha", "Alpha ", "alpha", "CD4+", "CD4-", "CD4", composed, decomposed, "B  cell", "B cell", 3]
+    composed, decomposed, marked = "Zellen \u00e4", "Zellen a\u0308", "Zellen \u200b\u00e4"
+    labels = [
+        "Alpha",
+        "Alpha ",
+        "alpha",
+        "CD4+",
+        "CD4-",
+        "CD4",
+        composed,
+        decomposed,
+        marked,
+        "B  cell",
+        "B cell",
+        3,
+    ]
     assert find_near_twins(labels) == [
         ["Alpha", "Alpha ", "alpha"],
-        [composed, decomposed],
+        [composed, decomposed, marked],
         ["B  cell", "B cell"],
     ]
     assert find_near_twins(["B", "T"]) == []

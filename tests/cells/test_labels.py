@@ -35,8 +35,16 @@ def test_unusable_labels():
         read_labels(adata, list(adata.obs["cell_type"])[1:])
     with pytest.raises(ArgumentError, match="y to be passed"):
         read_labels(adata, None)
+    with pytest.raises(ArgumentError, match=r"shape \(1,\), but X has 60 cells.*, or y='cell_type'\."):
+        read_labels(adata, ["cell_type"])
+    with pytest.raises(ArgumentError, match="all 60 are missing or empty"):
+        read_labels(adata, [None] * 60, allow_missing=True)
     with pytest.raises(ArgumentError, match="1 class .B., but at least 2"):
         read_labels(adata, ["B"] * 60, min_classes=2)
+    twice = adata.copy()
+    twice.obs = pd.concat([adata.obs, adata.obs], axis=1)
+    with pytest.raises(ArgumentError, match="y='cell_type' names 2 columns of .obs; rename all but one"):
+        read_labels(twice, "cell_type")
     for missing in (None, np.nan, pd.NA, ""):
         y = pd.Series(adata.obs["cell_type"].astype(object))
         y.iloc[[4, 7]] = missing
@@ -107,6 +115,52 @@ def test_numbers_among_objects_become_an_array_of_numbers(kind):
     assert labels[3] is None and not isinstance(labels[4], np.generic)
 
 
+GAPS = np.arange(60) < 5
+NUMBERS = np.arange(60) % 3
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pd.Series(np.where(GAPS, None, NUMBERS), dtype="Int64"),
+        pd.DataFrame({"y": pd.array(np.where(GAPS, None, NUMBERS), dtype="Int64")}),
+        pd.array(np.where(GAPS, None, NUMBERS), dtype="Int8"),
+        pd.Series(pd.Categorical(np.where(GAPS, None, NUMBERS), categories=[2, 1, 0, 7])),
+        np.ma.masked_array(NUMBERS, mask=GAPS),
+    ],
+    ids=["Int64", "frame", "Int8", "categorical", "masked"],
+)
+def test_whole_numbers_stay_whole_beside_missing_ones(labels):
+    found = read_labels(make_cells(), labels, allow_missing=True)
+    assert found[:5].tolist() == [None] * 5 and repr(found[5:].tolist()) == repr(NUMBERS[5:].tolist())
+    with pytest.raises(ArgumentError, match="5 labels are missing"):
+        read_labels(make_cells(), labels)
+
+
+def test_masked_text_is_missing():
+    text = np.array(["a", "b", "c"])[NUMBERS]
+    found = read_labels(make_cells(), np.ma.masked_array(text, mask=GAPS), allow_missing=True)
+    assert found.tolist() == [None] * 5 + text[5:].tolist()
+    np.testing.assert_array_equal(read_labels(make_cells(), np.ma.masked_array(text)), text)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_numbers_of_unusual_width_become_usual(dtype):
+    assert read_labels(make_cells(), NUMBERS.astype(dtype)).dtype == np.float64
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 2**70])
+def test_numbers_that_files_cannot_hold_are_refused(value):
+    with pytest.raises(ArgumentError, match=f"y has the label {value}, which is not a number of 64 bits"):
+        read_labels(make_cells(), np.array([1, value, 2], dtype=object)[NUMBERS])
+
+
+@pytest.mark.parametrize("name", ["Cell Type", "CELLTYPE", "cell-types"])
+def test_columns_of_a_similar_name_are_suggested(name):
+    with pytest.raises(ArgumentError, match=r"Did you mean 'cell_type'\?"):
+        read_labels(make_cells(), name)
+
+
 def test_labels_of_no_single_kind_are_refused():
     adata = make_cells()
     with pytest.raises(
@@ -117,6 +171,8 @@ def test_labels_of_no_single_kind_are_refused():
         read_labels(adata, np.array([True, 5] * 30, dtype=object))
     with pytest.raises(ArgumentError, match=r"labels of type Timestamp \(such as 2020-01-01"):
         read_labels(adata, [pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")] * 30)
+    with pytest.raises(ArgumentError, match="labels of type timedelta64"):
+        read_labels(adata, np.timedelta64(1, "s") * np.arange(60))
     with pytest.raises(ArgumentError, match=r"the label 'T\\x00 cell'.*rename this type"):
         read_labels(adata, ["T\0 cell", "B"] * 30)
     with pytest.raises(ArgumentError, match=r"labels of type list \(such as \['a'\]"):

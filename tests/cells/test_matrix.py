@@ -9,6 +9,8 @@ from example_cells import assert_same, make_cells
 from scipy import sparse
 
 from gene_gcn.cells import Normalizer, read_expression
+from gene_gcn.cells.matrix import structural_fault
+from gene_gcn.errors import ArgumentError
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,32 @@ def test_canonical_float32_is_shared_and_other_input_is_not_changed():
     assert expr.X.nnz == 2 and expr.X.has_sorted_indices
     for old, now in zip(before, (messy.data, messy.indices, messy.indptr), strict=True):
         np.testing.assert_array_equal(old, now)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+@pytest.mark.parametrize("damage", ["large index", "negative index", "end", "order", "length"])
+def test_damaged_index_arrays_are_refused_before_scipy_follows_them(form, damage):
+    X = form(make_cells().X)
+    assert structural_fault(X) is None
+    if damage == "large index":
+        X.indices[3] = 4000
+    elif damage == "negative index":
+        X.indices[3] = -2
+    elif damage == "end":
+        X.indptr[-1] = 10**9
+    elif damage == "order":
+        X.indptr[3] = X.indptr[-1]
+    else:
+        X.data = X.data[:-3]
+    with pytest.raises(ArgumentError, match="X is damaged: "):
+        read_expression(X)
+
+
+def test_looking_for_damage_changes_nothing():
+    X = make_cells().X
+    data, indices = np.append(X.data, [7, 8]), np.append(X.indices, [1, 1])  # room that is not in use
+    roomy = sparse.csr_matrix((data, indices, X.indptr), shape=X.shape)
+    arrays = roomy.data, roomy.indices, roomy.indptr
+    assert structural_fault(roomy) is None
+    assert all(a is b for a, b in zip(arrays, (roomy.data, roomy.indices, roomy.indptr), strict=True))
+    assert_same(read_expression(roomy).X, X)

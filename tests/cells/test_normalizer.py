@@ -198,7 +198,7 @@ def test_versions_of_ensembl_ids_are_ignored():
     assert_same(norm.transform(read_expression(query)), norm.transform(read_expression(adata)))
 
 
-def test_versions_that_distinguish_genes_are_kept():
+def test_versions_of_one_id_are_summed_in_any_order():
     names = ["ENSG00000000001.1", "ENSG00000000001.2", "AL1.2"]
     frame = pd.DataFrame(np.arange(1, 7).reshape(2, 3), columns=names)
     norm = Normalizer.fit(read_expression(frame))

@@ -81,6 +81,8 @@ def test_table_is_read_in_blocks(tmp_path, monkeypatch):
         ("gene,c1,c2\nENSG00000000001,1,2\nENSG00000000002,0,1\n", "genes as rows"),
         ("gene,AAACCTGAGAAACCAT-1,AAACCTGAGAAACCTA-1\nCD4,1,2\nCD8A,0,1\n", "genes as rows"),
         ("just one column\nc1\n", "not a table"),
+        ("Experiment\n\ncell,A,B\nc1,1,2\n", "its first line, which must name the genes, is followed"),
+        ("my own experiment\n\ncell,A\nc1,1\n", "3 fields and the line after it has 1; the first line must"),
         ("cell,A,B\nc1,1\n", "not a table"),
         ("cell,A,B\nc1,1,2\nc2,1,2,3\n", "damaged or not a table"),
         ("cell,type\nc1,T\nc2,B\n", "no column of numbers"),
@@ -107,7 +109,7 @@ def test_table_without_cells_is_an_empty_sample(tmp_path):
     assert cells.shape == (0, 2) and list(cells.var_names) == ["A", "B"]
 
 
-@pytest.mark.parametrize("comment", ["##\n## BD Rhapsody\n", "# made by X, in 2020\n", "\n"])
+@pytest.mark.parametrize("comment", ["##\n## BD Rhapsody\n", "# made by X, in 2020\n", "\n", "sep=,\n"])
 def test_comments_before_the_header(tmp_path, comment):
     (tmp_path / "a.csv").write_text(comment + "Cell_Index,A,B\n7,1,2\n9,0,4\n")
     cells = read_cells(tmp_path / "a.csv")
@@ -176,3 +178,75 @@ def test_descriptions_that_begin_with_numbers(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("cell,cluster,A\n" + "\n".join(rows))
     cells = read_cells(tmp_path / "a.csv")
     assert cells.obs["cluster"].tolist() == ["1", "x", "y", "2", "3", "4"]
+
+
+def test_utf16_as_excel_writes_it(frame, tmp_path):
+    (tmp_path / "a.txt").write_bytes(frame.to_csv(sep="\t").encode("utf-16"))
+    assert_example(read_cells(tmp_path / "a.txt"))
+
+
+def test_other_encodings_are_refused(frame, tmp_path):
+    (tmp_path / "a.csv").write_bytes(frame.rename(index={"c2": "naïve"}).to_csv().encode("latin-1"))
+    with pytest.raises(
+        ArgumentError, match=r"a.csv' is not a table, or not in UTF-8 .*save it as .csv in UTF-8"
+    ):
+        read_cells(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("corner", ["", "cell"])
+@pytest.mark.parametrize("in_header", [False, True])
+def test_separators_at_the_end_of_rows(frame, tmp_path, corner, in_header):
+    header, *rows = frame.rename_axis(corner).to_csv().splitlines()
+    lines = [header + "," * in_header, *(row + "," for row in rows)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    cells = read_cells(tmp_path / "a.csv")
+    assert list(cells.var_names) == ["CD3E", "NA", "MS4A1", "LYZ", ""]
+    with pytest.warns(GeneNamesWarning, match="1 of the 5 genes of X have no name and are left out"):
+        expression = read_expression(cells)
+    np.testing.assert_array_equal(expression.X.toarray(), frame.drop(columns="cell_type"))
+
+
+def test_blanks_around_names_are_not_part_of_them(tmp_path):
+    (tmp_path / "a.csv").write_text("cell, A, B\nc1, 1, 2\nc2, 0, 4\n")
+    cells = read_cells(tmp_path / "a.csv")
+    assert list(cells.var_names) == ["A", "B"] and cells.X.toarray().tolist() == [[1, 2], [0, 4]]
+
+
+@pytest.mark.parametrize(
+    ("separator", "number", "mark"),
+    [(";", "1.234", "point"), ("\t", "12.345", "point"), (",", '"1,234"', "comma")],
+)
+def test_marks_of_thousands_are_refused(tmp_path, separator, number, mark):
+    lines = [["cell", "A", "B"], ["c1", number, "2"], ["c2", "250", "17"]]
+    (tmp_path / "a.txt").write_text("\n".join(map(separator.join, lines)))
+    with pytest.raises(
+        ArgumentError, match=f"numbers with {mark}s .*which may mark thousands or decimals; write"
+    ):
+        read_cells(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("values", [["1.234", "0.693"], ["1.2", "1.234"], ["1.234", "2.345"]])
+def test_decimals_of_three_digits_are_read(tmp_path, values):
+    (tmp_path / "a.tsv").write_text(f"cell\tA\tB\nc1\t{values[0]}\t0\nc2\t{values[1]}\t0\n")
+    X = read_cells(tmp_path / "a.tsv").X.toarray()
+    np.testing.assert_array_equal(X[:, 0], np.array(values, np.float32))
+
+
+def test_reads_without_a_gene_spike_ins_and_embeddings_are_left_out(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "cell,A,__no_feature,ERCC-00002,UMAP_1,leiden\nc1,1,500,9,-3.5,0\nc2,2,400,9,1,1\n"
+    )
+    with pytest.warns(GeneNamesWarning, match=r"not genes \(__no_feature, ERCC-00002, UMAP_1, …\)"):
+        cells = read_cells(tmp_path / "a.csv")
+    assert list(cells.var_names) == ["A"] and "ERCC-00002" in cells.obs
+
+
+def test_remedy_for_genes_as_rows_can_be_followed(frame, tmp_path):
+    genes = frame.drop(columns="cell_type").T.set_axis(["ACTB", "GAPDH", "CD3E", "LYZ"])
+    genes.to_csv(tmp_path / "a.tsv", sep="\t")
+    with pytest.raises(ArgumentError, match="genes as rows") as caught:
+        read_cells(tmp_path / "a.tsv")
+    remedy = str(caught.value).partition("Transpose it: ")[2].rstrip(".")
+    names = {"pandas": pd, "FILE": tmp_path / "a.tsv", "NEW_FILE": tmp_path / "b.csv"}
+    eval(remedy, names)
+    assert list(read_cells(tmp_path / "b.csv").var_names) == list(genes.index)

@@ -25,14 +25,25 @@ def test_os_errors_are_one_line():
     assert message_for_user(FileNotFoundError("There is\nno file."), spell) == "There is no file."
 
 
-def test_too_little_memory_is_one_line():
-    torch_error = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes")
-    library_error = ImportError("a.so: failed to map segment from shared object")
-    for error in (MemoryError(), MemoryError("Unable to allocate 7 GiB"), torch_error, library_error):
+def test_too_little_memory_is_one_line(monkeypatch):
+    refused = (
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 26342400 bytes. Error code 12"
+    )
+    for error, reason in [
+        (MemoryError(), "cells or genes. Files"),
+        (MemoryError("Unable to allocate 7 GiB"), "(Unable to allocate 7 GiB)"),
+        (RuntimeError(f"[enforce fail at alloc_cpu.cpp:127] {refused}"), "(Unable to allocate 25.1 MiB)"),
+        (ImportError("a.so: failed to map segment"), "(a.so: failed to map segment)"),
+        (OSError(12, "Cannot allocate memory"), "Cannot allocate memory)"),
+    ]:
         message = message_for_user(error, spell)
         assert message is not None and message.startswith("There is not enough memory; free some")
-        assert str(error) in message and "\n" not in message
+        assert reason in message and "\n" not in message
     assert message_for_user(RuntimeError("a bug"), spell) is None
+    failed = SystemError("error return without exception set")
+    assert message_for_user(failed, spell) is None
+    monkeypatch.setattr("gene_gcn.cli.errors.is_memory_limited", lambda: True)
+    assert "error return without exception set" in message_for_user(failed, spell)
     assert message_for_user(ImportError("No module named x"), spell) is None
 
 

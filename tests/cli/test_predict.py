@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 
 import anndata
+import numpy as np
 import pandas as pd
 import pytest
-from command_line import TYPES, make_cells, run
+from command_line import TYPES, make_cells, run, write_10x
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.tsv.gz", "p.h5ad"])
@@ -25,6 +27,55 @@ def test_predict_labels_the_cells(folder, tmp_path, capsys, query, name):
     cells = make_cells(1)
     assert table.index.tolist() == cells.obs_names.tolist()
     assert (table["label"].astype(str) == cells.obs["cell_type"])[2:].mean() > 0.9
+
+
+@pytest.fixture
+def expected(folder, tmp_path) -> str:
+    """The predictions of the query cells."""
+    out = tmp_path / "expected.csv"
+    assert run("predict", folder / "query.h5ad", "-m", folder / "model", "-o", out) == 0
+    return out.read_text()
+
+
+def test_folders_are_read(folder, tmp_path, expected):
+    write_10x(tmp_path / "10x", make_cells(1))
+    make_cells(1).write_zarr(tmp_path / "query.zarr")
+    for query in ("10x", "query.zarr"):
+        out = tmp_path / f"{query}.csv"
+        assert run("predict", tmp_path / query, "-m", folder / "model", "-o", out) == 0
+        assert out.read_text() == expected
+
+
+def test_genome_is_chosen(folder, tmp_path, expected, error_of):
+    write_10x(tmp_path / "two", make_cells(1), ("GRCh38_", "mm10___"))
+    out = tmp_path / "p.csv"
+    arguments = ["predict", tmp_path / "two", "-m", folder / "model", "-o", out]
+    assert "has genes of GRCh38, mm10; choose --genome 'GRCh38' or --genome 'mm10'." in error_of(*arguments)
+    assert "choose --genome 'GRCh38' or" in error_of(*arguments, "--genome", "hg19")
+    assert run(*arguments, "--genome", "GRCh38") == 0
+    assert out.read_text() == expected
+
+
+def test_scale_is_stated(folder, tmp_path, capsys, error_of, expected):
+    few = make_cells(1)[:5].copy()
+    few.X = few.X.log1p()
+    few.write_h5ad(tmp_path / "logs.h5ad")
+    out = tmp_path / "p.csv"
+    arguments = ["predict", tmp_path / "logs.h5ad", "-m", folder / "model", "-o", out]
+    assert run(*arguments, "--scale", "log1p") == 0
+    assert "warning" not in capsys.readouterr().err
+    stated = pd.read_csv(out, index_col="cell")
+    counts = pd.read_csv(io.StringIO(expected), index_col="cell").iloc[:5]
+    assert stated["label"].equals(counts["label"])
+    np.testing.assert_allclose(stated["confidence"], counts["confidence"], atol=1e-3)
+    choices = "--scale 'log' is not supported; choose one of 'counts', 'cp10k', 'log1p', 'log2p1'"
+    assert choices in error_of(*arguments, "--force", "--scale", "log")
+
+
+def test_genes_as_rows_are_told(folder, tmp_path, error_of):
+    make_cells(1).T.write_h5ad(tmp_path / "rows.h5ad")
+    message = error_of("predict", tmp_path / "rows.h5ad", "-m", folder / "model", "-o", tmp_path / "p.csv")
+    assert "The rows of X are named like 30 genes of the model: transpose it (X.T)" in message
 
 
 def test_predict_writes_one_file(folder, tmp_path, monkeypatch):

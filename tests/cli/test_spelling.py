@@ -59,7 +59,7 @@ def test_options_of_other_commands_are_for_remedies():
 def test_commands_of_groups_are_found():
     spell = Spelling(find_options(app, ["benchmark", "accuracy", "x"]))
     assert spell(Argument("label", "a")) == "--label 'a'"
-    assert spell(Argument("celltypist_python", "python")) == "--celltypist-python 'python'"
+    assert spell(Argument("baseline_python", "python")) == "--baseline-python 'python'"
 
 
 def test_options_of_the_command_come_first():

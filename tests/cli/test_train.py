@@ -12,8 +12,6 @@ from command_line import TYPES, make_cells, parameters_of, run, train
 
 from gene_gcn import GeneGCNClassifier
 from gene_gcn.cells import read_cells
-from gene_gcn.cli.train import Attention, Optimizer
-from gene_gcn.nn.attention import ATTENTIONS
 
 
 def test_train_reports_what_it_used(folder, tmp_path, capsys):
@@ -102,10 +100,15 @@ def test_options_set_the_model_and_its_training(folder, tmp_path, capsys):
     assert run("predict", folder / "query.h5ad", "-m", tmp_path / "m", "-o", tmp_path / "p.csv") == 0
 
 
-def test_every_attention_and_optimizer_is_a_choice():
-    assert set(Attention) == {"none", *ATTENTIONS}
-    for optimizer in Optimizer:
-        GeneGCNClassifier(optimizer=str(optimizer)).check_parameters()
+def test_scale_is_stated_and_kept(folder, tmp_path, capsys):
+    cells = make_cells(0)
+    cells.X = cells.X.log1p()
+    cells.write_h5ad(tmp_path / "logs.h5ad")
+    model = tmp_path / "m"
+    options = ["-l", "cell_type", "-o", model, "--scale", "log1p"]
+    assert run("train", tmp_path / "logs.h5ad", *options) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert parameters_of(model)["scale"] == GeneGCNClassifier.load(model).normalizer_.input_scale == "log1p"
 
 
 def test_given_options_override_the_settings_of_the_paper(folder, tmp_path):
@@ -175,6 +178,10 @@ def test_mistakes_are_refused_before_cells_are_read(folder, tmp_path, error_of, 
         ),
         ([*good, "--learning-rate", "-1"], "--learning-rate -1.0 must be positive"),
         ([*good, "--n-jobs", "0"], "--n-jobs 0 must be"),
+        (
+            [*good, "--scale", "log"],
+            "--scale 'log' is not supported; choose one of 'counts', 'cp10k', 'log1p'",
+        ),
         ([*good, "--unknown"], "--unknown"),
         (["train", cells, "--out", out], "--label"),
         (["trian"], "trian"),
@@ -185,6 +192,10 @@ def test_mistakes_are_refused_before_cells_are_read(folder, tmp_path, error_of, 
 
 def test_mistakes_in_files_are_refused_before_training(folder, tmp_path, error_of, monkeypatch):
     (tmp_path / "damaged.h5ad").write_bytes((folder / "train.h5ad").read_bytes()[:5000])
+    make_cells(0).T.write_h5ad(tmp_path / "rows.h5ad")
+    rows = make_cells(0).T
+    rows.obs = pd.DataFrame({"cell_type": ["a", "b"] * 15}, index=[f"ENSG{i:011}" for i in range(30)])
+    rows.write_h5ad(tmp_path / "ids.h5ad")
     (tmp_path / "page.tsv").write_text("<!doctype html>")
     (tmp_path / "others.tsv").write_text("A\tB\nB\tC\n")
     monkeypatch.setattr(
@@ -197,6 +208,11 @@ def test_mistakes_in_files_are_refused_before_training(folder, tmp_path, error_o
         ([*good[:3], "celltype", *good[4:]], "--label 'celltype' is not a column"),
         ([*good[:3], "celltype", *good[4:]], "Did you mean 'cell_type'"),
         ([*good[:3], "one", *good[4:]], "'same'"),
+        (
+            ["train", tmp_path / "rows.h5ad", *good[2:]],
+            "--label 'cell_type' is a column of .var, not of .obs",
+        ),
+        (["train", tmp_path / "ids.h5ad", *good[2:]], "has genes as rows (ENSG00000000000, ENSG"),
         ([*good, "--network", tmp_path / "page.tsv"], "web page"),
         ([*good, "--network", tmp_path / "others.tsv"], "share 0 genes"),
         ([*good, "--network", edges, "--organism", "human"], "--organism 'human'"),

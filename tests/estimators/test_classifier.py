@@ -7,6 +7,7 @@ import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import anndata
 import example_cells
@@ -259,6 +260,42 @@ def test_forms_of_the_same_cells_get_the_same_types(cells, network, fitted, form
         query.var = query.var.assign(symbol=query.var_names).set_index("ensembl")
         fitted = copy.copy(fitted).set_params(gene_column="symbol")
     np.testing.assert_allclose(fitted.predict_proba(query), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_cells_are_read_from_a_file(cells, tmp_path, as_path):
+    cells.write_h5ad(tmp_path / "x.h5ad")
+    path = as_path(tmp_path / "x.h5ad")
+    clf = GeneGCNClassifier(random_state=0).fit(path, "cell_type", unlabelled=path)
+    expected = GeneGCNClassifier(random_state=0).fit(cells, "cell_type", unlabelled=cells)
+    np.testing.assert_array_equal(clf.predict_proba(path), expected.predict_proba(cells))
+    np.testing.assert_array_equal(clf.predict(path), expected.predict(cells))
+    assert clf.score(path, "cell_type") == expected.score(cells, "cell_type")
+    with pytest.raises(FileNotFoundError, match="'absent.h5ad' does not exist"):
+        clf.predict(as_path("absent.h5ad"))
+
+
+def test_labels_in_a_table_of_cells_are_found_by_name(cells, tmp_path):
+    table = cells.to_df()
+    table["cluster"] = np.arange(120) % 3  # which would be a gene otherwise
+    table.to_csv(tmp_path / "x.csv")
+    clf = GeneGCNClassifier(random_state=0).fit(tmp_path / "x.csv", "cluster")
+    assert clf.genes_ == tuple(cells.var_names) and clf.score(tmp_path / "x.csv", "cluster") > 0.9
+
+
+def test_genes_as_rows_are_refused(cells):
+    query = cells.copy()
+    query.var_names = query.var["ensembl"]
+    clf = GeneGCNClassifier(random_state=0).fit(query, "cell_type")
+    with pytest.raises(
+        ArgumentError, match=r"^X has genes as rows \(ENSG00000000000, .*transpose it \(X.T\)"
+    ):
+        clf.fit(query.T.copy(), ["a", "b"] * 30)
+    with pytest.raises(ArgumentError, match="y='cell_type' is a column of .var, not of .obs; if the rows"):
+        clf.fit(cells.T.copy(), "cell_type")
+    for model, X in [(clf, query), (GeneGCNClassifier(random_state=0).fit(cells, "cell_type"), cells)]:
+        with pytest.raises(ArgumentError, match="rows of X are named like 60 genes of the model: transpose"):
+            model.predict(X.T.copy())
 
 
 def test_arrays_and_sparse_matrices_agree(cells):
@@ -644,9 +681,17 @@ def test_types_of_any_name_survive_files(cells, tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ArgumentError])
-@pytest.mark.parametrize("step", ["resolve_network", "PPCAImputer.fit", "fit_exactly", "fit_by_gradients"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "classifier.resolve_network",
+        "fitting.PPCAImputer.fit",
+        "fitting.fit_exactly",
+        "fitting.fit_by_gradients",
+    ],
+)
 def test_an_interrupted_fit_leaves_no_half_model(cells, monkeypatch, tmp_path, error, step):
-    parameters = {"attention": "dot", "max_epochs": 2} if step == "fit_by_gradients" else {}
+    parameters = {"attention": "dot", "max_epochs": 2} if step.endswith("gradients") else {}
     fitted = GeneGCNClassifier(random_state=0, **parameters).fit(cells, "cell_type")
     expected, attributes = fitted.predict_proba(cells), vars(fitted).copy()
     unfitted = clone(fitted)
@@ -655,7 +700,7 @@ def test_an_interrupted_fit_leaves_no_half_model(cells, monkeypatch, tmp_path, e
         raise error("interrupted")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"gene_gcn.estimators.classifier.{step}", interrupt)
+        patch.setattr(f"gene_gcn.estimators.{step}", interrupt)
         for clf in (fitted, unfitted):
             with pytest.raises(error):
                 clf.fit(cells[:60, :40].to_df(), ["a", "b"] * 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import anndata
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gene_gcn import CellEmbedding
+from gene_gcn.errors import EmptyCellsWarning
 
 
 @parametrize_with_checks([CellEmbedding(max_epochs=5)])
@@ -66,6 +68,55 @@ def test_forms_of_the_same_cells_have_the_same_codes(cells, fitted):
     for form in (cells.to_df(), cells.X.tocsc(), shuffled):
         np.testing.assert_allclose(fitted.transform(form), expected, atol=1e-5)
     np.testing.assert_array_equal(clone(fitted).fit(cells).transform(cells), expected)  # the same seed
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_cells_are_read_from_a_file(cells, fitted, tmp_path, as_path):
+    cells.write_h5ad(tmp_path / "x.h5ad")
+    path = as_path(tmp_path / "x.h5ad")
+    np.testing.assert_array_equal(clone(fitted).fit_transform(path), fitted.transform(cells))
+    table = clone(fitted).set_output(transform="pandas").fit(path).transform(path)
+    np.testing.assert_array_equal(table, fitted.transform(cells))
+    with pytest.raises(FileNotFoundError, match="'absent.h5ad' does not exist"):
+        fitted.transform(as_path("absent.h5ad"))
+
+
+def test_genes_as_rows_are_refused(cells, fitted):
+    with pytest.raises(ValueError, match="rows of X are named like 45 genes of the model: transpose"):
+        fitted.transform(cells.T.copy())
+    rows = cells.T.copy()
+    rows.obs_names = [f"ENSG{i:011}" for i in range(45)]
+    with pytest.raises(ValueError, match="X has genes as rows .ENSG00000000000, "):
+        clone(fitted).fit(rows)
+
+
+@pytest.mark.parametrize("form", ["anndata", "frame", "sparse", "array"])
+def test_an_empty_sample_has_an_empty_result(cells, fitted, form):
+    query = cells[:0].copy()
+    X = {"anndata": query, "frame": query.to_df(), "sparse": query.X, "array": query.X.toarray()}[form]
+    with pytest.warns(EmptyCellsWarning, match="X contains no cells, so the result is empty"):
+        codes = fitted.transform(X)
+    assert codes.shape == (0, 6) and codes.dtype == np.float32
+    if form == "anndata":
+        with pytest.warns(EmptyCellsWarning):
+            fitted.annotate(query)
+        assert query.obsm["X_gene_gcn"].shape == (0, 6)
+
+
+def test_cells_with_few_genes_are_counted(cells):
+    query = simulate(1)
+    X = query.X.tolil()
+    X[0] = 0
+    X[1] = 0
+    X[1, 7] = 1
+    query.X = X.tocsr()
+    embedding = CellEmbedding((6,), max_epochs=2, random_state=0).fit(cells)
+    with pytest.warns(EmptyCellsWarning) as warned:
+        codes = embedding.transform(query)
+    empty, few = (str(warning.message) for warning in warned)
+    assert empty.startswith("1 of 150 cells express none of the model's 45 genes")
+    assert few.startswith("1 of 150 cells express fewer than 2 of the model's genes, so their codes are")
+    np.testing.assert_array_equal(codes[2:], embedding.transform(query[2:].copy()))
 
 
 def test_annotate_writes_obsm(cells, fitted, tmp_path):

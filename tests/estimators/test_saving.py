@@ -6,6 +6,7 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -62,3 +63,41 @@ def test_history_with_gaps_is_saved(fuzz_models, tmp_path):
     clf.history_ = pd.DataFrame([{"loss": 1.0}, {"loss": 0.5, "validation_loss": 0.25}])
     clf.save(tmp_path / "m")
     pd.testing.assert_frame_equal(GeneGCNClassifier.load(tmp_path / "m").history_, clf.history_)
+
+
+def repeat_class(clf):
+    clf.classes_ = np.array(["type0", "type0", "type1"])
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda clf: clf.fitted_.head.weight.fill_(np.nan), "'model.head.lins.0.weight' has values that are"),
+        (repeat_class, "classes are not unique"),
+        (lambda clf: clf.prior_.fill(1), "prior is not a probability"),
+        (lambda clf: clf.imputer_.axes.fill_(np.inf), "'imputer.axes' has values that are not finite"),
+        (lambda clf: clf.set_params(hidden_channels=(8,)), "hidden_channels has 1 widths, but 0 layers"),
+        (lambda clf: clf.set_params(missing_genes="zero"), "an imputer that is not used"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(fuzz_models, tmp_path, change, problem):
+    cells, types = fuzz_models.example_cells()
+    clf = GeneGCNClassifier(random_state=0).fit(cells, types)
+    clf.save(tmp_path / "m")
+    change(clf)
+    with pytest.raises(ArgumentError, match=f"not saved, because it could not be loaded.*{problem}.*fit it"):
+        clf.save(tmp_path / "m")
+    assert GeneGCNClassifier.load(tmp_path / "m").score(cells, types) > 0.9
+
+
+def test_parameters_that_fit_would_refuse_are_not_saved(fuzz_models, tmp_path):
+    clf = GeneGCNClassifier(random_state=0).fit(*fuzz_models.example_cells())
+    with pytest.raises(ArgumentError, match="max_epochs=0 must be a whole number"):
+        clf.set_params(max_epochs=0).save(tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_any_verbosity_is_saved(fuzz_models, tmp_path):
+    clf = GeneGCNClassifier(random_state=0, verbose=2).fit(*fuzz_models.example_cells())
+    clf.save(tmp_path / "m")
+    assert GeneGCNClassifier.load(tmp_path / "m").verbose == 2

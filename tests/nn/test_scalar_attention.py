@@ -101,7 +101,7 @@ def test_grid_is_chosen_for_distinct_values_and_flash_for_steep_functions(functi
         pytest.skip("the graphs of the dot product split the channels, so one channel allows one graph")
     used = []
     monkeypatch.setattr(
-        "gene_gcn.nn.attention.scalar_attention",
+        "gene_gcn.nn.attention_functions.scalar_attention",
         lambda *args: used.append(args[3]) or scalar_attention(*args),
     )
     attention = attention_of(function, 1, heads, dtype=torch.float32)
