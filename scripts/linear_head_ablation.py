@@ -51,7 +51,7 @@ def macro_f1(train: AnnData, test: AnnData, label: str, options: LinearHeadOptio
     normalizer = Normalizer.fit(expression)
     types, y = np.unique(train.obs[label].to_numpy(), return_inverse=True)
     weight = compute_class_weight("balanced", classes=np.arange(len(types)), y=y) if balanced else None
-    head, _ = fit_linear_head(
+    head, *_ = fit_linear_head(
         normalizer.transform(expression),
         y,
         len(types),

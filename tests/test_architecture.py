@@ -24,6 +24,7 @@ ROOMS = [
     "cells",
     "networks",
     "training",
+    "uncertainty",
     "estimators",
     "plots",
     "benchmark",

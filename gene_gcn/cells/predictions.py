@@ -21,18 +21,23 @@ RESERVED = "_index"  # the name of a column that anndata refuses to write; Seura
 ENDINGS = (".h5ad", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 
-def write_predictions(path: str | os.PathLike[str], cells: AnnData, key: str = "gene_gcn") -> None:
+def write_predictions(
+    path: str | os.PathLike[str], cells: AnnData, key: str = "gene_gcn", *, probabilities: bool = False
+) -> None:
     """Write the predictions that `GeneGCNClassifier.annotate` stored in `cells`.
 
     Parameters
     ----------
     path : str or PathLike
         ``.h5ad`` for the whole of the annotated cells; ``.csv`` or ``.tsv``, also with ``.gz``, for a table
-        with the columns ``cell, label, confidence``.
+        with the columns ``cell, label, confidence, second_label, second_confidence`` and, where they were
+        computed, ``novelty`` and ``set``, the types of a set joined by "|".
     cells : AnnData
         Annotated cells.
     key : str
-        The column of ``.obs`` with the labels; ``{key}_confidence`` has the confidence.
+        The column of ``.obs`` with the labels.
+    probabilities : bool
+        Add a column with the probability of each type to a table; ``.h5ad`` files always have them.
 
     Raises
     ------
@@ -47,13 +52,31 @@ def write_predictions(path: str | os.PathLike[str], cells: AnnData, key: str = "
             with _writable_names(cells):
                 write_h5ad(file, cells)
             return
-        from gene_gcn.cells.label_values import UNASSIGNED  # with pandas, which takes long to load
-
-        table = cells.obs[[key, f"{key}_confidence"]].set_axis(["label", "confidence"], axis=1)
-        label = table["label"].astype(object)
-        table["label"] = label.where(label.notna(), UNASSIGNED)  # where types are numbers
         separator = "\t" if ".tsv" in file.suffixes[-2:] else ","
+        table = _table(cells, key, probabilities)
         table.to_csv(file, sep=separator, index_label="cell", float_format="%.6g")
+
+
+def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:
+    import numpy as np  # which, like pandas, takes long to load
+
+    from gene_gcn.cells.label_values import UNASSIGNED
+
+    table = cells.obs[[key, f"{key}_confidence"]].set_axis(["label", "confidence"], axis=1)
+    label = table["label"].astype(object)
+    table["label"] = label.where(label.notna(), UNASSIGNED)  # where types are numbers
+    probability, types = cells.obsm[f"{key}_proba"].to_numpy(), cells.uns[key]["types"]
+    second = np.argsort(-probability, axis=1, kind="stable")[:, 1]
+    table["second_label"] = types[second]
+    table["second_confidence"] = probability[np.arange(len(table)), second]
+    if f"{key}_novelty" in cells.obs:
+        table["novelty"] = cells.obs[f"{key}_novelty"]
+    if f"{key}_set" in cells.obsm:
+        table["set"] = ["|".join(types[inside]) for inside in cells.obsm[f"{key}_set"].to_numpy()]
+    if probabilities:
+        for index, name in enumerate(types):
+            table[f"probability {name}"] = probability[:, index]
+    return table
 
 
 def check_predictions_path(path: str | os.PathLike[str]) -> None:

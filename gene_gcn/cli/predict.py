@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,8 +34,8 @@ def predict(
         typer.Option(
             "--out",
             "-o",
-            help="File to write: a table of cell, label and confidence (.csv, .tsv) or the annotated cells "
-            "(.h5ad).",
+            help="File to write: a table of cell, label, confidence and second-best label (.csv, .tsv) or "
+            "the annotated cells (.h5ad).",
         ),
     ] = Path("predictions.csv"),
     layer: QueryLayer = None,
@@ -43,6 +43,30 @@ def predict(
     gene_column: QueryGeneColumn = None,
     scale: QueryScale = None,
     genome: Genome = None,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown", help='Call cells that are of none of the types "unknown"; write their novelty.'
+        ),
+    ] = False,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            help="Write for each cell the set of types that it may have, which lacks its type with this "
+            "probability, such as 0.1.",
+        ),
+    ] = None,
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt/--no-adapt",
+            help="Take out what all types of the file have in common that differs from the training cells, "
+            "as between laboratories, or annotate each cell on its own.",
+        ),
+    ] = True,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of each type into the table.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """Predict the types of cells with a trained model."""
@@ -52,10 +76,17 @@ def predict(
     clf = load_model(model, layer, use_raw, gene_column, scale)
     adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
-    clf.annotate(adata)
-    write_predictions(out, adata)
+    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha)
+    write_predictions(out, adata, probabilities=probabilities)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
+    _say_shift(adata.uns["gene_gcn"])
     say(f"Written   {out}")
+
+
+def _say_shift(made: dict[str, Any]) -> None:
+    if "shift" in made:
+        kept = "removed" if made["shift_removed"] else f"kept: {made['shift_kept_because']}"
+        say(f"Shift     {made['shift']:.3f}, {kept}")
 
 
 def _say_types(labels: pd.Series, confidence: pd.Series) -> None:

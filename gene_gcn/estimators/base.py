@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -117,7 +117,7 @@ class CellEstimator(BaseEstimator):
             if not _is_whole(value) or value < least:
                 self._refuse(name, f"must be a whole number, {least} or more")
 
-    def _refuse(self, name: str, *problem: str | Argument) -> None:
+    def _refuse(self, name: str, *problem: str | Argument) -> NoReturn:
         raise ArgumentError(name, Argument(name, getattr(self, name)), " ", *problem, ".")
 
     def _read(self, X: CellsLike) -> Expression:

@@ -16,12 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn import __version__
 from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, to_same_kind
-from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.estimators.annotation import check_key, write_types
-from gene_gcn.estimators.base import CellEstimator
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.estimators.annotation import Annotation, check_key
+from gene_gcn.estimators.base import CellEstimator, Query
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
+from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
@@ -29,6 +30,7 @@ from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.options import TrainingOptions
 from gene_gcn.training.reproducibility import count_threads
+from gene_gcn.uncertainty import class_p_values, type_fractions, uncertified_types
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -383,17 +385,17 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         ArgumentError
             X cannot be read, or shares too few genes with the training set.
         """
-        return self._probabilities(X)[0]
-
-    def _probabilities(self, X: CellsLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities (B, K), and which cells (B,) express none of the model's genes."""
         query = self._read_query(X, "their confidence is lowered")
+        return query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
+
+    def _logits(self, query: Query) -> torch.Tensor:
+        """Return the logits (B, K) of cells, each on its own."""
         logits = torch.empty(query.matrix.shape[0], len(self.classes_))
         for cells, genes in query.panels:
             part = query.matrix if len(cells) == len(logits) else query.matrix[cells]
             measured = None if genes.all() else torch.from_numpy(genes)
             logits[torch.from_numpy(cells)] = self.fitted_.logits(part, measured, self.device)
-        return query.evidence.shrink(logits.softmax(1).numpy(), self.prior_), query.evidence.is_empty
+        return logits
 
     def predict(self, X: CellsLike) -> np.ndarray:
         """Return the most probable type of each cell, shape (B,), in the dtype of the labels.
@@ -415,14 +417,103 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         true, predicted = to_same_kind(read_labels(X, y), self.predict(X))
         return float(accuracy_score(true, predicted, sample_weight=sample_weight))
 
-    def annotate(self, adata: AnnData, key_added: str = "gene_gcn") -> None:
+    def predict_set(self, X: CellsLike, alpha: float = 0.1) -> np.ndarray:
+        """Return the types that each cell may have: conformal sets, for each type on its own.
+
+        The set of a cell holds its type with probability ``1 − alpha`` or more, whichever type that is, if
+        the cell is drawn like the training cells of the type. Cells of another laboratory are not: there the
+        promise is void. A set may be empty, for a cell unlike all types, or hold several types.
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+        alpha : float
+            Probability that the type of a cell is missing, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of bool, shape (B, K)
+            Columns in the order of `classes_`. LabelWarning names types with too few training cells to be
+            left out of any set.
+        """
+        self._check_alpha(alpha)
+        query = self._read_query(X, "their sets hold more types")
+        return self._sets(self._logits(query), alpha)
+
+    def novelty(self, X: CellsLike) -> np.ndarray:
+        """Return how well each cell agrees with the types that the classifier knows.
+
+        Cells are judged as one query: each with its nearest neighbors, after the shift of the query is
+        removed (see `annotate`), and around its bulk, which is taken to be known. A query most of whose cells
+        are of no known type is therefore misjudged.
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+
+        Returns
+        -------
+        ndarray, shape (B,)
+            p-values, small for cells of none of the types.
+
+        Raises
+        ------
+        ArgumentError
+            The model was trained by gradients, without `missing_genes="impute"`, or without names of genes.
+        """
+        query = self._read_query(X, "they look like any type")
+        return self._view(query).novelty() if query.matrix.shape[0] else np.empty(0)
+
+    def abundance(self, X: CellsLike, level: float = 0.95) -> pd.DataFrame:
+        """Estimate the fractions of the types in a sample.
+
+        Counting names overstates types with which others are confused. Here the fractions are chosen under
+        which the probabilities of all cells are most likely (Saerens et al. 2002,
+        doi:10.1162/089976602753284446).
+
+        Parameters
+        ----------
+        X
+            The cells of one sample, as in `predict_proba`, and with its errors.
+        level : float
+            Of the intervals, over bootstrap samples of the cells.
+
+        Returns
+        -------
+        DataFrame
+            A row per type: "fraction", "lower", "upper", and "counted", the share of cells with that name.
+        """
+        if not 0 < level < 1:
+            raise ArgumentError("level", Argument("level", level), " must be between 0 and 1, such as 0.95.")
+        annotation = self._annotation(X, "auto")
+        probability = annotation.probability[~annotation.empty]
+        if not len(probability):
+            raise ArgumentError("X", "X has no cells with expression of which to estimate fractions.")
+        fractions, lower, upper = type_fractions(probability, self.prior_, level=level)
+        counted = np.bincount(probability.argmax(1), minlength=len(self.classes_)) / len(probability)
+        columns = {"fraction": fractions, "lower": lower, "upper": upper, "counted": counted}
+        return pd.DataFrame(columns, index=pd.Index(self.classes_, name="type"))
+
+    def annotate(
+        self,
+        adata: AnnData,
+        key_added: str = "gene_gcn",
+        *,
+        adapt: Literal["auto"] | None = "auto",
+        unknown: bool = False,
+        alpha: float | None = None,
+    ) -> None:
         """Write the types of an AnnData's cells into it.
 
         Writes `obs[key_added]` (categorical), `obs[key_added + "_confidence"]` (probability of that type),
-        `obsm[key_added + "_proba"]` (DataFrame of all types) and `uns[key_added]` (how they were made).
+        `obsm[key_added + "_proba"]` (DataFrame of all types) and `uns[key_added]` (how they were made). With
+        `unknown`, `obs[key_added + "_novelty"]` has the p-values of `novelty`; with `alpha`,
+        `obsm[key_added + "_set"]` has the sets of `predict_set` (DataFrame of bool).
 
         Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
-        missing. Columns of the DataFrame are named after the types, except that "|" stands for "/", which
+        missing. Columns of the DataFrames are named after the types, except that "|" stands for "/", which
         .h5ad files cannot hold in names; `uns[key_added]["types"]` has the types as they are, in the order of
         the columns.
 
@@ -431,11 +522,21 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         adata : AnnData
         key_added : str
             Without "/".
+        adapt : {"auto", None}
+            "auto" looks at the query as a whole, and removes what all its types have in common that differs
+            from the training cells, as between laboratories (`gene_gcn.uncertainty.adapt_to_query`).
+            `uns[key_added]["shift"]` has its size. Where that is no larger than between halves of one data
+            set, or cannot be told, and with None, types are those of `predict`.
+        unknown : bool
+            Call cells whose novelty is below 0.01 "unknown".
+        alpha : float, optional
+            Probability that the set of a cell lacks its type.
 
         Raises
         ------
         ArgumentError
-            `adata` is not an AnnData, `key_added` cannot be written to files, or as in `predict_proba`.
+            `adata` is not an AnnData, `key_added` cannot be written to files, `adapt` or `alpha` are out of
+            range, or as in `predict_proba` and `novelty`.
         """
         if not is_anndata(adata):
             kind = type(adata).__name__
@@ -443,14 +544,61 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
                 "adata", f"annotate takes an AnnData, but adata is a {kind}; use predict instead."
             )
         check_key(key_added)
-        probability, empty = self._probabilities(adata)
+        if adapt not in ("auto", None):
+            raise ArgumentError("adapt", Argument("adapt", adapt), " must be 'auto' or None.")
+        if alpha is not None:
+            self._check_alpha(alpha)
         source = self.network_.source if self.network_ is not None else None
         origin = {
             "version": __version__,
             "normalization": self.normalizer_.method,
             "network": str(source or self.network_ or "none"),
         }
-        write_types(adata, key_added, self.classes_, probability, empty, origin)
+        self._annotation(adata, adapt, unknown, alpha).write(adata, key_added, origin)
+
+    def _annotation(
+        self, X: CellsLike, adapt: str | None, unknown: bool = False, alpha: float | None = None
+    ) -> Annotation:
+        query = self._read_query(X, "their confidence is lowered")
+        can_view = isinstance(self.fitted_, LinearModel) and query.matrix.shape[0] > 0
+        view = None
+        if unknown or (adapt and can_view and self.normalizer_.method != "none"):
+            view = self._view(query) if query.matrix.shape[0] else None
+        if view is not None and adapt and view.shift.is_removed:
+            probability, logits = view.probability, torch.from_numpy(view.logits)
+        else:
+            logits = self._logits(query)
+            probability = logits.softmax(1).numpy()
+        return Annotation(
+            self.classes_,
+            query.evidence.shrink(probability, self.prior_),
+            query.evidence.is_empty,
+            None if view is None or not adapt else view.shift,
+            view.novelty() if view is not None and unknown else None,
+            None if alpha is None else self._sets(logits, alpha),
+        )
+
+    def _view(self, query: Query) -> QueryView:
+        if not isinstance(self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients, but novelty needs the exact fit: use 'lbfgs'")
+        return QueryView.of(query, self.fitted_)
+
+    def _sets(self, logits: torch.Tensor, alpha: float) -> np.ndarray:
+        if not isinstance(self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients, but sets need the exact fit: use 'lbfgs'")
+        held_out = self.fitted_.reference.held_out
+        known = torch.from_numpy(held_out.logits).softmax(1).numpy()
+        uncertified = self.classes_[uncertified_types(held_out.types, len(self.classes_), alpha)]
+        if len(uncertified):
+            names = ", ".join(map(str, uncertified[:5])) + (", …" if len(uncertified) > 5 else "")
+            what = f"{len(uncertified):,} types have fewer than {1 / alpha - 1:.3g} held-out cells ({names})"
+            warn(LabelWarning(f"{what}, so every set holds them; use a larger ", Argument("alpha"), "."))
+        return class_p_values(logits.softmax(1).numpy(), known, held_out.types) > alpha
+
+    def _check_alpha(self, alpha: float) -> None:
+        check_is_fitted(self)
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.floating)) or not 0 < alpha < 1:
+            raise ArgumentError("alpha", Argument("alpha", alpha), " must be between 0 and 1, such as 0.1.")
 
     # ---- saving ----
 

@@ -20,6 +20,7 @@ from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.linear_head import LinearHead
 
 if TYPE_CHECKING:
+    from gene_gcn.estimators.reference import Reference
     from gene_gcn.nn.gene_gcn import GeneGCN
     from gene_gcn.nn.interaction_conv import InteractionConv
 
@@ -64,22 +65,35 @@ class LinearModel:
         For genes that cells lack; None leaves them zero.
     has_layer : bool
         Whether the model has an interaction layer, even if that takes nothing of the network.
+    reference : Reference
     """
 
     def __init__(
-        self, head: LinearHead, graph: GlobalGraph | None, imputer: PPCAImputer | None, has_layer: bool
+        self,
+        head: LinearHead,
+        graph: GlobalGraph | None,
+        imputer: PPCAImputer | None,
+        has_layer: bool,
+        reference: Reference,
     ):
         self.head = head
         self.imputer = imputer
         self.has_layer = has_layer
+        self.reference = reference
         self._weight = head.folded(graph)
 
     @torch.inference_mode()
-    def logits(self, X: sparse.csr_matrix, present: Tensor | None, device: str) -> Tensor:
+    def folded(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return weight (N, K) and bias (K,) of normalized cells that have the genes `present`."""
         weight, bias = self._weight, self.head.bias
-        if present is not None and self.imputer is not None:
-            weight, offset = self.imputer.fold(weight, present)
-            bias = bias + offset
+        if present is None or self.imputer is None:
+            return weight, bias
+        weight, offset = self.imputer.fold(weight, present)
+        return weight, bias + offset
+
+    @torch.inference_mode()
+    def logits(self, X: sparse.csr_matrix, present: Tensor | None, device: str) -> Tensor:
+        weight, bias = self.folded(present)
         target = choose_device(device)
         return (product(csr_from_scipy(X).to(target), weight.to(target)) + bias.to(target)).cpu()
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from gene_gcn.errors import Argument, NetworkWarning, warn
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
 from gene_gcn.estimators.model_settings import ModelSettings
+from gene_gcn.estimators.reference import Reference
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.validation_split import split_by_type
 from gene_gcn.networks import GeneNetwork
@@ -105,7 +106,7 @@ def fit_exactly(
         problem = "X has negative values, for which the layer is not linear: the network is not used. Pass "
         warn(NetworkWarning(problem, Argument("optimizer", "sgd"), " to use it."))
         graph = None
-    head, history = fit_linear_head(
+    head, chosen, history = fit_linear_head(
         cells.X,
         cells.y,
         cells.num_classes,
@@ -116,7 +117,8 @@ def fit_exactly(
         threads=threads,
         seed=seed,
     )
-    return LinearModel(head, graph, imputer, settings.count_layers(cells.network) > 0), history
+    reference = Reference.of(cells.X, cells.y, cells.num_classes, imputer, chosen)
+    return LinearModel(head, graph, imputer, settings.count_layers(cells.network) > 0, reference), history
 
 
 def fit_by_gradients(

@@ -22,7 +22,7 @@ from gene_gcn.training.imputation import PPCAImputer
 if TYPE_CHECKING:
     from gene_gcn.estimators.model_settings import ModelSettings
 
-__all__ = ["check_config", "check_model", "check_values", "reading", "writing"]
+__all__ = ["check_config", "check_model", "check_reference", "check_values", "reading", "writing"]
 
 PARTS = ("parameters", "classes", "prior", "normalizer", "network", "feature_names", "history")
 LONGEST_LABEL = 10_000
@@ -99,6 +99,32 @@ def check_model(
         _require(found[name].shape == expected[name], shapes)
 
 
+def check_reference(
+    settings: ModelSettings, specs: Mapping[str, TensorSpec], num_genes: int, classes: int
+) -> None:
+    """Refuse profiles and held-out cells that do not fit the model (ArgumentError)."""
+    if settings.chosen_optimizer != "lbfgs":
+        found = any(name.startswith("reference.") for name in specs)
+        _require(not found, "there are profiles of types that are not used")
+        return
+    _require(_has_tensors("reference", specs), "tensors of the reference are missing or unknown")
+    cells = specs["reference.types"].shape
+    rank = specs["imputer.variances"].shape if "imputer.variances" in specs else (0,)
+    shapes = {
+        "mean": (classes, num_genes),
+        "counts": (classes,),
+        "logits": (*cells, classes),
+        "types": cells,
+        "components": (*cells, *rank),
+        "centers": (classes, *rank),
+        "covariance": (*rank, *rank),
+    }
+    for name, shape in shapes.items():
+        expected = TensorSpec("I64" if name in ("counts", "types") else "F32", shape)
+        _require(specs[f"reference.{name}"] == expected, f"tensor 'reference.{name}' has a wrong shape")
+    _require(len(cells) == 1, "tensor 'reference.types' has a wrong shape")
+
+
 def check_values(tensors: Mapping[str, torch.Tensor]) -> None:
     """Refuse numbers that cannot be those of a fitted model (ArgumentError)."""
     for name, tensor in tensors.items():
@@ -113,6 +139,11 @@ def check_values(tensors: Mapping[str, torch.Tensor]) -> None:
         _require(name not in tensors or bool((tensors[name] >= 0).all()), f"tensor {name!r} is negative")
     if "imputer.axes" in tensors:
         _check_imputation({name: tensors[f"imputer.{name}"] for name in _SPECS["imputer"]})
+    if "reference.types" in tensors:
+        _check_types(tensors["reference.types"], tensors["reference.counts"])
+        variances = torch.linalg.eigvalsh(tensors["reference.covariance"].double())
+        is_covariance = bool((variances >= -1e-4 * variances.abs().sum()).all())
+        _require(is_covariance, "tensor 'reference.covariance' is not a covariance")
     if "network.edge_index" in tensors:
         _check_edges(tensors["network.edge_index"], tensors["network.edge_weight"], len(share))
 
@@ -123,6 +154,7 @@ _SPECS = {
     "normalizer": ("gene_share",),
     "network": ("edge_index", "edge_weight"),
     "imputer": ("axes", "mean", "noise", "variances"),
+    "reference": ("centers", "components", "counts", "covariance", "logits", "mean", "types"),
 }
 
 
@@ -250,6 +282,13 @@ def _check_imputation(tensors: Mapping[str, torch.Tensor]) -> None:
         weight, bias = imputer.fold(imputer.mean[:, None], present)
         finite = bool(torch.isfinite(weight).all() and torch.isfinite(bias).all())
         _require(finite, "missing genes cannot be imputed by its tensors")
+
+
+def _check_types(types: torch.Tensor, counts: torch.Tensor) -> None:
+    _require(bool((counts > 0).all()), "tensor 'reference.counts' has a type without cells")
+    held_out = torch.bincount(types.clamp(min=0), minlength=len(counts))
+    is_part = bool((types >= 0).all()) and len(held_out) == len(counts) and bool((held_out <= counts).all())
+    _require(is_part, "tensor 'reference.types' does not hold types of training cells")
 
 
 def _check_edges(index: torch.Tensor, weight: torch.Tensor, num_genes: int) -> None:

@@ -16,7 +16,15 @@ from gene_gcn.cells import Normalizer
 from gene_gcn.errors import ArgumentError
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
 from gene_gcn.estimators.model_settings import ModelSettings
-from gene_gcn.estimators.saved_checks import check_config, check_model, check_values, reading, writing
+from gene_gcn.estimators.reference import Reference
+from gene_gcn.estimators.saved_checks import (
+    check_config,
+    check_model,
+    check_reference,
+    check_values,
+    reading,
+    writing,
+)
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
 from gene_gcn.training.imputation import PPCAImputer
@@ -84,6 +92,7 @@ class SavedClassifier:
             "normalizer": self.normalizer.arrays(),
             "network": {} if self.network is None else self.network.arrays(),
             "imputer": {} if self.imputer is None else self.imputer.tensors(),
+            "reference": self.fitted.reference.tensors() if isinstance(self.fitted, LinearModel) else {},
         }
         return {
             f"{part}.{name}": torch.tensor(value) if isinstance(value, np.ndarray) else value.detach().cpu()
@@ -109,7 +118,9 @@ class SavedClassifier:
 
     @classmethod
     def _build(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> SavedClassifier:
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "normalizer": {}, "network": {}, "imputer": {}}
+        parts: dict[str, dict[str, Tensor]] = {
+            name: {} for name in ("model", "normalizer", "network", "imputer", "reference")
+        }
         for name, value in tensors.items():
             part, _, key = name.partition(".")
             parts[part][key] = value
@@ -130,7 +141,7 @@ class SavedClassifier:
             prior=np.array(config["prior"], dtype=np.float64),
             normalizer=normalizer,
             network=network,
-            fitted=_build_model(config, parts["model"], normalizer.n_genes, len(classes), network, imputer),
+            fitted=_build_model(config, parts, normalizer.n_genes, len(classes), network, imputer),
             imputer=imputer,
             history=pd.DataFrame(config["history"]),
             feature_names=None if names is None else np.array(names, dtype=object),
@@ -146,6 +157,7 @@ def _check_contents(
     settings.check()
     shapes = (config["normalizer"]["n_genes"], len(config["classes"]["values"]))
     check_model(settings, config["network"] is not None, specs, *shapes)
+    check_reference(settings, specs, *shapes)
 
 
 def _settings_of(config: dict[str, Any]) -> ModelSettings:
@@ -154,7 +166,7 @@ def _settings_of(config: dict[str, Any]) -> ModelSettings:
 
 def _build_model(
     config: dict[str, Any],
-    tensors: dict[str, Tensor],
+    parts: dict[str, dict[str, Tensor]],
     num_genes: int,
     num_classes: int,
     network: GeneNetwork | None,
@@ -162,11 +174,12 @@ def _build_model(
 ) -> LinearModel | GradientModel:
     settings = _settings_of(config)
     if settings.chosen_optimizer == "lbfgs":
-        head = linear_head_of(tensors)
+        head = linear_head_of(parts["model"])
         graph = settings.prepare_graph(network) if head.network_weight else None
-        return LinearModel(head, graph, imputer, settings.count_layers(network) > 0)
+        reference = Reference.from_tensors(parts["reference"])
+        return LinearModel(head, graph, imputer, settings.count_layers(network) > 0, reference)
     model = settings.build(num_genes, num_classes, network)
-    model.load_state_dict(tensors)
+    model.load_state_dict(parts["model"])
     return GradientModel(model.eval(), settings.prepare_graph(network), imputer)
 
 

@@ -29,11 +29,17 @@ class CrossValidated(NamedTuple):
         By which logits are divided (Guo et al. 2017, arXiv:1706.04599).
     losses : dict of float to float
         Mean cross-entropy of held-out cells for each λ that was tried.
+    cells : ndarray of int64, shape (held-out cells,)
+        Their positions.
+    logits : Tensor, shape (held-out cells, K)
+        With the chosen λ and temperature, by models that have seen nothing of the cell's fold.
     """
 
     network_weight: float = 0.0
     temperature: float = 1.0
     losses: dict[float, float] = {}  # noqa: RUF012 - a tuple's default; never changed
+    cells: np.ndarray = np.empty(0, np.int64)
+    logits: Tensor = torch.empty(0, 0)
 
 
 def cross_validate(
@@ -62,10 +68,10 @@ def cross_validate(
     target, cell_weight = target[chosen], cell_weight[chosen]
     x = torch.from_numpy(X[chosen].toarray()).to(target.device)
     neighbors = None if graph is None else product(graph.adj_t, x.T.contiguous()).T
-    losses, temperatures = {}, {}
+    losses, temperatures, held_out = {}, {}, {}
     for network_weight in options.network_weights if neighbors is not None else (0.0,):
         h = x + network_weight * neighbors if neighbors is not None and network_weight else x
-        logits = _held_out_logits(x, h, target, cell_weight, fold, options)
+        logits = held_out[network_weight] = _held_out_logits(x, h, target, cell_weight, fold, options)
         by_temperature = {
             temperature: -((logits / temperature).log_softmax(1) * target).sum(1) * cell_weight
             for temperature in options.temperatures
@@ -75,10 +81,13 @@ def cross_validate(
     best = min(losses, key=lambda network_weight: float(losses[network_weight].sum()))
     gain = losses[0.0] - losses[best]
     chosen_weight = best if float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5 else 0.0
+    temperature = temperatures[chosen_weight] ** min(1.0, options.cv_cells / len(y))
     return CrossValidated(
         chosen_weight,
-        temperatures[chosen_weight] ** min(1.0, options.cv_cells / len(y)),
+        temperature,
         {network_weight: float(loss.mean()) for network_weight, loss in losses.items()},
+        chosen,
+        held_out[chosen_weight].cpu() / temperature,
     )
 
 

@@ -26,7 +26,7 @@ from gene_gcn.training.operators import Dense, Features, SmoothedCells, adjacenc
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import fit_regression
 
-__all__ = ["LinearHead", "LinearHeadOptions", "fit_linear_head"]
+__all__ = ["FittedHead", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,24 @@ class LinearHead:
         return self.weight + self.network_weight * product(adjacency(graph), self.weight)
 
 
+class FittedHead(NamedTuple):
+    """A head and how it came about.
+
+    Attributes
+    ----------
+    head : LinearHead
+        On the CPU.
+    cross_validated : CrossValidated
+    history : list of dict
+        Mean cross-entropies: "stage" ("cross-validation" or "fit"), "member" of the ensemble,
+        "network_weight", "loss".
+    """
+
+    head: LinearHead
+    cross_validated: CrossValidated
+    history: list[dict[str, Any]]
+
+
 def fit_linear_head(
     X: sparse.csr_matrix,
     y: np.ndarray,
@@ -66,7 +84,7 @@ def fit_linear_head(
     threads: int = 1,
     seed: int = 0,
     options: LinearHeadOptions | None = None,
-) -> tuple[LinearHead, list[dict[str, Any]]]:
+) -> FittedHead:
     """Fit a head, and choose how much of the network it takes.
 
     Features are `x + λ A x`. λ is chosen by cross-validation and is 0 unless the network lowers the loss by
@@ -94,11 +112,7 @@ def fit_linear_head(
 
     Returns
     -------
-    head : LinearHead
-        On the CPU.
-    history : list of dict
-        Mean cross-entropies: "stage" ("cross-validation" or "fit"), "member" of the ensemble,
-        "network_weight", "loss".
+    FittedHead
     """
     options = options or LinearHeadOptions()
     device = torch.device(device)
@@ -131,9 +145,8 @@ def fit_linear_head(
         cell_weight = _mean_one(target @ (cell_weight @ target[: len(y)] / target.sum(0).clamp(min=1e-6)))
         weights = gene_weights(*every.gene_sums(target), target.sum(0))
         head = _fit_ensemble(every, every, weights, target, cell_weight, rng, options)
-    return (
-        LinearHead(head.weight.cpu(), head.bias.cpu(), chosen.network_weight),
-        _history(chosen, head),
+    return FittedHead(
+        LinearHead(head.weight.cpu(), head.bias.cpu(), chosen.network_weight), chosen, _history(chosen, head)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anndata
+import numpy as np
 import pandas as pd
 import pytest
 from example_cells import CELLS, assert_example
@@ -15,6 +16,10 @@ from gene_gcn.errors import ArgumentError
 def annotated(adata) -> anndata.AnnData:
     adata.obs["gene_gcn"] = pd.Categorical(["T", "B", "T"])
     adata.obs["gene_gcn_confidence"] = [0.5, 0.75, 1.0]
+    adata.obsm["gene_gcn_proba"] = pd.DataFrame(
+        [[0.2, 0.3, 0.5], [0.75, 0.25, 0.0], [0.0, 0.0, 1.0]], adata.obs_names, ["B", "N|K", "T"]
+    )
+    adata.uns["gene_gcn"] = {"types": np.array(["B", "N/K", "T"], dtype=object)}
     return adata
 
 
@@ -24,6 +29,21 @@ def test_predictions_as_a_table(annotated, tmp_path, name):
     table = pd.read_csv(tmp_path / name, sep="\t" if ".tsv" in name else ",", dtype={"cell": str})
     assert table["cell"].tolist() == CELLS and table["label"].tolist() == ["T", "B", "T"]
     assert table["confidence"].tolist() == [0.5, 0.75, 1.0]
+    assert table["second_label"].tolist() == ["N/K", "N/K", "B"]
+    assert table["second_confidence"].tolist() == [0.3, 0.25, 0.0]
+    assert len(table.columns) == 5
+
+
+def test_table_of_sets_novelty_and_probabilities(annotated, tmp_path):
+    annotated.obs["gene_gcn_novelty"] = [0.001, 0.5, 1.0]
+    annotated.obsm["gene_gcn_set"] = pd.DataFrame(
+        [[True, True, False], [False, True, False], [False, False, False]], annotated.obs_names
+    )
+    write_predictions(tmp_path / "p.csv", annotated, probabilities=True)
+    table = pd.read_csv(tmp_path / "p.csv", keep_default_na=False)
+    assert table["novelty"].tolist() == [0.001, 0.5, 1.0]
+    assert table["set"].tolist() == ["B|N/K", "N/K", ""]
+    assert table["probability N/K"].tolist() == [0.3, 0.25, 0.0]
 
 
 def test_predictions_as_anndata(annotated, tmp_path):

@@ -23,10 +23,24 @@ def test_predict_labels_the_cells(folder, tmp_path, capsys, query, name):
         table = anndata.read_h5ad(out).obs.rename(columns={"gene_gcn": "label"})
     else:
         table = pd.read_csv(out, sep="\t" if ".tsv" in name else ",", index_col="cell")
-        assert table.columns.tolist() == ["label", "confidence"] and table["confidence"].between(0.3, 1).all()
+        assert table.columns.tolist() == ["label", "confidence", "second_label", "second_confidence"]
+        assert table["confidence"].between(0.3, 1).all()
     cells = make_cells(1)
     assert table.index.tolist() == cells.obs_names.tolist()
     assert (table["label"].astype(str) == cells.obs["cell_type"])[2:].mean() > 0.9
+
+
+def test_unknown_cells_sets_and_probabilities(folder, tmp_path, capsys, error_of):
+    out, model = tmp_path / "p.csv", folder / "model"
+    options = ("--unknown", "--alpha", "0.2", "--probabilities", "-o", out)
+    assert run("predict", folder / "query.h5ad", "-m", model, *options) == 0
+    assert "Shift     0." in capsys.readouterr().out
+    table = pd.read_csv(out, keep_default_na=False)
+    assert {"novelty", "set", *(f"probability {name}" for name in TYPES)} <= set(table.columns)
+    assert table["novelty"].between(0, 1).all() and set("|".join(table["set"]).split("|")) <= {*TYPES, ""}
+    assert run("predict", folder / "query.h5ad", "-m", model, "--no-adapt", "--force", "-o", out) == 0
+    assert "Shift" not in capsys.readouterr().out
+    assert "--alpha 2" in error_of("predict", folder / "query.h5ad", "-m", model, "--alpha", "2")
 
 
 @pytest.fixture
@@ -148,7 +162,7 @@ def test_empty_sample_gives_an_empty_result(folder, tmp_path, capsys):
             arguments = ["-m", folder / "model", "-o", tmp_path / f"{query}-{out}"]
             assert run("predict", tmp_path / query, *arguments) == 0
             assert "X contains no cells" in capsys.readouterr().err
-    assert pd.read_csv(tmp_path / "a.h5ad-p.csv").columns.tolist() == ["cell", "label", "confidence"]
+    assert pd.read_csv(tmp_path / "a.h5ad-p.csv").columns.tolist()[:3] == ["cell", "label", "confidence"]
     assert anndata.read_h5ad(tmp_path / "a.csv-p.h5ad").n_obs == 0
 
 

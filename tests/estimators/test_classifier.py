@@ -165,7 +165,11 @@ def test_an_exact_fit_on_negative_values_does_not_use_the_network(cells, network
 def test_the_module_computes_what_the_classifier_does(cells, network, genes):
     clf = GeneGCNClassifier(network, random_state=0).fit(cells, "cell_type")
     clf.fitted_ = LinearModel(
-        replace(clf.fitted_.head, network_weight=0.8), graph_of(network), clf.imputer_, True
+        replace(clf.fitted_.head, network_weight=0.8),
+        graph_of(network),
+        clf.imputer_,
+        True,
+        clf.fitted_.reference,
     )
     query = cells[:, :genes].copy()
     with warnings.catch_warnings():

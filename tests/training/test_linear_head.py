@@ -39,7 +39,7 @@ def held_out(history):
 
 def test_the_head_is_the_mean_of_its_members_at_the_chosen_temperature(cells):
     X, y = cells
-    head, history = fit_linear_head(X, y, K, options=replace(DEFAULT, temperatures=(0.5,)))
+    head, _, history = fit_linear_head(X, y, K, options=replace(DEFAULT, temperatures=(0.5,)))
     assert [row["member"] for row in history] == [
         "all",
         "genes, shrunken",
@@ -69,7 +69,7 @@ def test_members_can_be_left_out(cells):
         replace(DEFAULT, members=("components",), shrink_components=False),
         replace(DEFAULT, weightings=(("shrunken", 1.0),)),
     ):
-        head, history = fit_linear_head(X, y, K, options=options)
+        head, _, history = fit_linear_head(X, y, K, options=options)
         members = len(options.members) * len(options.weightings)
         assert [row["stage"] for row in history].count("fit") == members
         assert (logits(head, X).argmax(1).numpy() == y).mean() > 0.8
@@ -91,7 +91,7 @@ def test_the_network_is_taken_where_it_helps_and_left_out_where_it_does_not():
     losses, weights = {}, {}
     for name, edges in {"real": inside.T, "strangers": rng.permutation(genes)[inside.T]}.items():
         graph = GlobalGraph(GeneNetwork(names, edges, np.ones(len(inside))).normalized("sym").adj_t).prepare()
-        head, history = fit_linear_head(X, y, K, graph=graph)
+        head, _, history = fit_linear_head(X, y, K, graph=graph)
         weights[name], losses[name] = head.network_weight, held_out(history)
     assert weights["real"] > 0
     assert len(losses["real"]) == len(DEFAULT.network_weights)
@@ -105,7 +105,7 @@ def test_the_temperature_mends_underconfidence_and_fades_with_more_cells(cells):
     few, others = slice(0, 30), slice(30, None)
     losses, heads = {}, {}
     for name, temperatures in {"chosen": DEFAULT.temperatures, "one": (1.0,)}.items():
-        heads[name], _ = fit_linear_head(
+        heads[name], *_ = fit_linear_head(
             X[few], y[few], K, options=replace(DEFAULT, temperatures=temperatures)
         )
         scores = logits(heads[name], X[others])
@@ -123,20 +123,20 @@ def test_the_temperature_mends_underconfidence_and_fades_with_more_cells(cells):
 def test_types_with_a_single_cell_are_excluded_from_cross_validation(cells):
     X, y = cells
     alone = np.concatenate([np.flatnonzero(y < 2)[:20], np.flatnonzero(y == 2)[:1]])
-    assert 0 < held_out(fit_linear_head(X[alone], y[alone], K)[1])[0] < 1
-    assert held_out(fit_linear_head(X[:3], y[:3], K)[1]) == []
+    assert 0 < held_out(fit_linear_head(X[alone], y[alone], K).history)[0] < 1
+    assert held_out(fit_linear_head(X[:3], y[:3], K).history) == []
 
 
 def test_two_cells_of_each_type_are_held_out_however_many_types_there_are(cells):
     X, y = cells
-    assert held_out(fit_linear_head(X, y, K, options=replace(DEFAULT, cv_cells=2))[1])
+    assert held_out(fit_linear_head(X, y, K, options=replace(DEFAULT, cv_cells=2)).history)
 
 
 def test_the_head_folded_with_the_network_gives_the_logits_that_were_fitted(cells, graph, monkeypatch):
     """So does the module: the layer, the residual and the head."""
     monkeypatch.setattr(linear_head, "cross_validate", lambda *_: CrossValidated(0.7))
     X, y = cells
-    head, _ = fit_linear_head(X, y, K, graph=graph)
+    head, *_ = fit_linear_head(X, y, K, graph=graph)
     fitted = SmoothedCells(X, CPU, graph, 0.7).matmat(head.weight) + head.bias
     torch.testing.assert_close(logits(head, X, graph), fitted, atol=1e-4, rtol=1e-4)
     net = GeneGCN(N, K, num_layers=1, hidden_channels=(), attention=None)
@@ -154,15 +154,15 @@ def test_a_head_that_takes_nothing_of_the_network_is_not_folded(graph):
 
 def test_unlabeled_cells_take_part(cells):
     X, y = cells
-    alone, _ = fit_linear_head(X[:15], y[:15], K)
-    helped, _ = fit_linear_head(X[:15], y[:15], K, unlabeled=X[15:])
+    alone, *_ = fit_linear_head(X[:15], y[:15], K)
+    helped, *_ = fit_linear_head(X[:15], y[:15], K, unlabeled=X[15:])
     assert (logits(helped, X) - logits(alone, X)).abs().max() > 1e-2
     assert (logits(helped, X)[15:].argmax(1).numpy() == y[15:]).mean() > 0.8
 
 
 def test_one_cell_per_type_and_genes_without_variance_are_enough():
     X = sparse.csr_matrix(np.eye(K, N, dtype=np.float32))
-    head, _ = fit_linear_head(X, np.arange(K), K)
+    head, *_ = fit_linear_head(X, np.arange(K), K)
     assert (logits(head, X).argmax(1).numpy() == np.arange(K)).all()
 
 

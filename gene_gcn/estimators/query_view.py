@@ -1,0 +1,82 @@
+"""A query as a linear model sees it: all its cells together, with the genes that they have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.estimators.base import Query
+from gene_gcn.estimators.fitted import LinearModel
+from gene_gcn.uncertainty import QueryShift, adapt_to_query, novelty_p_values
+
+__all__ = ["QueryView"]
+
+
+@dataclass(frozen=True, eq=False)
+class QueryView:
+    """The cells of a query, what a model says of them, and their shift.
+
+    Attributes
+    ----------
+    X : csr_matrix, shape (B, genes)
+        Normalized expression of the genes that the query has.
+    present : ndarray of bool, shape (N,)
+        These genes.
+    model : LinearModel
+    probability : ndarray of float32, shape (B, K)
+        Adapted to the query, if its shift is removed.
+    logits : ndarray, shape (B, K)
+        Without the shift.
+    shift : QueryShift
+    """
+
+    X: sparse.csr_matrix
+    present: np.ndarray
+    model: LinearModel
+    probability: np.ndarray
+    logits: np.ndarray
+    shift: QueryShift
+
+    @classmethod
+    def of(cls, query: Query, model: LinearModel) -> QueryView:
+        """Look at cells in the genes that were measured in all of them."""
+        present = np.logical_and.reduce([genes for _, genes in query.panels])
+        measured = None if present.all() else torch.from_numpy(present)
+        weight, bias = (part.numpy() for part in model.folded(measured))
+        X = query.matrix if measured is None else query.matrix[:, present]
+        profiles = model.reference.profiles.take(present)
+        probability, shift = adapt_to_query(X, weight[present], bias, profiles)
+        logits = X @ weight[present] + bias - shift.genes @ weight[present]
+        return cls(X, present, model, probability, logits, shift)
+
+    def novelty(self) -> np.ndarray:
+        """Return the p-values (B,) of being of a type that the model knows.
+
+        Raises
+        ------
+        ArgumentError
+            The model has no imputer, or too few cells of a type.
+        """
+        imputer, held_out = self.model.imputer, self.model.reference.held_out
+        if imputer is None:
+            wanted = Argument("missing_genes", "impute")
+            raise ArgumentError(
+                "missing_genes",
+                "novelty needs a model that was fitted to genes with names and with ",
+                wanted,
+                ".",
+            )
+        if not len(held_out.types):
+            problem = "novelty needs two types with two training cells each, from which to hold some out"
+            raise ArgumentError("y", f"{problem}; fit with more cells.")
+        if self.present.all():
+            encoder = imputer.axes.numpy()
+        else:
+            encoder = imputer.encoder(torch.from_numpy(self.present)).numpy()[self.present]
+        mean = imputer.mean.numpy()
+        components = self.X @ encoder - (mean[self.present] + self.shift.genes) @ encoder
+        return novelty_p_values(self.logits, components + mean @ imputer.axes.numpy(), held_out)

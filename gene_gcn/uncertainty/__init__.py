@@ -1,0 +1,5 @@
+"""How sure a classification is, and of what: shifts of queries, novel types, sets and fractions of types."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

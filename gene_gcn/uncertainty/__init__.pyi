@@ -1,0 +1,9 @@
+from .conformal import class_p_values as class_p_values
+from .conformal import uncertified_types as uncertified_types
+from .novelty import HeldOutCells as HeldOutCells
+from .novelty import covariance_within as covariance_within
+from .novelty import novelty_p_values as novelty_p_values
+from .query_shift import QueryShift as QueryShift
+from .query_shift import TypeProfiles as TypeProfiles
+from .query_shift import adapt_to_query as adapt_to_query
+from .type_fractions import type_fractions as type_fractions
