@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 UNLABELED = "default, unlabeled query"
+ADAPTED = "default, adapted to the query"
+KINDS_OF_PAIRS = ("transfer", "held-out-types")
 KINDS_OF_UNLABELED = ("folds", "few-label", "transfer", "held-out-types")
 
 
@@ -82,6 +84,8 @@ def choose_methods(
         Method(name, "default" if name == default else "control", partial(_classifier, options))
         for name, options in parameters.items()
     ]
+    adapted = partial(_classifier, parameters[default], annotate={"adapt": "auto"})
+    rows.append(Method(ADAPTED, "control", adapted, KINDS_OF_PAIRS))
     if unlabeled:
         shown = partial(_classifier, parameters[default], shows_query=True)
         rows.append(Method(UNLABELED, "control", shown, KINDS_OF_UNLABELED))

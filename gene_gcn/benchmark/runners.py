@@ -105,7 +105,7 @@ class InProcess:
             probabilities = self.classifier.predict_proba(test)
         else:
             probabilities = None
-        novelty = self.classifier.novelty(test) if hasattr(self.classifier, "novelty") else None
+        novelty = self.classifier.novelty(test) if getattr(self.classifier, "judges_novelty", False) else None
         costs = (fitted - start, done - fitted, peak(), cpu_done - cpu_start)
         return Outcome(predicted, probabilities, *costs, novelty)
 

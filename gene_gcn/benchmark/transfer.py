@@ -26,12 +26,13 @@ from gene_gcn.benchmark.methods import Method
 from gene_gcn.benchmark.pairs import Pair, on_shared_genes
 from gene_gcn.benchmark.runners import Outcome, Runner
 from gene_gcn.benchmark.runs import RunStore, digest, digest_of_cells
+from gene_gcn.estimators.annotation import UNKNOWN_BELOW
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 CONFIDENT = 0.9  # a probability above it is a confident call
-NOVEL = 0.02  # a p-value of "none of these types" below it means unknown
+NOVEL = UNKNOWN_BELOW  # a p-value of "none of these types" below it means unknown
 NOVELTY_METRICS = (
     "cpu_seconds",
     "auroc_confidence",

@@ -361,6 +361,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         weights = self.fitted_.mixing()
         return pd.DataFrame(weights, columns=["individual", "global"]).rename_axis("layer")
 
+    @property
+    def judges_novelty(self) -> bool:
+        """Whether the fitted model has what `novelty` needs: an exact fit to genes with names."""
+        check_is_fitted(self)
+        return isinstance(self.fitted_, LinearModel) and self.imputer_ is not None
+
     # ---- annotating ----
 
     def predict_proba(self, X: CellsLike) -> np.ndarray:
