@@ -9,18 +9,22 @@ from gene_gcn.benchmark.methods import UNLABELED, choose_methods
 
 def test_rows(network):
     names = [method.name for method in choose_methods(network)]
-    assert len(names) == 6 + 6
-    assert names[:6] == [
+    assert len(names) == 7 + 6
+    assert names[:7] == [
         "default: global graph",
         "no graph",
         "network rewired",
         "network permuted",
         "individual graph, hidden layers",
         "both graphs, hidden layers",
+        "default, adapted to the query",
     ]
     roles = {method.name: method.role for method in choose_methods(network, unlabeled=True)}
     assert roles["default: global graph"] == "default" and roles["no graph"] == roles[UNLABELED] == "control"
-    assert [method.name for method in choose_methods(None, baselines=False)] == ["no graph"]
+    assert [method.name for method in choose_methods(None, baselines=False)] == [
+        "no graph",
+        "default, adapted to the query",
+    ]
     chosen = choose_methods(network, methods=["REWIRED", "svm"])
     assert [method.name for method in chosen] == ["network rewired", "linear SVM, log1p CP10k"]
     with pytest.raises(

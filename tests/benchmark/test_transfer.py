@@ -123,7 +123,7 @@ def test_metrics_by_hand():
         1.0,
         1.0,
         3.0,
-        np.array([0.5, 0.3, 0.9, 0.01, 0.001, 0.02, 0.7]),
+        np.array([0.5, 0.3, 0.9, 0.005, 0.001, 0.02, 0.7]),
     )
     found = transfer.measure(outcome, np.array(["a", "b", "c"]), y_query, "new")
     assert found["accuracy"] == 0.75
