@@ -554,6 +554,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             raise ArgumentError("adapt", Argument("adapt", adapt), " must be 'auto' or None.")
         if alpha is not None:
             self._check_alpha(alpha)
+        check_is_fitted(self)
         source = self.network_.source if self.network_ is not None else None
         origin = {
             "version": __version__,

@@ -259,7 +259,7 @@ def flip(file: Path) -> None:
         (lambda m: (m / "config.json").write_text("[" * 100_000) and seal(m), "not JSON"),
         (lambda m: (m / "config.json").write_text("[1]") and seal(m), "not a gene_gcn model"),
         (lambda m: (m / "config.json").write_text('{"model_type": "bert"}') and seal(m), "not a gene_gcn"),
-        (lambda m: edit(m, format_version=4, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
+        (lambda m: edit(m, format_version=5, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
         (lambda m: edit(m, format_version=2), "Train the model again"),
         (lambda m: edit(m, format_version="2"), "format_version"),
         (lambda m: edit(m, config=None), "no config"),
