@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.benchmark.accuracy import CellSet
-from gene_gcn.benchmark.splits import MIN_CELLS, folds, group_column
-from gene_gcn.cells import SMALLEST_OVERLAP
+from gene_gcn.benchmark.splits import MIN_CELLS, folds
+from gene_gcn.cells import SMALLEST_OVERLAP, read_batches
 from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _within(sets: Sequence[CellSet], columns: Sequence[str]) -> Iterator[Pair | 
 
 
 def _sides(cells: CellSet, column: str) -> list[Side]:
-    codes, values = pd.factorize(group_column(cells.cells, column))
+    codes, values = pd.factorize(read_batches(cells.cells, column, "groups"))
     if len(values) > MAX_VALUES:
         raise ArgumentError(
             "groups",

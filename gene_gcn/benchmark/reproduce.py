@@ -20,9 +20,9 @@ from sklearn.model_selection import train_test_split
 from gene_gcn import __version__
 from gene_gcn.benchmark.metrics import evaluate
 from gene_gcn.benchmark.runs import RunStore, digest, digest_of_cells, peak_memory
-from gene_gcn.benchmark.splits import group_column, labeled_cells, whole_groups, without_rare_types
+from gene_gcn.benchmark.splits import labeled_cells, whole_groups, without_rare_types
 from gene_gcn.benchmark.systems import System
-from gene_gcn.cells import Normalizer, read_expression
+from gene_gcn.cells import Normalizer, read_batches, read_expression
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.networks import GeneNetwork, resolve_network
@@ -163,7 +163,7 @@ def _trials(
     elif split_column is not None:
         pairs = {split_column: _split_by_column(cells, split_column)}
     elif groups is not None:
-        of_cell = group_column(cells, groups)
+        of_cell = read_batches(cells, groups, "groups")
         pairs = {
             f"without {', '.join(pd.unique(of_cell[held_out])[:5])}": (train, held_out)
             for train, held_out in whole_groups(of_cell)
@@ -180,7 +180,7 @@ def _trials(
 
 
 def _split_by_column(cells: AnnData, column: str) -> tuple[np.ndarray, np.ndarray]:
-    values = group_column(cells, column, "split_column")
+    values = read_batches(cells, column, "split_column")
     for part in ("train", "test"):
         if not (values == part).any():
             raise ArgumentError(

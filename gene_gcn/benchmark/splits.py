@@ -15,8 +15,8 @@ import pandas as pd
 from scipy import sparse
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
 
-from gene_gcn.cells import Normalizer, is_missing, read_expression, read_labels
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.cells import Normalizer, is_missing, read_batches, read_expression, read_labels
+from gene_gcn.errors import ArgumentError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -163,7 +163,7 @@ def _few_label(
 
 
 def _groups(cells: AnnData, column: str) -> list[Split]:
-    pairs = whole_groups(group_column(cells, column))
+    pairs = whole_groups(read_batches(cells, column, "groups"))
     return [Split("groups", f"groups {column}", i, *pair) for i, pair in enumerate(pairs)]
 
 
@@ -270,36 +270,6 @@ def whole_groups(groups: np.ndarray, n_folds: int = 5) -> list[Pair]:
         )
     splitter = LeaveOneGroupOut() if count <= MAX_SINGLE_GROUPS else GroupKFold(n_folds)
     return list(splitter.split(groups, groups=groups))
-
-
-def group_column(cells: AnnData, column: str, argument: str = "groups") -> np.ndarray:
-    """Read the groups of the cells from a column of `obs`.
-
-    Parameters
-    ----------
-    cells : AnnData
-    column : str
-    argument : str
-        What the user calls the column, for errors.
-
-    Returns
-    -------
-    ndarray of str, shape (B,)
-
-    Raises
-    ------
-    ArgumentError
-        There is no such column, or some cells have no value in it.
-    """
-    name = Argument(argument, column)
-    if column not in cells.obs:
-        raise ArgumentError(argument, name, f" is not a column of obs; its columns are {list(cells.obs)}.")
-    missing = cells.obs[column].isna()
-    if missing.any():
-        raise ArgumentError(
-            argument, name, f" has no value for {missing.sum():,} of {cells.n_obs:,} cells; drop these cells."
-        )
-    return cells.obs[column].astype(str).to_numpy()
 
 
 # ---- degraded cells ----

@@ -12,6 +12,7 @@ from .label_values import labels_as_text as labels_as_text
 from .label_values import to_same_kind as to_same_kind
 from .label_values import written_as_missing as written_as_missing
 from .labels import as_label_array as as_label_array
+from .labels import read_batches as read_batches
 from .labels import read_labels as read_labels
 from .labels import warn_of_near_twins as warn_of_near_twins
 from .normalizer import SMALLEST_OVERLAP as SMALLEST_OVERLAP
@@ -19,5 +20,8 @@ from .normalizer import Normalizer as Normalizer
 from .predictions import check_predictions_path as check_predictions_path
 from .predictions import check_writable as check_writable
 from .predictions import write_predictions as write_predictions
+from .references import are_references as are_references
+from .references import join_references as join_references
+from .references import warn_of_own_types as warn_of_own_types
 from .scale import check_scale as check_scale
 from .scale import detect_scale as detect_scale

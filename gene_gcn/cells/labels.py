@@ -14,7 +14,7 @@ from gene_gcn.cells.expression import first_few, is_anndata
 from gene_gcn.cells.label_values import check_label_values, find_near_twins, is_missing, written_as_missing
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 
-__all__ = ["as_label_array", "read_labels", "warn_of_near_twins"]
+__all__ = ["as_label_array", "read_batches", "read_labels", "warn_of_near_twins"]
 
 
 def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = False) -> np.ndarray:
@@ -68,6 +68,35 @@ def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = F
     return labels
 
 
+def read_batches(X: Any, batch: Any, argument: str = "batch") -> np.ndarray:
+    """Read the batch of each cell, such as its donor, technology or laboratory.
+
+    Parameters
+    ----------
+    X : AnnData or matrix of B cells, as for `read_expression`
+    batch : str or array-like, shape (B,)
+        As `y` in `read_labels`.
+    argument : str
+        What the user calls it, for errors.
+
+    Returns
+    -------
+    ndarray of str, shape (B,)
+
+    Raises
+    ------
+    ArgumentError
+        If the column does not exist, if there is not one value per cell, or if some are missing.
+    """
+    values = _one_per_cell(X, batch, _cell_names(X), argument)
+    missing = is_missing(values)
+    if missing.any():
+        name = Argument(argument, batch) if isinstance(batch, str) else Argument(argument)
+        problem = f" has no value for {missing.sum():,} of {len(values):,} cells; drop these cells."
+        raise ArgumentError(argument, name, problem)
+    return values.astype(str)
+
+
 def as_label_array(y: Any) -> np.ndarray:
     """Return labels as an array; where some are masked or NA, the others keep their kind, in objects.
 
@@ -106,25 +135,30 @@ def warn_of_near_twins(classes: np.ndarray, counts: np.ndarray) -> None:
     warn(LabelWarning(f"{what}; each is learned as a type of its own. Rename them if they are one."))
 
 
-def _one_per_cell(X: Any, y: Any, cells: tuple[str, ...] | None) -> np.ndarray:
-    """Return labels as an array in the order of the cells, whose names are `cells` if they have any."""
+def _one_per_cell(X: Any, y: Any, cells: tuple[str, ...] | None, argument: str = "y") -> np.ndarray:
+    """Return labels as an array in the order of the cells, whose names are `cells` if they have any.
+
+    The user calls them by the name of the `argument`.
+    """
     if isinstance(y, str):
-        y = _obs_column(X, y)
+        y = _obs_column(X, y, argument)
     elif y is None:
         raise ArgumentError(
             "y",
             "requires y to be passed, but the target y is None: pass labels or the name of an .obs column.",
         )
     elif isinstance(y, pd.DataFrame | pd.Series):
-        y = _in_order_of(cells, y, default=isinstance(X, pd.DataFrame) and _is_default(X.index))
+        y = _in_order_of(cells, y, argument, isinstance(X, pd.DataFrame) and _is_default(X.index))
     labels = as_label_array(y)
     labels = labels.ravel() if labels.ndim == 2 and labels.shape[1] == 1 else labels
     n = len(cells) if cells is not None else X.shape[0] if hasattr(X, "shape") else len(np.asarray(X))
     if labels.shape != (n,):
-        remedy: list[str | Argument] = ["pass one label per cell"]
+        remedy: list[str | Argument] = ["pass one value per cell"]
         if is_anndata(X) and labels.size == 1 and (name := str(labels.item())) in X.obs.columns:
-            remedy += [", or ", Argument("y", name)]
-        raise ArgumentError("y", f"y has shape {labels.shape}, but X has {n:,} cells; ", *remedy, ".")
+            remedy += [", or ", Argument(argument, name)]
+        raise ArgumentError(
+            argument, f"{argument} has shape {labels.shape}, but X has {n:,} cells; ", *remedy, "."
+        )
     return labels
 
 
@@ -138,7 +172,9 @@ def _is_default(index: pd.Index) -> bool:
     return isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(index)))
 
 
-def _in_order_of(cells: tuple[str, ...] | None, y: pd.Series | pd.DataFrame, default: bool) -> Any:
+def _in_order_of(
+    cells: tuple[str, ...] | None, y: pd.Series | pd.DataFrame, argument: str, default: bool
+) -> Any:
     """Return labels in the order of the cells if their index names them.
 
     An index of 0, 1, … names nothing, neither in y nor, as `default` says, in X.
@@ -150,22 +186,26 @@ def _in_order_of(cells: tuple[str, ...] | None, y: pd.Series | pd.DataFrame, def
     if default:
         if not is_permuted:
             return y
-        problem = "the index of y is that of X in a different order, but the index of X is only 0, 1, …"
-        raise ArgumentError(
-            "y", f"{problem}; pass y.loc[X.index] to match by index or y.to_numpy() to take y as it is."
+        problem = (
+            f"the index of {argument} is that of X in a different order, but the index of X is only 0, 1, …"
         )
+        ways = f"{argument}.loc[X.index] to match by index or {argument}.to_numpy() to take it as it is"
+        raise ArgumentError(argument, f"{problem}; pass {ways}.")
     repeats = len(set(index)) < len(index)
     if is_permuted and not repeats:
         return y.iloc[pd.Index(index).get_indexer(list(cells))]
-    remedy = "; pass y.to_numpy() if its labels are in the order of the cells."
+    remedy = f"; pass {argument}.to_numpy() if its values are in the order of the cells."
     if repeats and set(index) == set(cells):
         raise ArgumentError(
-            "y", f"the index of y has names of cells that repeat, in a different order than X{remedy}"
+            argument,
+            f"the index of {argument} has names of cells that repeat, in a different order than X{remedy}",
         )
     shared = len(set(index) & set(cells))
     numbers = f"{shared:,} of the {len(cells):,} cells of X" if shared else "none of the cells of X"
-    names = f"y has {first_few(index)}, X {first_few(cells)}"
-    raise ArgumentError("y", f"y is indexed by {len(index):,} cells, {numbers} among them ({names}){remedy}")
+    names = f"{argument} has {first_few(index)}, X {first_few(cells)}"
+    raise ArgumentError(
+        argument, f"{argument} is indexed by {len(index):,} cells, {numbers} among them ({names}){remedy}"
+    )
 
 
 def _with_gaps(present: np.ndarray, missing: np.ndarray) -> np.ndarray:
@@ -188,22 +228,22 @@ def _quoted(names: Sequence[str]) -> str:
     return first_few([repr(name) for name in names])
 
 
-def _obs_column(X: Any, name: str) -> pd.Series:
+def _obs_column(X: Any, name: str, argument: str) -> pd.Series:
     if not is_anndata(X):
-        text = f" names a column of .obs, but X is a {type(X).__name__}; pass the labels themselves."
-        raise ArgumentError("y", Argument("y", name), text)
+        text = f" names a column of .obs, but X is a {type(X).__name__}; pass the values themselves."
+        raise ArgumentError(argument, Argument(argument, name), text)
     if name in X.obs.columns:
         column = X.obs[name]
         if isinstance(column, pd.DataFrame):
             text = f" names {column.shape[1]} columns of .obs; rename all but one of them."
-            raise ArgumentError("y", Argument("y", name), text)
+            raise ArgumentError(argument, Argument(argument, name), text)
         return column
     if name in X.var.columns:
         text = " is a column of .var, not of .obs; if the rows of X are genes, transpose it (X.T)."
-        raise ArgumentError("y", Argument("y", name), text)
+        raise ArgumentError(argument, Argument(argument, name), text)
     columns = {str(column).casefold(): str(column) for column in X.obs.columns}
     close = [columns[key] for key in difflib.get_close_matches(name.casefold(), columns, n=3)]
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     few = [column for column in X.obs if X.obs[column].nunique() <= min(200, max(2, X.n_obs // 2))]
-    text = f" is not a column of .obs.{hint} Columns with few values, which could be labels: {few or 'none'}."
-    raise ArgumentError("y", Argument("y", name), text)
+    text = f" is not a column of .obs.{hint} Columns with few values, which it could be: {few or 'none'}."
+    raise ArgumentError(argument, Argument(argument, name), text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from gene_gcn.errors import (
 )
 from gene_gcn.genes.names import gene_kind, match_names
 
-__all__ = ["SMALLEST_OVERLAP", "Normalizer"]
+__all__ = ["SMALLEST_OVERLAP", "Normalizer", "to_linear"]
 
 METHODS = ("auto", "sqrt", "log1p", "none")
 LOG1P_TARGET = 1e4  # counts per cell before log1p: the convention of scanpy and Seurat
@@ -308,6 +308,22 @@ class Normalizer:
                 _warn_of_mixture(inferred)
             return inferred  # such as counts for a model that was fitted on logarithms
         return self._guessed_scale(expr, inferred) if exceeds(expr.X, self.input_scale) else stated
+
+
+def to_linear(expr: Expression) -> Expression:
+    """Invert the scale of training cells, with the warnings and errors of `Normalizer.fit`.
+
+    Returns
+    -------
+    Expression
+        Its scale is stated, "counts" if all cells are counts, otherwise "cp10k".
+    """
+    if expr.scale == "scaled":
+        raise _negative_values(expr)
+    scale = _training_scale(expr)
+    names = {scale.name} if scale.of_cell is None else set(scale.names)
+    linear = with_data(expr.X, map_values(expr.X, scale))
+    return replace(expr, X=linear, stated_scale="counts" if names == {"counts"} else "cp10k")
 
 
 def _is_same(inferred: InferredScale, other: InferredScale) -> bool:

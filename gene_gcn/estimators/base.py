@@ -48,6 +48,11 @@ class Query:
     panels: GenePanels
     evidence: Evidence
 
+    @property
+    def measured(self) -> np.ndarray:
+        """Genes that were measured in all cells, a mask (N,)."""
+        return np.logical_and.reduce([genes for _, genes in self.panels])
+
     @classmethod
     def empty(cls, n_genes: int) -> Query:
         """Return a query of no cells."""
@@ -127,13 +132,18 @@ class CellEstimator(BaseEstimator):
 
     def _read_training(self, X: CellsLike) -> Expression:
         """Read cells and set `n_features_in_` and `feature_names_in_`."""
-        expression = self._read(X)
-        _check_orientation(expression)
+        expression = self._read_reference(X)
         if is_anndata(X):
             self.n_features_in_ = expression.X.shape[1]
             self.__dict__.pop("feature_names_in_", None)
         else:
             validate_data(self, X, skip_check_array=True)
+        return expression
+
+    def _read_reference(self, X: CellsLike) -> Expression:
+        """Read cells of which each row is one."""
+        expression = self._read(X)
+        _check_orientation(expression)
         return expression
 
     def _read_query(self, X: CellsLike, consequence: str) -> Query:
@@ -147,13 +157,18 @@ class CellEstimator(BaseEstimator):
             What a warning says about cells with few genes: "their confidence is lowered".
         """
         check_is_fitted(self)
-        X, normalizer = as_cells(X), self.normalizer_
+        X = as_cells(X)
         if _has_no_cells(X):
             warn(EmptyCellsWarning("X contains no cells, so the result is empty."))
-            return Query.empty(normalizer.n_genes)
+            return Query.empty(self.normalizer_.n_genes)
         expression = self._read(X)
         if not is_anndata(X) and (expression.genes is None or self.genes_ is None):
             validate_data(self, X, reset=False, skip_check_array=True)
+        return self._match_query(expression, consequence)
+
+    def _match_query(self, expression: Expression, consequence: str) -> Query:
+        """Bring cells that were read to the training genes; see `_read_query`."""
+        normalizer = self.normalizer_
         indexer = normalizer.match(expression)
         panels = normalizer.find_panels(expression, indexer)
         matrix = normalizer.transform(expression, indexer, panels)

@@ -15,7 +15,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn import __version__
-from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, to_same_kind
+from gene_gcn.cells import (
+    Normalizer,
+    are_references,
+    as_cells,
+    is_anndata,
+    read_labels,
+    to_same_kind,
+)
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 from gene_gcn.estimators.annotation import Annotation, check_key
 from gene_gcn.estimators.base import CellEstimator, Query
@@ -26,6 +33,7 @@ from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
+from gene_gcn.estimators.training_input import TrainingInput
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.options import TrainingOptions
@@ -265,7 +273,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     # ---- fitting ----
 
     def fit(
-        self, X: CellsLike, y: str | Sequence[Any] | None = None, unlabelled: CellsLike | None = None
+        self,
+        X: CellsLike | Sequence[CellsLike],
+        y: str | Sequence[Any] | None = None,
+        unlabelled: CellsLike | None = None,
+        *,
+        batch: str | Sequence[Any] | None = None,
     ) -> GeneGCNClassifier:
         """Learn from labeled cells, and from unlabeled ones if there are any.
 
@@ -273,12 +286,21 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         ----------
         X : AnnData, DataFrame, sparse matrix or array, shape (B, N)
             Expression: counts, or values on a scale that `gene_gcn.cells.detect_scale` knows. Or the path of
-            a file that `gene_gcn.cells.read_cells` reads, as wherever cells are expected.
+            a file that `gene_gcn.cells.read_cells` reads, as wherever cells are expected. Or a list of
+            references (AnnData, DataFrames or paths), which are joined on the genes that all of them have,
+            each from its own scale. Types may be in some of them only.
         y : str or array-like, shape (B,)
             The name of a column of `X.obs`, or the labels. With "lbfgs" and `head_init="autoencoder"`, which
             learn from unlabeled cells too, labels may be missing (None, NaN, empty text).
         unlabelled : AnnData, DataFrame, sparse matrix or array, optional
-            Cells without labels, such as those to annotate. Their genes are matched as in `predict`.
+            Cells without labels, such as those to annotate. Their genes are matched as in `predict`; genes
+            that they lack are not used. Labels spread to them after their shift is removed, see `annotate`.
+        batch : str or array-like, shape (B,), optional
+            The name of a column of `X.obs`, or the batch of each cell, such as its donor, technology or
+            laboratory; several references are batches of their own. With batches, cross-validation leaves
+            whole batches out, so that λ, confidence, `novelty` and `predict_set` are judged on cells of a
+            batch that the model has not seen, and the mean expression of a type, with which `annotate`
+            compares, is that in an average batch.
 
         Returns
         -------
@@ -292,18 +314,24 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         """
         self.check_parameters()
         new = self._unfitted_copy()
-        new._learn(X, y, unlabelled)
+        new._learn(X, y, unlabelled, batch)
         return self._take_over(new)
 
-    def _learn(self, X: CellsLike, y: str | Sequence[Any] | None, unlabelled: CellsLike | None) -> None:
-        X, unlabelled = as_cells(X, [y] if isinstance(y, str) else ()), as_cells(unlabelled)
+    def _learn(
+        self,
+        X: CellsLike | Sequence[CellsLike],
+        y: str | Sequence[Any] | None,
+        unlabelled: CellsLike | None,
+        batch: str | Sequence[Any] | None,
+    ) -> None:
+        unlabelled = as_cells(unlabelled)
         uses_unlabeled = self._settings.uses_unlabeled
         if unlabelled is not None and not uses_unlabeled:
             ways = (Argument("optimizer", "lbfgs"), " or ", Argument("head_init", "autoencoder"))
             problem = " holds cells without labels, which are used only with "
             raise ArgumentError("unlabelled", Argument("unlabelled"), problem, *ways, "; leave it out.")
-        expression = self._read_training(X)
-        targets = Targets.read(X, y, self.class_weight, allow_missing=uses_unlabeled)
+        given = self._read_input(X, y, batch, allow_missing=uses_unlabeled)
+        expression, targets = given.expression, Targets.of(given.labels, self.class_weight)
         unlabeled = None if unlabelled is None else self._read(unlabelled)
         seed = self._seed()
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
@@ -312,10 +340,10 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         self.network_, self.gene_match_ = resolve_network(
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
         )
-        others = None if unlabeled is None else self.normalizer_.transform(unlabeled)
+        others = None if unlabeled is None else self._match_query(unlabeled, "little is learned from them")
         self.fitted_, history = fit_model(
             self._settings,
-            TrainingCells.of(matrix, targets, others, self.network_),
+            TrainingCells.of(matrix, targets, given.batch, others, self.network_),
             self._training_options(),
             impute=self.missing_genes == "impute" and self.genes_ is not None,
             validation_fraction=self.validation_fraction,
@@ -323,6 +351,20 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             seed=seed,
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
+
+    def _read_input(self, X: Any, y: Any, batch: Any, *, allow_missing: bool) -> TrainingInput:
+        if not are_references(X):
+            return TrainingInput.read(X, y, batch, self._read_training, allow_missing=allow_missing)
+        given = TrainingInput.read_several(
+            X,
+            y,
+            batch,
+            self._read_reference,
+            linear=self.normalization != "none",
+            allow_missing=allow_missing,
+        )
+        self.n_features_in_ = given.expression.X.shape[1]
+        return given
 
     @property
     def _settings(self) -> ModelSettings:
@@ -531,7 +573,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         adapt : {"auto", None}
             "auto" looks at the query as a whole, and removes what all its types have in common that differs
             from the training cells, as between laboratories (`gene_gcn.uncertainty.adapt_to_query`).
-            `uns[key_added]["shift"]` has its size. Where that is no larger than between halves of one data
+            `uns[key_added]["shift"]` has its size. Where that is no larger than between cells of one data
             set, or cannot be told, and with None, types are those of `predict`.
         unknown : bool
             Call cells whose novelty is below 0.01 "unknown".

@@ -11,6 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.errors import Argument, NetworkWarning, warn
+from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.reference import Reference
@@ -19,9 +20,10 @@ from gene_gcn.estimators.validation_split import split_by_type
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
-from gene_gcn.training.linear_head import fit_linear_head
+from gene_gcn.training.linear_head import Guess, fit_linear_head
 from gene_gcn.training.options import TrainingOptions
 from gene_gcn.training.reproducibility import exclusive
+from gene_gcn.uncertainty import TypeProfiles, adapt_to_query
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class TrainingCells:
         Normalized expression.
     y : ndarray of int64, shape (cells,)
         Types, 0 to K − 1.
+    batch : ndarray of int, shape (cells,), or None
+        0 to L − 1.
     unlabeled : csr_matrix of float32, shape (other cells, N), or None
     class_weight : Tensor, shape (K,), or None
     num_classes : int
@@ -44,6 +48,7 @@ class TrainingCells:
 
     X: sparse.csr_matrix
     y: np.ndarray
+    batch: np.ndarray | None
     unlabeled: sparse.csr_matrix | None
     class_weight: Tensor | None
     num_classes: int
@@ -54,19 +59,33 @@ class TrainingCells:
         cls,
         matrix: sparse.csr_matrix,
         targets: Targets,
-        others: sparse.csr_matrix | None,
+        batch: np.ndarray | None,
+        others: Query | None,
         network: GeneNetwork | None,
     ) -> TrainingCells:
-        """Take labeled cells from a matrix (B, N); those without a label join the `others`."""
-        unlabeled = [] if others is None else [others]
+        """Take labeled cells from a matrix (B, N); those without a label join the `others`.
+
+        Genes that were not measured in all of the others are zero in all cells, as zeros in the others alone
+        would be taken for a difference between the types.
+        """
+        unlabeled = []
+        if others is not None:
+            measured = others.measured
+            matrix, *unlabeled = (_keep_genes(part, measured) for part in (matrix, others.matrix))
         if not targets.is_labeled.all():
             unlabeled.append(matrix[~targets.is_labeled])
             matrix = matrix[targets.is_labeled]
+            batch = None if batch is None else batch[targets.is_labeled]
         stacked = sparse.vstack(unlabeled, "csr") if unlabeled else None
-        return cls(matrix, targets.y, stacked, targets.class_weight, len(targets.classes), network)
+        return cls(matrix, targets.y, batch, stacked, targets.class_weight, len(targets.classes), network)
 
     def all_cells(self) -> sparse.csr_matrix:
         return self.X if self.unlabeled is None else sparse.vstack([self.X, self.unlabeled], "csr")
+
+
+def _keep_genes(X: sparse.csr_matrix, kept: np.ndarray) -> sparse.csr_matrix:
+    """Set all genes to zero but those of a mask (N,)."""
+    return X if kept.all() else sparse.csr_matrix(X @ sparse.diags_array(kept.astype(X.dtype)))
 
 
 def fit_model(
@@ -112,13 +131,29 @@ def fit_exactly(
         cells.num_classes,
         graph=graph,
         class_weight=cells.class_weight,
+        batch=cells.batch,
         unlabeled=cells.unlabeled,
+        guess=_guess_types(cells),
         device=device,
         threads=threads,
         seed=seed,
     )
-    reference = Reference.of(cells.X, cells.y, cells.num_classes, imputer, chosen)
+    reference = Reference.of(cells.X, cells.y, cells.num_classes, imputer, chosen, cells.batch)
     return LinearModel(head, graph, imputer, settings.count_layers(cells.network) > 0, reference), history
+
+
+def _guess_types(cells: TrainingCells) -> Guess | None:
+    """Return how to name the unlabeled cells before labels spread: without their shift, if they have any."""
+    X = cells.unlabeled
+    if X is None or any(part.nnz and part.data.min() < 0 for part in (cells.X, X)):
+        return None
+    profiles = TypeProfiles.of(cells.X, cells.y, cells.num_classes, cells.batch)
+
+    def guess(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        probability, shift = adapt_to_query(X, weight, bias, profiles)
+        return probability, shift.genes
+
+    return guess
 
 
 def fit_by_gradients(

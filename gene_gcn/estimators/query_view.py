@@ -44,7 +44,7 @@ class QueryView:
     @classmethod
     def of(cls, query: Query, model: LinearModel) -> QueryView:
         """Look at cells in the genes that were measured in all of them."""
-        present = np.logical_and.reduce([genes for _, genes in query.panels])
+        present = query.measured
         measured = None if present.all() else torch.from_numpy(present)
         weight, bias = (part.numpy() for part in model.folded(measured))
         X = query.matrix if measured is None else query.matrix[:, present]

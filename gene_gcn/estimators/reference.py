@@ -40,9 +40,10 @@ class Reference:
         num_classes: int,
         imputer: PPCAImputer | None,
         chosen: CrossValidated,
+        batch: np.ndarray | None = None,
     ) -> Reference:
-        """Summarize the training cells X (cells, N) of types y (cells,)."""
-        profiles = TypeProfiles.of(X, y, num_classes)
+        """Summarize the training cells X (cells, N) of types y (cells,), and of batches (cells,)."""
+        profiles = TypeProfiles.of(X, y, num_classes, batch)
         axes = np.zeros((X.shape[1], 0), np.float32) if imputer is None else imputer.axes.numpy()
         components = X @ axes
         centers = profiles.mean @ axes

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import column_or_1d
 
-from gene_gcn.cells import (
-    as_label_array,
-    check_label_values,
-    is_anndata,
-    is_missing,
-    read_labels,
-    warn_of_near_twins,
-)
+from gene_gcn.cells import check_label_values, is_missing, warn_of_near_twins
 from gene_gcn.errors import ArgumentError, LabelWarning, warn
 from gene_gcn.estimators.evidence import class_prior
-
-if TYPE_CHECKING:
-    from gene_gcn.estimators.base import CellsLike
 
 MANY_CLASSES = 20  # with fewer, a cell for each type may be meant, as in a reference of mean profiles
 
@@ -50,24 +38,16 @@ class Targets:
     class_weight: torch.Tensor | None
 
     @classmethod
-    def read(
-        cls,
-        X: CellsLike,
-        y: str | Sequence[Any] | None,
-        class_weight: Literal["balanced"] | Mapping[Any, float] | None,
-        *,
-        allow_missing: bool,
+    def of(
+        cls, labels: np.ndarray, class_weight: Literal["balanced"] | Mapping[Any, float] | None
     ) -> Targets:
-        """Read labels of the cells of X; see `gene_gcn.cells.read_labels` for errors.
+        """Take the types of labels (B,), some of which may be missing.
 
         Raises
         ------
         ArgumentError
-            Further, if all labels are the same, or are numbers with decimals.
+            If all labels are the same, mix numbers and text, or are numbers with decimals.
         """
-        if not is_anndata(X) and not isinstance(y, str | pd.Series | pd.DataFrame | None):
-            y = column_or_1d(as_label_array(y), warn=True)  # for what is left, read_labels says what is wrong
-        labels = read_labels(X, y, allow_missing=allow_missing)
         is_labeled = ~is_missing(labels)
         labels = check_label_values(labels[is_labeled])  # without gaps, numbers have a dtype of their own
         _check_discrete(labels)

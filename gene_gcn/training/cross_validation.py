@@ -49,13 +49,20 @@ def cross_validate(
     graph: GlobalGraph | None,
     rng: np.random.Generator,
     options: LinearHeadOptions,
+    batch: np.ndarray | None = None,
 ) -> CrossValidated:
     """Choose the λ with the smallest loss, unless 0 is within its standard error, and the temperature.
+
+    Without batches, λ is also 0, and no other is tried, where held-out cells are named well enough without
+    the network: what it adds then is little, and is lost on cells of another laboratory.
 
     Each λ is judged at its best temperature: smoothed features of cells are closer to each other, and under
     the same penalty their logits become overconfident. The temperature also corrects penalties that leave few
     cells of clear types underconfident; it fades to 1 where there are more cells than are looked at. Types
     with a single cell are excluded.
+
+    With batches (cells,), whole batches are left out, as another laboratory's cells are what a model is for.
+    Types that are in a single batch are left out in parts, so that each is also trained on.
     """
     counts = target.sum(0)
     types = int((counts > 1).sum())
@@ -65,6 +72,8 @@ def cross_validate(
     y = target.argmax(1).cpu().numpy()
     chosen = eligible[_sample(y[eligible], max(options.cv_cells, 2 * types), rng)]
     fold = _assign_folds(y[chosen], options.cv_folds, rng)
+    if batch is not None:
+        fold = _leave_batches_out(fold, y[chosen], batch[chosen], options.cv_folds)
     target, cell_weight = target[chosen], cell_weight[chosen]
     x = torch.from_numpy(X[chosen].toarray()).to(target.device)
     neighbors = None if graph is None else product(graph.adj_t, x.T.contiguous()).T
@@ -78,6 +87,8 @@ def cross_validate(
         }
         best = min(options.temperatures, key=lambda t: float(by_temperature[t].sum()))
         temperatures[network_weight], losses[network_weight] = best, by_temperature[best]
+        if batch is None and float(losses[0.0].mean()) < options.network_loss:
+            break
     best = min(losses, key=lambda network_weight: float(losses[network_weight].sum()))
     gain = losses[0.0] - losses[best]
     chosen_weight = best if float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5 else 0.0
@@ -144,6 +155,17 @@ def _assign_folds(y: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.n
     fold = np.empty(len(y), np.int64)
     fold[order] = _rank_in_type(y[order]) % n_folds
     return fold
+
+
+def _leave_batches_out(fold: np.ndarray, y: np.ndarray, batch: np.ndarray, n_folds: int) -> np.ndarray:
+    """Put the cells of a batch into the same fold, but those of types that are in one such fold only."""
+    sizes = np.bincount(batch)
+    of_batch = np.empty(len(sizes), np.int64)
+    of_batch[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes)) % n_folds
+    together = of_batch[batch]
+    in_fold = np.zeros((y.max() + 1, n_folds), bool)
+    in_fold[y, together] = True
+    return np.where(in_fold.sum(axis=1)[y] > 1, together, fold)
 
 
 def _rank_in_type(y: np.ndarray) -> np.ndarray:

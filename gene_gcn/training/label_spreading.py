@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy import sparse
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from gene_gcn.nn.sparse import csr_from_scipy
 
 
 def spread_labels(
-    codes: Tensor, target: Tensor, logits: Tensor, n_neighbors: int = 15, iterations: int = 20
+    codes: Tensor, target: Tensor, start: Tensor, n_neighbors: int = 15, iterations: int = 20
 ) -> Tensor:
     """Spread types over the symmetric graph of nearest neighbors.
 
@@ -24,8 +25,8 @@ def spread_labels(
         Coordinates of all cells, the labeled ones first.
     target : Tensor, shape (labeled cells, K)
         Their types, one-hot.
-    logits : Tensor, shape (cells, K)
-        A first guess for all cells.
+    start : Tensor, shape (other cells, K)
+        Probabilities of types of the others: a first guess.
 
     Returns
     -------
@@ -40,8 +41,7 @@ def spread_labels(
     from sklearn.neighbors import NearestNeighbors
 
     labeled = len(target)
-    start = logits.softmax(1)
-    start[:labeled] = target
+    start = torch.cat([target, start])
     count = min(n_neighbors, len(codes) - 1)
     neighbors = NearestNeighbors(n_neighbors=count).fit(codes.cpu().numpy())
     distance, neighbor = neighbors.kneighbors()  # a cell is not its own neighbor

@@ -7,6 +7,7 @@ described by all those that it varies with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +27,9 @@ from gene_gcn.training.operators import Dense, Features, SmoothedCells, adjacenc
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import fit_regression
 
-__all__ = ["FittedHead", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
+__all__ = ["FittedHead", "Guess", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
+
+Guess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def fit_linear_head(
     *,
     graph: GlobalGraph | None = None,
     class_weight: Tensor | None = None,
+    batch: np.ndarray | None = None,
     unlabeled: sparse.csr_matrix | None = None,
+    guess: Guess | None = None,
     device: torch.device | str = "cpu",
     threads: int = 1,
     seed: int = 0,
@@ -101,9 +106,15 @@ def fit_linear_head(
         A, prepared.
     class_weight : Tensor, shape (K,), optional
         Weight of each type in the loss.
+    batch : ndarray of int, shape (cells,), optional
+        Batches, which cross-validation leaves out as a whole.
     unlabeled : csr_matrix of float32, shape (other cells, N), optional
         Cells without labels, from which components are learned as well. Labels then spread along nearest
         neighbors, and the head is fitted again to all cells.
+    guess : callable, optional
+        From the weight (N, K) and bias (K,) of a first fit to where the other cells start: the probabilities
+        of their types (other cells, K), and the shift (N,) between them and the labeled cells, without which
+        neighbors are found. By default, those of the first fit, and no shift.
     device : torch.device or str
     threads : int
         Of sparse products; the result does not depend on it.
@@ -121,7 +132,7 @@ def fit_linear_head(
     cell_weight = _mean_one(target @ class_weight.to(device))
     graph = None if graph is None else graph.to(device)
 
-    chosen = cross_validate(X, target, cell_weight, graph, np.random.default_rng(seed), options)
+    chosen = cross_validate(X, target, cell_weight, graph, np.random.default_rng(seed), options, batch)
     rng = np.random.default_rng(seed)
     cells = SmoothedCells(X, device, graph, chosen.network_weight, threads)
     weights = gene_weights(*cells.gene_sums(target), target.sum(0))
@@ -133,14 +144,13 @@ def fit_linear_head(
             sparse.vstack([X, unlabeled], "csr"), device, graph, chosen.network_weight, threads
         )
         first = _fit_ensemble(cells, every, weights, target, cell_weight, rng, options)
-        guess = first.at_temperature(chosen.temperature)
-        codes = [F.normalize(features.matmat(axis), dim=1) for features, axis in first.components]
+        first = first.at_temperature(chosen.temperature)
+        if guess is None:
+            start, shift = (every.matmat(first.weight)[len(y) :] + first.bias).softmax(1), None
+        else:
+            start, shift = _guessed(guess, LinearHead(first.weight, first.bias, chosen.network_weight), graph)
         target = spread_labels(
-            torch.cat(codes, 1),
-            target,
-            every.matmat(guess.weight) + guess.bias,
-            options.n_neighbors,
-            options.spreading_iterations,
+            _codes(first, len(y), shift), target, start, options.n_neighbors, options.spreading_iterations
         )
         cell_weight = _mean_one(target @ (cell_weight @ target[: len(y)] / target.sum(0).clamp(min=1e-6)))
         weights = gene_weights(*every.gene_sums(target), target.sum(0))
@@ -148,6 +158,27 @@ def fit_linear_head(
     return FittedHead(
         LinearHead(head.weight.cpu(), head.bias.cpu(), chosen.network_weight), chosen, _history(chosen, head)
     )
+
+
+def _guessed(guess: Guess, head: LinearHead, graph: GlobalGraph | None) -> tuple[Tensor, Tensor]:
+    """Return probabilities of the types of the other cells (other cells, K), and their shift (N,) in h."""
+    device = head.weight.device
+    start, shift = guess(head.folded(graph).cpu().numpy(), head.bias.cpu().numpy())
+    x = torch.from_numpy(shift).float().to(device)
+    if graph is not None and head.network_weight:
+        x = x + head.network_weight * product(graph.adj_t, x[:, None])[:, 0]
+    return torch.from_numpy(start).float().to(device), x
+
+
+def _codes(first: _Ensemble, labeled: int, shift: Tensor | None) -> Tensor:
+    """Return the components of all cells, without the shift (N,) of those that have no label."""
+    codes = []
+    for features, axis in first.components:
+        code = features.matmat(axis)
+        if shift is not None:
+            code[labeled:] -= (shift * features.scale) @ axis
+        codes.append(F.normalize(code, dim=1))
+    return torch.cat(codes, 1)
 
 
 class _Ensemble(NamedTuple):

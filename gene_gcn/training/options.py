@@ -25,6 +25,8 @@ class LinearHeadOptions:
         Of squared weights, where the features of a cell have length 1.
     network_weights : tuple of float
         λ to choose from; the first, 0, leaves the network out.
+    network_loss : float
+        Mean cross-entropy of held-out cells below which the network is left out, unless batches are known.
     temperatures : tuple of float
         Of the logits, to choose from; the first wins a tie.
     cv_cells, cv_folds : int
@@ -40,6 +42,7 @@ class LinearHeadOptions:
     gene_penalty: float = 5e-3
     component_penalty: float = 2e-3
     network_weights: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0)
+    network_loss: float = 0.5
     temperatures: tuple[float, ...] = (1.0, *(2.0 ** (i / 2) for i in (-1, 1, -2, 2, -3, 3, -4, 4)))
     cv_cells: int = 300
     cv_folds: int = 5

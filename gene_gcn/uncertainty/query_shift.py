@@ -23,9 +23,9 @@ from scipy.stats import rankdata
 
 __all__ = ["QueryShift", "TypeProfiles", "adapt_to_query"]
 
-# Chosen on 98 pairs of public references and queries and on halves of 12 sets, see docs/accuracy.md.
+# Chosen on 98 pairs of public references and queries, and on parts of 12 sets, see docs/accuracy.md.
 SMALLEST_SHIFT = 0.03  # halves of a set reach 0.028, laboratories start at 0.030
-ENOUGH_CELLS = 200  # for that; with fewer, the size is noisier by the root of their number
+STANDARD_ERRORS = 2.0  # as much comes from chance between cells of one set (up to 1.98)
 FEWEST_CELLS = 50
 FEWEST_TYPES = 1.5  # effective number; where all cells are of one type, its biology looks like a shift
 N_MARKERS = 100  # of each ordered pair of types
@@ -33,6 +33,8 @@ ROUNDS = 2
 KEPT_SHARE = 0.5  # of the cells of each type, the surest ones, from which the shift is estimated
 SHARPNESS = 2.0  # of probabilities, by which the added scores are multiplied
 VARIANCE_OFFSET = 0.05  # in square roots of counts
+CELLS_OF_A_MEAN = 10  # with as many, the mean of a type in a batch is as noisy as types differ in batches
+BATCH_PENALTY = 0.5  # of the effects of batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +52,42 @@ class TypeProfiles:
     counts: np.ndarray
 
     @classmethod
-    def of(cls, X: sparse.csr_matrix, y: np.ndarray, num_classes: int) -> TypeProfiles:
-        """Average cells X (cells, N) by their types y (cells,), 0 to K − 1."""
+    def of(
+        cls, X: sparse.csr_matrix, y: np.ndarray, num_classes: int, batch: np.ndarray | None = None
+    ) -> TypeProfiles:
+        """Average cells X (cells, N) by their types y (cells,), 0 to K − 1.
+
+        With batches (cells,), 0 to L − 1, the mean of a type is that in an average batch: types that are more
+        frequent in one of them would otherwise differ as the batches do. Means of type and batch are taken as
+        sums of an effect of the type and one of the batch, which are estimated by least squares.
+        """
         counts = np.bincount(y, minlength=num_classes)
-        members = sparse.csr_matrix(
-            (np.ones(len(y), np.float32), (y, np.arange(len(y)))), (num_classes, len(y))
-        )
-        return cls((members @ X).toarray() / np.maximum(counts, 1)[:, None].astype(np.float32), counts)
+        if batch is None or not batch.any():
+            return cls(_means(X, y, num_classes)[0], counts)
+        n_batches = int(batch.max()) + 1
+        means, sizes = _means(X, y * n_batches + batch, num_classes * n_batches)
+        weight = sizes / (sizes + CELLS_OF_A_MEAN)
+        type_of, batch_of = np.divmod(np.arange(len(sizes)), n_batches)
+        effects = np.hstack([np.eye(num_classes)[type_of], np.eye(n_batches)[batch_of]])
+        normal = effects.T @ (weight[:, None] * effects)
+        normal += np.diag(np.repeat([1e-6, BATCH_PENALTY], [num_classes, n_batches]))
+        solution = np.linalg.solve(normal, effects.T @ (weight[:, None] * means))
+        of_type, of_batch = solution[:num_classes], solution[num_classes:]
+        mean = of_type + np.bincount(batch, minlength=n_batches) / len(batch) @ of_batch
+        return cls(np.maximum(mean, 0).astype(np.float32), counts)
 
     def take(self, genes: np.ndarray) -> TypeProfiles:
         """Return the profiles of some genes, given by a mask (N,)."""
         return TypeProfiles(self.mean[:, genes], self.counts)
+
+
+def _means(X: sparse.csr_matrix, group: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each group of cells (groups, N) and its number of cells (groups,)."""
+    sizes = np.bincount(group, minlength=n_groups)
+    members = sparse.csr_matrix(
+        (np.ones(len(group), np.float32), (group, np.arange(len(group)))), (n_groups, len(group))
+    )
+    return (members @ X).toarray() / np.maximum(sizes, 1)[:, None].astype(np.float32), sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +138,9 @@ def adapt_to_query(
     logits = X @ weight + bias
     first = softmax(logits, axis=1)
     added = _common_shift(X, first, profiles) @ weight
-    size = float(added.std() / max(_centered(logits).std(), 1e-9))
-    reason = _reason_to_leave(first, size)
+    scale = max(float(_centered(logits).std()), 1e-9)
+    size, error = float(added.std()) / scale, _standard_error(logits, first, profiles.counts) / scale
+    reason = _reason_to_leave(first, size, error)
     if reason:
         return first, QueryShift(size, np.zeros(X.shape[1], np.float32), reason)
     markers = find_markers(profiles.mean)
@@ -215,8 +243,7 @@ def _common_shift(
     counts = probability.sum(axis=0)
     means = (X.T @ probability).T / np.maximum(counts, 1e-9)[:, None]
     differences = means - profiles.mean
-    share = counts * profiles.counts / np.maximum(counts + profiles.counts, 1e-9) * (counts >= 1)
-    share = share / max(share.sum(), 1e-9)
+    share = _share_of_types(counts, profiles.counts)
     shift = share @ differences
     if markers is None or scale is None:
         return shift
@@ -237,14 +264,31 @@ def _keep_surest(probability: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return probability * kept[:, None]
 
 
-def _reason_to_leave(probability: np.ndarray, size: float) -> str:
+def _standard_error(logits: np.ndarray, probability: np.ndarray, reference_counts: np.ndarray) -> float:
+    """Return the root mean square over types of what chance adds to the logits of the common shift."""
+    counts = probability.sum(axis=0)
+    means, squares = (
+        (probability.T @ part) / np.maximum(counts, 1e-9)[:, None] for part in (logits, logits**2)
+    )
+    share = _share_of_types(counts, reference_counts)
+    of_means = share**2 * (1 / np.maximum(counts, 1) + 1 / np.maximum(reference_counts, 1))
+    return float(np.sqrt(np.mean(of_means @ np.maximum(squares - means**2, 0))))
+
+
+def _share_of_types(counts: np.ndarray, reference_counts: np.ndarray) -> np.ndarray:
+    """Return the weight of each type in the common shift (K,), given its cells in query and reference."""
+    share = counts * reference_counts / np.maximum(counts + reference_counts, 1e-9) * (counts >= 1)
+    return np.asarray(share / max(share.sum(), 1e-9))
+
+
+def _reason_to_leave(probability: np.ndarray, size: float, error: float) -> str:
     if len(probability) < FEWEST_CELLS:
         return f"{len(probability):,} cells are too few to estimate a shift ({FEWEST_CELLS} are needed)"
     share = probability.mean(axis=0)
     if np.exp(-(share * np.log(np.maximum(share, 1e-12))).sum()) < FEWEST_TYPES:
         return "nearly all cells are of one type, from which a shift cannot be told"
-    if size < SMALLEST_SHIFT * max(1.0, np.sqrt(ENOUGH_CELLS / len(probability))):
-        return "its shift is no larger than that between halves of one data set"
+    if size < max(SMALLEST_SHIFT, STANDARD_ERRORS * error):
+        return "its shift is no larger than between cells of one data set"
     return ""
 
 

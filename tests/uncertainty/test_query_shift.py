@@ -43,7 +43,7 @@ def test_profiles_are_means():
 def test_query_of_the_same_set_is_left_alone():
     X, _ = draw(600, 2)
     probability, shift = adapt_to_query(X, WEIGHT, BIAS, PROFILES)
-    assert "halves" in shift.reason and not shift.is_removed and not shift.genes.any()
+    assert "one data set" in shift.reason and not shift.is_removed and not shift.genes.any()
     logits = X @ WEIGHT + BIAS
     np.testing.assert_array_equal(probability.argmax(1), logits.argmax(1))
 
@@ -63,6 +63,35 @@ def test_shift_that_cannot_be_told_is_left(n, types, reason):
     X, _ = draw(n, 4, shift=SHIFT, types=types)
     _, shift = adapt_to_query(X, WEIGHT, BIAS, PROFILES)
     assert reason in shift.reason
+
+
+def test_chance_between_few_cells_of_one_set_is_no_shift():
+    """With ten cells of each type, their means differ from those of the query by more than 0.03."""
+    sizes = []
+    for seed in range(10):
+        X, y = draw(10 * K, 20 + seed, types=None)
+        profiles = TypeProfiles.of(X, y, K)
+        _, shift = adapt_to_query(draw(600, 40 + seed)[0], WEIGHT * 0.05, BIAS * 0.05, profiles)
+        sizes.append(shift.size)
+        assert not shift.is_removed
+    assert max(sizes) > 0.03
+
+
+def test_profiles_of_batches_are_those_of_an_average_batch():
+    """A type that is mostly in the shifted batch does not take the shift for its own."""
+    rng = np.random.default_rng(7)
+    y = np.repeat(np.arange(K), 200)
+    batch = np.where(y == 0, rng.random(len(y)) < 0.9, rng.random(len(y)) < 0.2).astype(int)
+    X = sparse.csr_matrix(
+        np.sqrt(rng.poisson(MEANS[y] ** 2 * 0.5)) + batch[:, None] * SHIFT, dtype=np.float32
+    )
+    expected = PROFILES.mean + batch.mean() * SHIFT
+    plain, balanced = TypeProfiles.of(X, y, K), TypeProfiles.of(X, y, K, batch)
+    errors = [np.sqrt(np.mean((found.mean[0] - expected[0]) ** 2)) for found in (plain, balanced)]
+    assert errors[1] < 0.3 * errors[0]
+    np.testing.assert_array_equal(balanced.counts, plain.counts)
+    one = TypeProfiles.of(X, y, K, np.zeros(len(y), int))
+    np.testing.assert_array_equal(one.mean, plain.mean)
 
 
 def test_order_of_cells_and_genes_does_not_matter():

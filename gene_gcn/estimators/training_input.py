@@ -1,0 +1,121 @@
+"""What `fit` is given: one matrix of cells or several references, their labels and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import column_or_1d
+
+from gene_gcn.cells import (
+    Expression,
+    as_cells,
+    as_label_array,
+    is_anndata,
+    is_missing,
+    join_references,
+    read_batches,
+    read_labels,
+    warn_of_own_types,
+)
+from gene_gcn.errors import Argument, ArgumentError
+
+if TYPE_CHECKING:
+    from gene_gcn.estimators.base import CellsLike
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingInput:
+    """Cells with their labels and batches.
+
+    Attributes
+    ----------
+    expression : Expression
+        B cells.
+    labels : ndarray, shape (B,)
+        Missing ones are those that `gene_gcn.cells.is_missing` finds.
+    batch : ndarray of int, shape (B,), or None
+        0 to L − 1.
+    """
+
+    expression: Expression
+    labels: np.ndarray
+    batch: np.ndarray | None
+
+    @classmethod
+    def read(
+        cls, X: CellsLike, y: Any, batch: Any, read: Callable[[Any], Expression], *, allow_missing: bool
+    ) -> TrainingInput:
+        """Read one matrix of cells."""
+        X = as_cells(X, _columns(y, batch))
+        expression = read(X)
+        labels = _read_labels(X, y, allow_missing)
+        return cls(expression, labels, None if batch is None else pd.factorize(read_batches(X, batch))[0])
+
+    @classmethod
+    def read_several(
+        cls,
+        references: Sequence[Any],
+        y: Any,
+        batch: Any,
+        read: Callable[[Any], Expression],
+        *,
+        linear: bool,
+        allow_missing: bool,
+    ) -> TrainingInput:
+        """Read several references, each a batch, or several if it has batches of its own.
+
+        Parameters
+        ----------
+        y, batch
+            As for one reference, or a sequence with one for each.
+        linear : bool
+            Bring all of them to linear values, see `gene_gcn.cells.join_references`.
+        """
+        parts, labels, batches = [], [], []
+        for number, reference in enumerate(references):
+            own_y, own_batch = (
+                _own(name, value, number, len(references)) for name, value in (("y", y), ("batch", batch))
+            )
+            try:
+                cells = as_cells(reference, _columns(own_y, own_batch))
+                parts.append(read(cells))
+                labels.append(_read_labels(cells, own_y, allow_missing))
+                values = (
+                    np.zeros(len(labels[-1]), int) if own_batch is None else read_batches(cells, own_batch)
+                )
+            except ArgumentError as error:
+                raise ArgumentError(error.argument, f"Reference {number + 1}: ", *error.parts) from error
+            batches += [f"{number} {value}" for value in values]
+        expression = join_references(parts, linear=linear)
+        warn_of_own_types([part[~is_missing(part)] for part in labels])
+        same_kind = len({part.dtype.kind for part in labels}) == 1
+        joined = np.concatenate(labels if same_kind else [part.astype(object) for part in labels])
+        return cls(expression, joined, pd.factorize(np.array(batches))[0])
+
+
+def _columns(y: Any, batch: Any) -> list[str]:
+    return [name for name in (y, batch) if isinstance(name, str)]
+
+
+def _own(name: str, value: Any, number: int, count: int) -> Any:
+    """Return what belongs to one of the references."""
+    if value is None or isinstance(value, str):
+        return value
+    if not isinstance(value, list | tuple) or len(value) != count:
+        raise ArgumentError(
+            name,
+            f"With {count} references, ",
+            Argument(name),
+            f" must be the name of a column, or a list with one for each; it is a {type(value).__name__}.",
+        )
+    return value[number]
+
+
+def _read_labels(X: CellsLike, y: Any, allow_missing: bool) -> np.ndarray:
+    if not is_anndata(X) and not isinstance(y, str | pd.Series | pd.DataFrame | None):
+        y = column_or_1d(as_label_array(y), warn=True)  # for what is left, read_labels says what is wrong
+    return read_labels(X, y, allow_missing=allow_missing)
