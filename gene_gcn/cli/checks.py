@@ -15,10 +15,11 @@ __all__ = ["check_inputs", "check_output_file", "check_output_folder", "check_ou
 NETWORKS = ("none", "coexpression", "string", "biogrid")  # what --network may be besides a file
 
 
-def check_inputs(cells: Path, network: str = "none", network_info: Path | None = None) -> None:
+def check_inputs(*cells: Path, network: str = "none", network_info: Path | None = None) -> None:
     """Refuse input files that do not exist, or whose ending is unknown, and too little memory to read any."""
     check_memory_limit()
-    check_cells_path(cells)
+    for path in cells:
+        check_cells_path(path)
     if network not in NETWORKS and not Path(network).expanduser().is_file():
         raise ArgumentError(
             "network", Argument("network", network), f" is neither a file nor one of {', '.join(NETWORKS)}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gene_gcn.cli.console import say
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["fit"]
 
 
-def fit(clf: GeneGCNClassifier, cells: AnnData, label: str) -> None:
+def fit(
+    clf: GeneGCNClassifier, cells: AnnData | Sequence[AnnData], label: str, batch: str | None = None
+) -> None:
     """Fit `clf`; say how long it took, and what the network contributed."""
     start = time.perf_counter()
-    clf.fit(cells, label)
+    clf.fit(cells, label, batch=batch)
     seconds = time.perf_counter() - start
     if "epoch" in clf.history_:
         say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s; {_validation(clf.history_)}")
@@ -38,7 +41,7 @@ def _validation(history: pd.DataFrame) -> str:
 
 
 def _network_weight(clf: GeneGCNClassifier) -> str:
-    if clf.network_ is None or clf.history_["network_weight"].nunique() == 1:  # nothing to choose from
+    if clf.network_ is None:
         return ""
     weight = clf.mixing_["global"].iloc[0]
     value = f"{weight:g}" if weight else "0 (the network is not used)"

@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "read_cells", "read_labeled_cells"]
 
 
-def read_cells(path: Path, label: str | None = None, genome: str | None = None) -> AnnData:
-    """Read a cell file and say what it holds; `label` is a column of a table that is not a gene."""
+def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
+    """Read a cell file and say what it holds; `columns` are those of a table that are not genes."""
     from gene_gcn import cells
 
-    adata = cells.read_cells(path, obs_columns=() if label is None else (label,), genome=genome)
+    adata = cells.read_cells(path, obs_columns=columns, genome=genome)
     say(f"Cells     {adata.n_obs:,} cells × {adata.n_vars:,} genes from {path}")
     return adata
 
 
-def read_labeled_cells(path: Path, label: str, genome: str | None = None) -> AnnData:
-    """Read a cell file and keep the cells that have a label.
+def read_labeled_cells(
+    path: Path, label: str, genome: str | None = None, batch: str | None = None
+) -> AnnData:
+    """Read a cell file, with a column of batches if it has one, and keep the cells that have a label.
 
     Raises
     ------
     ArgumentError
         If there is no such column, or it has no labels.
     """
-    adata = read_cells(path, label, genome)
+    adata = read_cells(path, label, *([] if batch is None else [batch]), genome=genome)
     if not adata.n_obs:
         raise ArgumentError("cells", f"{str(path)!r} contains no cells.")
     import numpy as np

@@ -14,6 +14,14 @@ Cells = Annotated[
         help="Cells: .h5ad, .zarr, .h5, .loom, a 10x Genomics folder, .mtx, or a table (.csv, .tsv, .txt).",
     ),
 ]
+References = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="CELLS",
+        help="Labeled cells, a file or several: .h5ad, .zarr, .h5, .loom, a 10x Genomics folder, .mtx, or a "
+        "table (.csv, .tsv, .txt).",
+    ),
+]
 Label = Annotated[
     str, typer.Option("--label", "-l", help="Column of .obs (or of the table) with the cell types.")
 ]

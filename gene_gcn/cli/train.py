@@ -14,7 +14,6 @@ from gene_gcn.cli.console import say
 from gene_gcn.cli.fitting import fit
 from gene_gcn.cli.inputs import read_labeled_cells
 from gene_gcn.cli.options import (
-    Cells,
     Force,
     GeneColumn,
     Genome,
@@ -23,13 +22,14 @@ from gene_gcn.cli.options import (
     Network,
     NetworkInfo,
     Organism,
+    References,
     Scale,
     UseRaw,
 )
 
 
 def train(
-    cells: Cells,
+    cells: References,
     label: Label,
     out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
     network: Network = "none",
@@ -40,6 +40,13 @@ def train(
     gene_column: GeneColumn = None,
     scale: Scale = None,
     genome: Genome = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of .obs (or of the table) with the batch of a cell, such as its donor or "
+            "laboratory. Each of several files is a batch of its own."
+        ),
+    ] = None,
     normalization: model.NormalizationOption = None,
     attention: model.AttentionOption = None,
     heads: model.Heads = None,
@@ -56,8 +63,8 @@ def train(
     paper: model.Paper = False,
     force: Force = False,
 ) -> None:
-    """Train on labeled cells and write a model folder."""
-    check_inputs(cells, network, network_info)
+    """Train on labeled cells, of one file or several, and write a model folder."""
+    check_inputs(*cells, network=network, network_info=network_info)
     check_output_model(out, force=force)
     from gene_gcn import GeneGCNClassifier
     from gene_gcn.networks.resolve import read_network
@@ -97,11 +104,11 @@ def train(
     )
     clf.check_parameters()
 
-    adata = read_labeled_cells(cells, label, genome)
+    references = [read_labeled_cells(path, label, genome, batch) for path in cells]
     clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
     if clf.network is not None:
         say(f"Network   {clf.network}")
-    fit(clf, adata, label)
+    fit(clf, references if len(references) > 1 else references[0], label, batch)
     say(f"Types     {len(clf.classes_)}")
     clf.save(out)
     say(f"Written   {out}")

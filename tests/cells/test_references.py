@@ -67,8 +67,8 @@ def test_types_of_one_reference_are_put_beside_those_of_the_others():
     with pytest.warns(LabelWarning) as caught:
         warn_of_own_types([np.array(["T", "B cell"]), np.array(["T", "B", "NK"])])
     assert str(caught[0].message) == (
-        "1 of 4 types are in all references; of the others, reference 1 has 'B cell', reference 2 has 'B', 'NK'. "
-        "Rename those that are the same."
+        "1 of 4 types are in all references; of the others, reference 1 has 'B cell', reference 2 has 'B', "
+        "'NK'. Rename those that are the same."
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")

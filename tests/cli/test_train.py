@@ -28,6 +28,22 @@ def test_train_reports_what_it_used(folder, tmp_path, capsys):
     ]
 
 
+def test_several_files_and_their_batches(tmp_path, capsys):
+    for number in range(2):
+        cells = make_cells(number)
+        cells.obs["donor"] = ["a", "b"] * (cells.n_obs // 2)
+        cells.write_h5ad(tmp_path / f"{number}.h5ad")
+    files, model = [tmp_path / "0.h5ad", tmp_path / "1.h5ad"], tmp_path / "m"
+    options = ["--label", "cell_type", "--out", model, "--seed", "0"]
+    assert run("train", *files, *options, "--batch", "donor") == 0
+    assert capsys.readouterr().out.count("90 cells × 30 genes from") == 2
+    assert GeneGCNClassifier.load(model).fitted_.reference.profiles.counts.sum() > 90
+    assert run("train", *files, *options, "--batch", "lab", "--force") == 2
+    assert "Reference 1: --batch 'lab' is not a column of .obs" in capsys.readouterr().err
+    assert run("train", files[0], tmp_path / "none.h5ad", *options, "--force") == 2
+    assert "none.h5ad' does not exist" in capsys.readouterr().err
+
+
 def test_labels_in_a_table_of_text_or_numbers(tmp_path, capsys):
     table = make_cells(0).to_df()
     table["cell_type"] = make_cells(0).obs["cell_type"]
