@@ -27,6 +27,7 @@ __all__ = [
     "MissingGenesWarning",
     "NetworkWarning",
     "ScaleWarning",
+    "ShiftWarning",
     "StorageWarning",
     "is_out_of_memory",
     "warn",
@@ -138,6 +139,10 @@ class LabelWarning(GeneGCNWarning):
 
 class ScaleWarning(GeneGCNWarning):
     """The scale of expression values was guessed, or was not converted."""
+
+
+class ShiftWarning(GeneGCNWarning):
+    """The cells of a query are not drawn like those of the training set."""
 
 
 class NetworkWarning(GeneGCNWarning):

@@ -23,7 +23,7 @@ from gene_gcn.cells import (
     read_labels,
     to_same_kind,
 )
-from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, warn
 from gene_gcn.estimators.annotation import Annotation, check_key
 from gene_gcn.estimators.base import CellEstimator, Query
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
@@ -38,7 +38,7 @@ from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.options import TrainingOptions
 from gene_gcn.training.reproducibility import count_threads
-from gene_gcn.uncertainty import class_p_values, type_fractions, uncertified_types
+from gene_gcn.uncertainty import QueryShift, class_p_values, type_fractions, uncertified_types
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -483,10 +483,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         -------
         ndarray of bool, shape (B, K)
             Columns in the order of `classes_`. LabelWarning names types with too few training cells to be
-            left out of any set.
+            left out of any set; ShiftWarning says that the query is shifted, see `annotate`.
         """
         self._check_alpha(alpha)
         query = self._read_query(X, "their sets hold more types")
+        if self._can_be_shifted(query):
+            _warn_of_void_promise(self._view(query).shift)
         return self._sets(self._logits(query), alpha)
 
     def novelty(self, X: CellsLike) -> np.ndarray:
@@ -609,15 +611,18 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         self, X: CellsLike, adapt: str | None, unknown: bool = False, alpha: float | None = None
     ) -> Annotation:
         query = self._read_query(X, "their confidence is lowered")
-        can_view = isinstance(self.fitted_, LinearModel) and query.matrix.shape[0] > 0
         view = None
-        if unknown or (adapt and can_view and self.normalizer_.method != "none"):
-            view = self._view(query) if query.matrix.shape[0] else None
+        if (unknown and query.matrix.shape[0]) or (
+            (adapt or alpha is not None) and self._can_be_shifted(query)
+        ):
+            view = self._view(query)
         if view is not None and adapt and view.shift.is_removed:
             probability, logits = view.probability, torch.from_numpy(view.logits)
         else:
             logits = self._logits(query)
             probability = logits.softmax(1).numpy()
+        if alpha is not None and view is not None:
+            _warn_of_void_promise(view.shift)
         return Annotation(
             self.classes_,
             query.evidence.shrink(probability, self.prior_),
@@ -626,6 +631,11 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             view.novelty() if view is not None and unknown else None,
             None if alpha is None else self._sets(logits, alpha),
         )
+
+    def _can_be_shifted(self, query: Query) -> bool:
+        """Return whether the shift of a query can be told: of an exact fit, for normalized expression."""
+        is_exact = isinstance(self.fitted_, LinearModel)
+        return is_exact and query.matrix.shape[0] > 0 and self.normalizer_.method != "none"
 
     def _view(self, query: Query) -> QueryView:
         if not isinstance(self.fitted_, LinearModel):
@@ -702,3 +712,12 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if saved.feature_names is not None:
             clf.feature_names_in_ = saved.feature_names
         return clf
+
+
+def _warn_of_void_promise(shift: QueryShift) -> None:
+    if shift.is_removed:
+        what = (
+            f"X is shifted by {shift.size:.2f} against the training cells, as cells of another laboratory are"
+        )
+        consequence = "sets lack the type of a cell more often than "
+        warn(ShiftWarning(f"{what}; {consequence}", Argument("alpha"), " says."))

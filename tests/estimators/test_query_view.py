@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import anndata
@@ -12,7 +13,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from gene_gcn import GeneGCNClassifier
-from gene_gcn.errors import ArgumentError, LabelWarning
+from gene_gcn.errors import ArgumentError, LabelWarning, ShiftWarning
 
 N, TYPES = 400, ["B", "NK", "T", "other"]
 RATES = np.random.default_rng(0).gamma(0.3, 1.0, (len(TYPES), N))
@@ -43,7 +44,8 @@ def test_query_of_the_same_kind_is_named_as_by_predict(clf):
 
 def test_shift_of_another_technology_is_removed(clf, tmp_path):
     query = draw(300, 2, batch=BATCH)
-    clf.annotate(query, unknown=True, alpha=0.1)
+    with pytest.warns(ShiftWarning):
+        clf.annotate(query, unknown=True, alpha=0.1)
     assert query.uns["gene_gcn"]["shift_removed"] and query.uns["gene_gcn"]["shift"] > 0.03
     assert np.mean(query.obs["gene_gcn"] == query.obs["cell_type"]) > 0.95
     assert np.mean(query.obs["gene_gcn"] == "unknown") < 0.05
@@ -83,6 +85,18 @@ def test_sets_hold_the_type_as_often_as_promised(clf):
     assert np.all(clf.predict_set(query, alpha=0.05) >= sets)  # smaller alpha, larger sets
 
 
+def test_a_shift_makes_the_promise_of_sets_void(clf):
+    query = draw(300, 2, batch=BATCH)
+    with pytest.warns(ShiftWarning, match=r"shifted by 0\.\d\d .* more often than alpha= says"):
+        clf.predict_set(query)
+    with pytest.warns(ShiftWarning):
+        clf.annotate(query, adapt=None, alpha=0.1)
+    assert "shift" not in query.uns["gene_gcn"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.predict_set(draw(300, 5))
+
+
 def test_types_without_enough_cells_are_told():
     cells = draw(60, 6)
     few = pd.concat([cells.obs["cell_type"][:57], pd.Series("rare", cells.obs_names[57:])])
@@ -105,7 +119,8 @@ def test_saved_model_judges_as_before(clf, tmp_path):
     clf.save(tmp_path / "model")
     other, query = GeneGCNClassifier.load(tmp_path / "model"), draw(300, 9, batch=BATCH)
     np.testing.assert_array_equal(other.novelty(query), clf.novelty(query))
-    np.testing.assert_array_equal(other.predict_set(query), clf.predict_set(query))
+    same = draw(300, 10)
+    np.testing.assert_array_equal(other.predict_set(same), clf.predict_set(same))
 
 
 def test_empty_samples(clf):
