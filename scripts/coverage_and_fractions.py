@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from pathlib import Path
 
 import anndata
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from scipy.stats import binom
 from sklearn.model_selection import StratifiedShuffleSplit
 
@@ -53,8 +52,7 @@ def measure(cells: anndata.AnnData, label: str, splits: int, alpha: float) -> di
         rng = np.random.default_rng(0)
         for _ in range(SAMPLES):
             sample = test[resample(y[test], rng)]
-            query = cells[sample].copy()
-            query.obs_names_make_unique()
+            query = anndata.AnnData(cells.X[sample], cells.obs.iloc[sample].reset_index(drop=True), cells.var)
             table = clf.abundance(query)
             true = query.obs[label].value_counts(normalize=True).reindex(table.index, fill_value=0.0)
             errors.append([np.abs(table[kind] - true).mean() for kind in ("fraction", "counted")])
@@ -88,20 +86,15 @@ def main() -> None:
     parser.add_argument("--alpha", type=float, default=0.1)
     args = parser.parse_args()
     warnings.simplefilter("ignore", GeneGCNWarning)
-    table = Table()
-    for path in args.cells:
+    for number, path in enumerate(args.cells):
         cells = anndata.read_h5ad(path)
         counts = cells.obs[args.label].value_counts()
         cells = cells[cells.obs[args.label].isin(counts.index[counts >= FEWEST_CELLS])].copy()
         row = measure(cells, args.label, args.splits, args.alpha)
-        if not table.columns:
-            for name in ("set", *row):
-                table.add_column(name)
-        table.add_row(
-            path.rpartition("/")[2],
-            *(f"{value:.3f}" if value != int(value) else f"{value:.0f}" for value in row.values()),
-        )
-        Console().print(table)
+        if not number:
+            print(f"| set | {' | '.join(row)} |\n|{'---|' * (len(row) + 1)}")
+        values = " | ".join(f"{value:.3f}" for value in row.values())
+        print(f"| {Path(path).stem} | {values} |", flush=True)
 
 
 if __name__ == "__main__":
