@@ -330,6 +330,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             ways = (Argument("optimizer", "lbfgs"), " or ", Argument("head_init", "autoencoder"))
             problem = " holds cells without labels, which are used only with "
             raise ArgumentError("unlabelled", Argument("unlabelled"), problem, *ways, "; leave it out.")
+        if batch is not None and self._settings.chosen_optimizer != "lbfgs":
+            problem = " is used by the exact fit only; leave it out, or use "
+            raise ArgumentError("batch", Argument("batch"), problem, Argument("optimizer", "lbfgs"), ".")
         given = self._read_input(X, y, batch, allow_missing=uses_unlabeled)
         expression, targets = given.expression, Targets.of(given.labels, self.class_weight)
         unlabeled = None if unlabelled is None else self._read(unlabelled)

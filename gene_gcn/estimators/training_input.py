@@ -21,7 +21,7 @@ from gene_gcn.cells import (
     read_labels,
     warn_of_own_types,
 )
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 
 if TYPE_CHECKING:
     from gene_gcn.estimators.base import CellsLike
@@ -53,7 +53,7 @@ class TrainingInput:
         X = as_cells(X, _columns(y, batch))
         expression = read(X)
         labels = _read_labels(X, y, allow_missing)
-        return cls(expression, labels, None if batch is None else pd.factorize(read_batches(X, batch))[0])
+        return cls(expression, labels, None if batch is None else _number(read_batches(X, batch)))
 
     @classmethod
     def read_several(
@@ -84,17 +84,24 @@ class TrainingInput:
                 cells = as_cells(reference, _columns(own_y, own_batch))
                 parts.append(read(cells))
                 labels.append(_read_labels(cells, own_y, allow_missing))
-                values = (
-                    np.zeros(len(labels[-1]), int) if own_batch is None else read_batches(cells, own_batch)
-                )
+                values = [""] if own_batch is None else read_batches(cells, own_batch)
             except ArgumentError as error:
                 raise ArgumentError(error.argument, f"Reference {number + 1}: ", *error.parts) from error
-            batches += [f"{number} {value}" for value in values]
+            batches.append(np.broadcast_to([f"{number} {value}" for value in values], len(labels[-1])))
         expression = join_references(parts, linear=linear)
         warn_of_own_types([part[~is_missing(part)] for part in labels])
         same_kind = len({part.dtype.kind for part in labels}) == 1
         joined = np.concatenate(labels if same_kind else [part.astype(object) for part in labels])
-        return cls(expression, joined, pd.factorize(np.array(batches))[0])
+        return cls(expression, joined, _number(np.concatenate(batches)))
+
+
+def _number(batches: np.ndarray) -> np.ndarray | None:
+    """Return the number of the batch of each cell (B,), or None where there is a single one."""
+    codes, values = pd.factorize(batches)
+    if len(values) > 1:
+        return codes
+    warn(LabelWarning(f"All {len(batches):,} cells are of one batch, so batches are not used."))
+    return None
 
 
 def _columns(y: Any, batch: Any) -> list[str]:

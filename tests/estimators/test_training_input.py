@@ -85,6 +85,15 @@ def test_batches_that_cannot_be_read_are_refused(batch, message):
         GeneGCNClassifier().fit(draw(90, 1), "type", batch=batch)
 
 
+def test_batches_that_say_nothing_are_told():
+    with pytest.warns(LabelWarning, match="All 90 cells are of one batch"):
+        one = GeneGCNClassifier(random_state=0).fit(draw(90, 1), "type", batch=["a"] * 90)
+    none = GeneGCNClassifier(random_state=0).fit(draw(90, 1), "type")
+    np.testing.assert_array_equal(one.fitted_.head.weight, none.fitted_.head.weight)
+    with pytest.raises(ArgumentError, match="batch= is used by the exact fit only; .* optimizer='lbfgs'"):
+        GeneGCNClassifier(optimizer="sgd").fit(draw(90, 1), "type", batch="donor")
+
+
 def test_held_out_cells_are_of_other_batches():
     """Laboratories that measure genes differently make held-out cells less sure than folds of all of them."""
     parts = [draw(100, seed, batch=0.9) for seed in range(1, 5)]
