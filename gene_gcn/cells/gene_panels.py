@@ -80,7 +80,7 @@ def find_gene_panels(X: sparse.csr_matrix, gene_share: np.ndarray, present: np.n
     while todo:
         cells = todo.pop()
         genes = panels[of_cell[cells[0]]]
-        found = _find_split(detected, in_common, gene_share, genes, cells)
+        found = _find_split(detected, in_common, gene_share, genes, genes[common], cells)
         if found is None:
             continue
         inside, absent = found
@@ -95,6 +95,7 @@ def _find_split(
     in_common: sparse.csr_matrix,
     gene_share: np.ndarray,
     genes: np.ndarray,
+    genes_in_common: np.ndarray,
     cells: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return cells that lack genes, and these genes (N,); None if there are none.
@@ -112,8 +113,8 @@ def _find_split(
         sample = in_common[np.sort(np.random.default_rng(0).choice(len(cells), SAMPLE, replace=False))]
     for lacking in _candidates(sample.toarray()):
         inside = in_common @ lacking.astype(np.float32) == 0
-        if np.count_nonzero(inside) < FEWEST_CELLS:
-            continue
+        if np.count_nonzero(inside) < FEWEST_CELLS or lacking[genes_in_common].all():
+            continue  # too few cells, or none of the common genes, in which cells are compared
         counts_inside = _sum_rows(detected, inside)
         absent = _absent_genes(counts_inside, gene_share, genes, counts - counts_inside)
         if absent is not None:

@@ -169,7 +169,12 @@ class Normalizer:
             out.indices, out.indptr = out.indices.copy(), out.indptr.copy()
         return out
 
-    def find_panels(self, expr: Expression, indexer: np.ndarray) -> GenePanels:
+    def find_panels(
+        self,
+        expr: Expression,
+        indexer: np.ndarray,
+        consequence: str = "these genes are treated as missing there",
+    ) -> GenePanels:
         """Return which training genes were measured in which cells; warn if these differ.
 
         Where panels are joined, genes that one of them lacks are stored as zeros. They show as many genes
@@ -180,6 +185,8 @@ class Normalizer:
         expr : Expression
         indexer : ndarray of int
             What `match` returned for these cells.
+        consequence : str
+            What the warning says about the zeros.
         """
         present = np.isin(np.arange(self.n_genes), indexer)
         if self.method == "none" or self.genes is None or expr.genes is None:
@@ -192,9 +199,7 @@ class Normalizer:
                 why = (
                     f"of the model's {self.n_genes:,} genes, as if panels were joined and absent genes filled"
                 )
-                warn(
-                    MissingGenesWarning(f"{what} {why} with zeros; these genes are treated as missing there.")
-                )
+                warn(MissingGenesWarning(f"{what} {why} with zeros; {consequence}."))
         return panels
 
     def _move(self, expr: Expression, indexer: np.ndarray) -> sparse.csr_matrix:
