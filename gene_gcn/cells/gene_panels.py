@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from gene_gcn.cells.matrix import with_data
+
 __all__ = ["GenePanels", "find_gene_panels"]
 
 COMMON_GENES = 300  # in which cells are compared
 SAMPLE = 20_000  # cells in which panels are looked for; they are assigned to all
-ANCHORS = 30
+ANCHORS = 30  # genes by which groups are begun
+ROUNDS = 10  # in which a group must settle
 ENOUGH_COUNTS = 10.0  # expected of a gene in all cells of a panel: none is e^-10 likely by chance
 FEWEST_GENES = 30  # with that many expected counts
 SMALLEST_SHARE = (
@@ -71,12 +74,13 @@ def find_gene_panels(X: sparse.csr_matrix, gene_share: np.ndarray, present: np.n
     common = common[present[common]]
     if len(common) < FEWEST_GENES or X.shape[0] < FEWEST_CELLS:
         return GenePanels.single(present, X.shape[0])
-    expressed = X[:, common].astype(bool).tocsr()
+    detected = with_data(X, np.ones(X.nnz, np.float32))  # its sums are whole numbers, so they are exact
+    in_common = detected[:, common]
     todo = [np.arange(X.shape[0])]
     while todo:
         cells = todo.pop()
         genes = panels[of_cell[cells[0]]]
-        found = _find_split(X, expressed, common, gene_share, genes, cells)
+        found = _find_split(detected, in_common, gene_share, genes, genes[common], cells)
         if found is None:
             continue
         inside, absent = found
@@ -87,72 +91,101 @@ def find_gene_panels(X: sparse.csr_matrix, gene_share: np.ndarray, present: np.n
 
 
 def _find_split(
-    X: sparse.csr_matrix,
-    expressed: sparse.csr_matrix,
-    common: np.ndarray,
+    detected: sparse.csr_matrix,
+    in_common: sparse.csr_matrix,
     gene_share: np.ndarray,
     genes: np.ndarray,
+    genes_in_common: np.ndarray,
     cells: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return cells that lack genes, and these genes (N,); None if there are none."""
-    sample = cells
+    """Return cells that lack genes, and these genes (N,); None if there are none.
+
+    Genes that the cells are known to lack have no count in them, so they need not be left out.
+    """
+    if len(cells) < detected.shape[0]:
+        detected, in_common = detected[cells], in_common[cells]
+    counts = _sum_rows(detected, np.ones(len(cells), bool))
+    absent = _absent_genes(counts, gene_share, genes)
+    if absent is not None:
+        return cells, absent
+    sample = in_common
     if len(cells) > SAMPLE:
-        sample = np.sort(np.random.default_rng(0).choice(cells, SAMPLE, replace=False))
-    usable = np.flatnonzero(genes[common])
-    Z = expressed[sample][:, usable].toarray()  # (cells, common genes)
-    for lacking in _candidates(Z):
-        inside = cells
-        if not lacking.all():
-            inside = cells[expressed[cells][:, usable[lacking]].getnnz(axis=1) == 0]
-        if len(inside) < FEWEST_CELLS:
-            continue
-        outside = np.setdiff1d(cells, inside)
-        absent = _absent_genes(X[inside], gene_share, genes, X[outside] if len(outside) else None)
+        sample = in_common[np.sort(np.random.default_rng(0).choice(len(cells), SAMPLE, replace=False))]
+    for lacking in _candidates(sample.toarray()):
+        inside = in_common @ lacking.astype(np.float32) == 0
+        if np.count_nonzero(inside) < FEWEST_CELLS or lacking[genes_in_common].all():
+            continue  # too few cells, or none of the common genes, in which cells are compared
+        counts_inside = _sum_rows(detected, inside)
+        absent = _absent_genes(counts_inside, gene_share, genes, counts - counts_inside)
         if absent is not None:
-            return inside, absent
+            return cells[inside], absent
     return None
 
 
-def _candidates(Z: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield masks of common genes that a group of cells may lack; first that of all cells together."""
-    yield np.ones(Z.shape[1], bool)  # no split: genes that no cell has
-    seen = set()
-    for anchor in np.argsort(-Z.mean(axis=0), kind="stable")[:ANCHORS]:
-        inside = ~Z[:, anchor]
-        for _ in range(10):
-            if not inside.any() or inside.all():
-                break
-            within, outside = Z[inside].mean(axis=0), Z[~inside].mean(axis=0)
-            lacking = (outside > 0.1) & (within < 0.2 * outside)
-            if np.count_nonzero(lacking) < FEWEST_GENES // 2:
-                break
-            again = Z[:, lacking].mean(axis=1) < 0.25 * Z[~inside][:, lacking].mean()
-            if (again == inside).all():
-                break
-            inside = again
-        else:
-            continue
-        if not inside.any() or inside.all():
-            continue
-        lacking = ~Z[inside].any(axis=0) & Z[~inside].any(axis=0)
-        if np.count_nonzero(lacking) >= FEWEST_GENES // 2 and lacking.tobytes() not in seen:
-            seen.add(lacking.tobytes())
-            yield lacking
+def _candidates(Z: np.ndarray) -> np.ndarray:
+    """Return masks (candidates, common genes) of genes that a group of cells may lack.
+
+    A group starts as the cells without one of the commonest genes. It is then the cells with few of those
+    genes that it nearly lacks, again and again, until it stays the same. All groups move at once, by products
+    of matrices of 0 and 1, which are exact.
+
+    Parameters
+    ----------
+    Z : ndarray of float32, shape (cells, common genes)
+        1 where a gene has a count, else 0.
+    """
+    n, total = len(Z), Z.sum(axis=0)
+    anchors = np.argsort(-total, kind="stable")[:ANCHORS]
+    lacking = np.zeros((len(anchors), Z.shape[1]), bool)
+    moving, groups = np.arange(len(anchors)), Z[:, anchors].T == 0  # (moving, cells)
+    for _ in range(ROUNDS):
+        size = np.count_nonzero(groups, axis=1, keepdims=True)
+        proper = ((size > 0) & (size < n))[:, 0]
+        moving, groups, size = moving[proper], groups[proper], size[proper]
+        within = groups.astype(np.float32) @ Z  # (moving, common genes)
+        outside = total - within
+        share = outside / (n - size)
+        nearly = (share > 0.1) & (within / size < 0.2 * share)
+        number = np.count_nonzero(nearly, axis=1, keepdims=True)
+        typical = (outside * nearly).sum(axis=1, keepdims=True) / ((n - size) * np.maximum(number, 1))
+        again = nearly.astype(np.float32) @ Z.T / np.maximum(number, 1) < 0.25 * typical
+        stays = (number < FEWEST_GENES // 2)[:, 0] | (again == groups).all(axis=1)
+        lacking[moving[stays]] = (within[stays] == 0) & (outside[stays] > 0)
+        moving, groups = moving[~stays], again[~stays]
+    lacking = lacking[np.count_nonzero(lacking, axis=1) >= FEWEST_GENES // 2]
+    first = np.unique(lacking, axis=0, return_index=True)[1]
+    return lacking[np.sort(first)]
+
+
+def _sum_rows(detected: sparse.csr_matrix, cells: np.ndarray) -> np.ndarray:
+    """Return in how many of some cells (mask) each gene has a count, shape (N,)."""
+    return (cells.astype(np.float32) @ detected).astype(np.int64)
 
 
 def _absent_genes(
-    X: sparse.csr_matrix, gene_share: np.ndarray, genes: np.ndarray, others: sparse.csr_matrix | None
+    counts: np.ndarray, gene_share: np.ndarray, genes: np.ndarray, others: np.ndarray | None = None
 ) -> np.ndarray | None:
-    """Return which genes the cells lack, if so many without a count are beyond chance."""
-    without = genes & (np.bincount(X.indices, minlength=len(genes)) == 0)
-    strong = genes & _is_expected(gene_share, X.nnz, without)
+    """Return which genes a group lacks, if so many without a count are beyond chance.
+
+    Parameters
+    ----------
+    counts, others : ndarray of int, shape (N,)
+        Cells of the group, and other cells, in which each gene has a count.
+    gene_share : ndarray, shape (N,)
+    genes : ndarray of bool, shape (N,)
+        Genes that the cells are not known to lack.
+    """
+    number = counts.sum()
+    if not number:  # cells without expression say nothing of their genes
+        return None
+    without = genes & (counts == 0)
+    strong = genes & _is_expected(gene_share, number, without)
     least = SMALLEST_SHARE_OF_ALL
     if others is not None:
-        share = np.bincount(others.indices, minlength=len(genes)) / max(1, others.nnz)
-        strong &= _is_expected(share, X.nnz, without)
+        strong &= _is_expected(others / max(1, others.sum()), number, without)
         least = SMALLEST_SHARE
-    number = np.count_nonzero(strong)
-    if number < FEWEST_GENES or np.count_nonzero(strong & without) < least * number:
+    expected = np.count_nonzero(strong)
+    if expected < FEWEST_GENES or np.count_nonzero(strong & without) < least * expected:
         return None
     return without & (gene_share > 0)
 

@@ -103,13 +103,14 @@ class Normalizer:
             raise _negative_values(expr)
 
         scale = _training_scale(expr)
-        values, depth, rows = _linear(expr.X, scale)
+        values, depth = _linear(expr.X, scale)
         filled = depth > 0
         if not filled.any():
             text = f"X is zero everywhere (shape {expr.X.shape}), so there is nothing to learn from."
             raise ArgumentError("X", text)
         target = LOG1P_TARGET if method == "log1p" else float(np.median(depth[filled]))
-        share = np.bincount(expr.X.indices, values / depth[rows], minlength=n) / filled.sum()
+        weights = values / np.repeat(depth, np.diff(expr.X.indptr))
+        share = np.bincount(expr.X.indices, weights, minlength=n) / filled.sum()
         return cls(method, expr.genes, n, target, share.astype(np.float32), expr.scale)
 
     def transform(
@@ -153,18 +154,27 @@ class Normalizer:
             if self.input_scale != "scaled":  # there a zero is the mean of the gene
                 self._warn_of_empty(np.diff(X.indptr) == 0)
             return X.copy() if X is expr.X else X
-        values, depth, rows = _linear(X, self._scale_of(expr))
+        values, depth = _linear(X, self._scale_of(expr))
         empty = depth == 0
         self._warn_of_empty(empty)
         expected = self.target_sum * self.gene_share[indexer[indexer >= 0]].sum(dtype=np.float64)
         if panels is not None and len(panels.present) > 1:
             shares = [self.gene_share[genes].sum(dtype=np.float64) for genes in panels.present]
             expected = self.target_sum * np.array(shares)[panels.of_cell]
-        values = values * (expected / np.where(empty, 1.0, depth))[rows]
-        values = np.sqrt(values, out=values) if self.method == "sqrt" else np.log1p(values, out=values)
-        return with_data(X, values).copy()  # owns its indices as well
+        scaled = np.repeat(expected / np.where(empty, 1.0, depth), np.diff(X.indptr))  # float64
+        scaled *= values
+        scaled = np.sqrt(scaled, out=scaled) if self.method == "sqrt" else np.log1p(scaled, out=scaled)
+        out = with_data(X, scaled)
+        if X is expr.X:  # the user's, perhaps
+            out.indices, out.indptr = out.indices.copy(), out.indptr.copy()
+        return out
 
-    def find_panels(self, expr: Expression, indexer: np.ndarray) -> GenePanels:
+    def find_panels(
+        self,
+        expr: Expression,
+        indexer: np.ndarray,
+        consequence: str = "these genes are treated as missing there",
+    ) -> GenePanels:
         """Return which training genes were measured in which cells; warn if these differ.
 
         Where panels are joined, genes that one of them lacks are stored as zeros. They show as many genes
@@ -175,6 +185,8 @@ class Normalizer:
         expr : Expression
         indexer : ndarray of int
             What `match` returned for these cells.
+        consequence : str
+            What the warning says about the zeros.
         """
         present = np.isin(np.arange(self.n_genes), indexer)
         if self.method == "none" or self.genes is None or expr.genes is None:
@@ -187,9 +199,7 @@ class Normalizer:
                 why = (
                     f"of the model's {self.n_genes:,} genes, as if panels were joined and absent genes filled"
                 )
-                warn(
-                    MissingGenesWarning(f"{what} {why} with zeros; these genes are treated as missing there.")
-                )
+                warn(MissingGenesWarning(f"{what} {why} with zeros; {consequence}."))
         return panels
 
     def _move(self, expr: Expression, indexer: np.ndarray) -> sparse.csr_matrix:
@@ -375,12 +385,11 @@ def _is_prepared(expr: Expression) -> bool:
     return True
 
 
-def _linear(X: sparse.csr_matrix, scale: InferredScale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the values on the linear scale (nnz,), the depth of each cell (B,), each value's row (nnz,)."""
+def _linear(X: sparse.csr_matrix, scale: InferredScale) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values on the linear scale (nnz,) and the depth of each cell (B,)."""
     values = map_values(X, scale)
-    rows = np.repeat(np.arange(X.shape[0], dtype=np.int32), np.diff(X.indptr))
-    depth = np.bincount(rows, values, minlength=X.shape[0])  # float64, in order: the same sum in any batch
-    return values, depth, rows
+    ones = np.ones(X.shape[1])  # float64, added in order: the same sum in any batch
+    return values, with_data(X, values) @ ones
 
 
 def _negative_values(expr: Expression) -> ArgumentError:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     )
 
 MOST_GENES = 100_000  # no matrix has more
+LEARNED_ZEROS = (
+    "these zeros are learned as if they were measured. To train on the genes of all panels only, join them "
+    "with anndata.concat(join='inner')"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,7 @@ class CellEstimator(BaseEstimator):
     layer: str | None
     use_raw: bool
     gene_column: str | None
+    normalization: str
     scale: str | None
     batch_size: int
     max_epochs: int
@@ -145,6 +150,13 @@ class CellEstimator(BaseEstimator):
         expression = self._read(X)
         _check_orientation(expression)
         return expression
+
+    def _normalize_training(self, expression: Expression) -> sparse.csr_matrix:
+        """Set `normalizer_` and return the training cells normalized (B, N); warn if panels were joined."""
+        self.normalizer_ = Normalizer.fit(expression, self.normalization)
+        all_genes = np.arange(expression.X.shape[1])
+        self.normalizer_.find_panels(expression, all_genes, LEARNED_ZEROS)
+        return self.normalizer_.transform(expression)
 
     def _read_query(self, X: CellsLike, consequence: str) -> Query:
         """Read cells and bring them to the training genes.

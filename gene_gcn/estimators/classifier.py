@@ -338,8 +338,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         unlabeled = None if unlabelled is None else self._read(unlabelled)
         seed = self._seed()
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
-        self.normalizer_ = Normalizer.fit(expression, self.normalization)
-        matrix = self.normalizer_.transform(expression)
+        matrix = self._normalize_training(expression)
         self.network_, self.gene_match_ = resolve_network(
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
         )

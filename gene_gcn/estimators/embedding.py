@@ -142,8 +142,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         expression = self._read_training(as_cells(X))
         seed = self._seed()
         self.genes_ = expression.genes
-        self.normalizer_ = Normalizer.fit(expression, self.normalization)
-        matrix = self.normalizer_.transform(expression)
+        matrix = self._normalize_training(expression)
         training, validation = split(matrix.shape[0], self.validation_fraction, seed)
         options = TrainingOptions(
             batch_size=self.batch_size,

@@ -90,7 +90,8 @@ def are_positions(genes: Sequence[str]) -> bool:
     Numbers are taken as positions if 0 is among them, which is not an Entrez number, or if they are so dense,
     with more than one in fifty numbers in use, that they cannot be the Entrez numbers of a set of genes.
     """
-    if len(genes) > 1 and set(genes) == {f"V{i}" for i in range(1, len(genes) + 1)}:
+    are_columns_of_r = len(genes) > 1 and all(gene.startswith("V") for gene in genes)
+    if are_columns_of_r and set(genes) == {f"V{i}" for i in range(1, len(genes) + 1)}:
         return True
     if not genes or not are_numbers(genes):
         return False
@@ -102,7 +103,8 @@ def is_nameless(name: object) -> bool:
     """Return whether a gene has no name: it is missing, empty, or the text of a missing value."""
     if not isinstance(name, str) and pd.isna(name):  # which is slow, and text is never missing to pandas
         return True
-    return _NAMELESS.fullmatch(str(name).strip()) is not None
+    text = str(name).strip()
+    return text[:1] in "nN<-" and _NAMELESS.fullmatch(text) is not None  # few names reach the pattern
 
 
 def names_no_gene(name: str) -> bool:
@@ -181,10 +183,11 @@ def _unambiguous(names: Iterable[tuple[int, str]]) -> dict[str, int]:
 
 def merge_versions(genes: Sequence[str]) -> list[str]:
     """Drop the versions of ids that occur with several, so that they become one name; keep other names."""
-    short = {gene: without_version(gene) for gene in dict.fromkeys(genes) if "." in gene}
-    if not any(short[gene] != gene for gene in short):
+    matches = {gene: _VERSIONED.fullmatch(gene) for gene in genes if "." in gene}
+    short = {gene: match[1] for gene, match in matches.items() if match}
+    if not short:
         return list(genes)
-    counts = Counter(short.values()) + Counter(gene for gene in set(genes) if "." not in gene)
+    counts = Counter(short.get(gene, gene) for gene in set(genes))
     return [short[gene] if gene in short and counts[short[gene]] > 1 else gene for gene in genes]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from gene_gcn.cells import Normalizer, read_expression
+from gene_gcn.cells import Normalizer, gene_panels, read_expression
 from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
 from gene_gcn.errors import MissingGenesWarning
 
@@ -89,6 +89,46 @@ def test_each_cell_is_scaled_by_the_genes_of_its_panel():
         alone = norm.transform(read_expression(adata[70:, :200]))
     np.testing.assert_allclose(out[70:].toarray(), alone.toarray(), rtol=1e-5)
     np.testing.assert_array_equal(out[:70].toarray(), norm.transform(read_expression(adata[:70])).toarray())
+
+
+def test_cells_without_expression_lack_no_genes():
+    X, share = simulate()
+    X[:7], X[:, np.argmax(share)] = 0, 0
+    for part in (X, X[:7]):
+        assert len(find_gene_panels(sparse.csr_matrix(part), share, np.ones(600, bool)).present) == 1
+
+
+def reference_candidates(Z):
+    """Groups of cells from one anchor after another, by plain loops over boolean arrays."""
+    seen = []
+    for anchor in np.argsort(-Z.mean(axis=0), kind="stable")[: gene_panels.ANCHORS]:
+        inside = ~Z[:, anchor]
+        for _ in range(gene_panels.ROUNDS):
+            if not inside.any() or inside.all():
+                break
+            within, outside = Z[inside].mean(axis=0), Z[~inside].mean(axis=0)
+            nearly = (outside > 0.1) & (within < 0.2 * outside)
+            again = inside
+            if nearly.sum() >= gene_panels.FEWEST_GENES // 2:
+                again = Z[:, nearly].mean(axis=1) < 0.25 * Z[~inside][:, nearly].mean()
+            if (again == inside).all():
+                lacking = ~Z[inside].any(axis=0) & Z[~inside].any(axis=0)
+                if lacking.sum() >= gene_panels.FEWEST_GENES // 2 and lacking.tolist() not in seen:
+                    seen.append(lacking.tolist())
+                break
+            inside = again
+    return np.array(seen, bool).reshape(-1, Z.shape[1])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_all_anchors_at_once_give_what_each_gives_alone(seed):
+    rng = np.random.default_rng(seed)
+    X, _ = simulate(n=int(rng.integers(3, 150)), depth=int(rng.choice([200, 1000, 4000])), seed=seed)
+    for _ in range(rng.integers(1, 4)):
+        X[np.ix_(rng.random(len(X)) < 0.4, rng.random(600) < 0.5)] = 0
+    Z = X[:, rng.permutation(600)[:300]] > 0
+    found = gene_panels._candidates(Z.astype(np.float32))
+    np.testing.assert_array_equal(found, reference_candidates(Z))
 
 
 def test_single_panel():

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gene_gcn import GeneGCNClassifier, GeneNetwork
+from gene_gcn import CellEmbedding, GeneGCNClassifier, GeneNetwork
 from gene_gcn.cells import read_expression
 from gene_gcn.errors import (
     ArgumentError,
@@ -326,6 +326,23 @@ def test_missing_genes_warn_once_with_the_overlap(cells, fitted):
     ) as record:
         fitted.predict(cells[:, :40])
     assert sum(issubclass(warning.category, MissingGenesWarning) for warning in record) == 1
+
+
+@pytest.mark.parametrize("estimator", [GeneGCNClassifier, CellEmbedding])
+def test_joined_panels_in_training_are_told(estimator):
+    cells = simulate(n_cells=160, n_genes=300)
+    everywhere = np.random.default_rng(1).poisson(2.0, cells.shape).astype(np.float32)
+    cells.X = sparse.csr_matrix(cells.X + everywhere)
+    part = cells[90:, ::2]
+    joined = anndata.concat([cells[:90], part], join="outer", fill_value=0)
+    joined.obs_names_make_unique()
+    told = r"70 of 160 cells have no count in any of 150 of the model's 300 genes.*learned.*join='inner'"
+    with pytest.warns(MissingGenesWarning, match=told) as record:
+        estimator(max_epochs=1, random_state=0).fit(joined, "cell_type")
+    assert sum(issubclass(warning.category, MissingGenesWarning) for warning in record) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", MissingGenesWarning)
+        estimator(max_epochs=1, random_state=0).fit(cells, "cell_type")
 
 
 @pytest.mark.parametrize(
