@@ -128,7 +128,7 @@ class CellEstimator(BaseEstimator):
     def _read_training(self, X: CellsLike) -> Expression:
         """Read cells and set `n_features_in_` and `feature_names_in_`."""
         expression = self._read(X)
-        _check_orientation(expression)
+        check_orientation(expression)
         if is_anndata(X):
             self.n_features_in_ = expression.X.shape[1]
             self.__dict__.pop("feature_names_in_", None)
@@ -166,7 +166,7 @@ class CellEstimator(BaseEstimator):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
 
-def _check_orientation(expression: Expression) -> None:
+def check_orientation(expression: Expression) -> None:
     rows = (expression.cells or ())[:MOST_GENES]
     found = genes_in_rows(rows, expression.genes or ())
     if found:
