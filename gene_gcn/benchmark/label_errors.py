@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -53,11 +54,12 @@ def measure(cells: CellSet, rates: Sequence[float], seeds: int) -> Iterator[dict
     ------
     dict
         "set", "rate", "seed", "cells", "types"; "auroc" of 1 − quality, over the cells that get a score, and
-        "auroc_logistic" of 1 − the out-of-fold probability of the label by logistic regression on log1p CP10k,
-        over the same cells; "precision" and "recall" of `is_suspicious`, over all cells; "cpu_seconds" of
-        `suspicious`.
+        "auroc_logistic" of 1 − the out-of-fold probability of the label by logistic regression on log1p
+        CP10k, over the same cells; "precision" and "recall" of `is_suspicious`, over all cells;
+        "cpu_seconds" of `suspicious`.
     """
-    expression = read_expression(cells.cells)
+    bare = AnnData(cells.cells.X, var=cells.cells.var[[]])  # its cells have unique names and no labels
+    expression = read_expression(bare)
     log1p = Normalizer.fit(expression, "log1p").transform(expression)
     true = cells.cells.obs[cells.label].astype(str).to_numpy()
     for rate in rates:
@@ -67,9 +69,10 @@ def measure(cells: CellSet, rates: Sequence[float], seeds: int) -> Iterator[dict
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", LabelWarning)  # types that flips have made too small
                 clf = GeneGCNClassifier(random_state=seed)
-                found = suspicious(cells.cells, labels, estimator=clf, n_folds=FOLDS, random_state=seed).cells
+                found = suspicious(
+                    bare, labels.tolist(), estimator=clf, n_folds=FOLDS, random_state=seed
+                ).cells.loc[bare.obs_names]
             seconds = time.process_time() - start
-            found = found.reindex(cells.cells.obs_names)
             is_judged = found["quality"].notna().to_numpy()
             called = found["is_suspicious"].to_numpy()
             yield {
@@ -91,7 +94,7 @@ def measure(cells: CellSet, rates: Sequence[float], seeds: int) -> Iterator[dict
 def _logistic(X: Any, labels: np.ndarray, seed: int) -> np.ndarray:
     """Return the out-of-fold probability of each label by logistic regression."""
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    types, y = np.unique(labels, return_inverse=True)
+    _, y = np.unique(labels, return_inverse=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a type that flips have made smaller than the folds
         probability = cross_val_predict(

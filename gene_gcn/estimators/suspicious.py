@@ -96,7 +96,7 @@ def suspicious(
     y : str or array-like, shape (B,)
         The name of a column of `cells.obs`, or the labels. Cells without a label get a predicted type, but
         are neither judged nor learned from; so do cells of types with fewer than `n_folds` different cells,
-        with a LabelWarning.
+        with a LabelWarning. Cells without expression get neither.
     estimator : GeneGCNClassifier, optional
         Unfitted, or its parameters are used; by default `GeneGCNClassifier(random_state=random_state)`.
     n_folds : int
@@ -195,10 +195,7 @@ def _names(cells: CellsLike, n: int) -> pd.Index:
 def _choose_judged(
     codes: np.ndarray, classes: np.ndarray, is_empty: np.ndarray, groups: np.ndarray, n_folds: int
 ) -> np.ndarray:
-    """Return the positions of the cells whose label is judged; say which types and cells are not."""
-    if is_empty.any():
-        what = f"{is_empty.sum():,} of {len(codes):,} cells express no gene"
-        warn(EmptyCellsWarning(f"{what}; they get neither a score nor a predicted type."))
+    """Return the positions of the cells whose label is judged; say which types are too small."""
     usable = np.flatnonzero((codes >= 0) & ~is_empty)
     different = pd.DataFrame({"code": codes, "unit": _units(groups)}).iloc[usable].drop_duplicates()
     sizes = np.bincount(different["code"], minlength=len(classes))
