@@ -9,7 +9,7 @@ import typer
 
 from gene_gcn.cells import check_table_path, write_table
 from gene_gcn.cli.checks import check_inputs, check_output_file
-from gene_gcn.cli.console import new_table, say
+from gene_gcn.cli.console import count, new_table, say
 from gene_gcn.cli.inputs import read_cells
 from gene_gcn.cli.model_options import NJobs, Seed
 from gene_gcn.cli.options import Cells, Force, GeneColumn, Genome, Label, Layer, Scale, UseRaw
@@ -91,10 +91,10 @@ def _say_pairs(pairs: pd.DataFrame) -> None:
 
 def _say_duplicates(found: SuspiciousLabels) -> None:
     copied = found.duplicates
-    n_groups, differ = copied["duplicate_group"].nunique(), copied.loc[copied["labels_differ"]]
-    text = f"{len(copied):,} cells in {n_groups:,} groups" if n_groups else "none"
-    if len(differ):
-        text += f", {differ['duplicate_group'].nunique():,} of which have different labels"
+    groups, differing = copied["duplicate_group"], copied.loc[copied["labels_differ"], "duplicate_group"]
+    text = f"{count(copied, 'cell')} in {count(groups.unique(), 'group')}" if len(copied) else "none"
+    if len(differing):
+        text += f"; labels differ in {count(differing.unique(), 'group')}"
     say(f"Near duplicates: {text}")
     n_unjudged = int(found.cells["quality"].isna().sum())
     if n_unjudged:

@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import check_random_state
 
 from gene_gcn.cells import Expression, Normalizer, as_cells, is_anndata, near_duplicate_groups
+from gene_gcn.cells.scale import SCALES
 from gene_gcn.errors import (
     Argument,
     ArgumentError,
@@ -161,11 +162,10 @@ def suspicious(
             "predicted_probability": np.where(is_empty, np.nan, probability.max(axis=1)),
             "quality": quality,
             "is_suspicious": is_suspicious,
-            "duplicate_group": pd.array(groups, dtype="Int64"),
+            "duplicate_group": pd.arrays.IntegerArray(groups, mask=groups == 0),
         },
         index=_names(cells, len(codes)),
     )
-    table["duplicate_group"] = table["duplicate_group"].mask(groups == 0)
     pairs = confusable_pairs(codes[judged], predicted[judged], len(targets.classes))
     for column in ("label", "predicted"):
         pairs[column] = pd.Categorical.from_codes(pairs[column], targets.classes)
@@ -201,15 +201,17 @@ def _choose_judged(
     sizes = np.bincount(different["code"], minlength=len(classes))
     tiny = sizes < n_folds
     if (~tiny).sum() < 2:
-        problem = f"suspicious needs two types with {n_folds} different cells each, one for each fold, but "
-        found = f"{(~tiny).sum()} of {len(classes)} types has as many; use a smaller "
+        problem = f"y needs two types with {n_folds} different cells each, one for each fold, but has "
+        found = f"{(~tiny).sum()} of {len(classes)}; label more cells, or use a smaller "
         raise ArgumentError("n_folds", problem, found, Argument("n_folds"), ".")
     if tiny.any():
         names = [f"{name!s} ({size})" for name, size in zip(classes[tiny], sizes[tiny], strict=True)]
         few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        what = f"{len(names)} types have fewer different cells than the {n_folds} folds ({few})"
-        consequence = "; they are left out of training, and their labels get no score. Use a smaller "
-        warn(LabelWarning(what + consequence, Argument("n_folds"), " to include them."))
+        what = (
+            f"Types with fewer different cells than the {n_folds} folds are left out of training, and their "
+        )
+        scores = f"labels get no score: {few}. Use a smaller "
+        warn(LabelWarning(what + scores, Argument("n_folds"), " to include them."))
     return usable[~tiny[codes[usable]]]
 
 
@@ -247,8 +249,10 @@ def _out_of_fold(
 
     Only the first fit warns, unless `quiet`, and only of what concerns the fit.
     """
-    # The matrix was already chosen, from an AnnData; the names of the genes were, too.
-    as_read = {"layer": None, "use_raw": False, "gene_column": None}
+    # The matrix, its genes and its scale are those that were read from all cells.
+    inferred = expression.inferred_scale
+    scale = inferred.name if not inferred.is_mixed and inferred.name in SCALES else None
+    as_read = {"layer": None, "use_raw": False, "gene_column": None, "scale": clf.scale or scale}
     probability, times = np.zeros((len(codes), len(classes))), np.zeros((len(codes), 1))
     for number, (train, test) in enumerate(folds):
         with warnings.catch_warnings():

@@ -32,7 +32,7 @@ def test_table_is_written_and_summarized(file, tmp_path, capsys):
     )
     assert table.loc[["c88", "c89"], "duplicate_group"].tolist() == [1, 1]
     assert "Suspicious labels" in printed and "Types that are confused" in printed
-    assert "Near duplicates: 2 cells in 1 groups, 1 of which have different labels" in printed
+    assert "Near duplicates: 2 cells in 1 group; labels differ in 1 group" in printed
     assert "Without a score: 2 cells" in printed and f"Written   {out}" in printed
 
 

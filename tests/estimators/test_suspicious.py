@@ -198,9 +198,8 @@ def test_small_types_are_told_once_and_get_a_row_without_a_score(flipped):
         table = suspicious(cells, "cell_type").cells
     (warning,) = caught
     assert issubclass(warning.category, LabelWarning) and warning.filename == __file__
-    assert "2 types have fewer different cells than the 3 folds (rare (2), single (1))" in str(
-        warning.message
-    )
+    assert "than the 3 folds are left out" in str(warning.message)
+    assert "no score: rare (2), single (1). Use a smaller n_folds=" in str(warning.message)
     small = table.loc[["c1", "c4", "c11"]]
     assert small[["label_probability", "quality"]].isna().all(axis=None) and not small["is_suspicious"].any()
     assert small["predicted"].tolist() == list(TYPES[[1, 1, 2]]) and set(table.index[-3:]) == set(small.index)
@@ -254,7 +253,7 @@ def test_parameters_of_the_estimator_are_used_and_left_alone(flipped, found):
         ({"n_folds": 2.5}, "n_folds=2.5 must be a whole number"),
         (
             {"n_folds": 41},
-            "needs two types with 41 different cells each.*0 of 3 types.*use a smaller n_folds=",
+            "y needs two types with 41 different cells each.* has 0 of 3; .*use a smaller n_folds=",
         ),
         ({"estimator": "svm"}, "estimator='svm' must be a GeneGCNClassifier"),
         ({"estimator": GeneGCNClassifier(diagonal=7)}, "diagonal=7"),
