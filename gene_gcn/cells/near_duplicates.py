@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 
 __all__ = ["near_duplicate_groups"]
 
-LARGEST = 0.01  # cosine distance: different cells of twelve public sets are 0.018 apart or more
+LARGEST = 0.01  # cosine distance: different cells of ten public sets are 0.018 apart or more
 SHARE = 0.05  # of the typical distance, where cells are closer than in these, as on small panels of genes
 ROUNDING = 1e-6  # distance of identical rows in float32
 NEIGHBOR, SAMPLE = 10, 500  # up to ten copies of all cells leave the typical distance that of different cells
