@@ -4,6 +4,7 @@ from . import nn as nn
 from . import plots as plots
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier
 from .estimators.embedding import CellEmbedding as CellEmbedding
+from .estimators.suspicious import suspicious as suspicious
 from .networks.network import GeneNetwork as GeneNetwork
 
 __version__: str

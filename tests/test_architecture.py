@@ -31,7 +31,12 @@ ROOMS = [
     "cli",
 ]
 # Packages whose names are imported at first use declare them in a stub.
-PUBLIC = {"GeneGCNClassifier": "estimators", "CellEmbedding": "estimators", "GeneNetwork": "networks"}
+PUBLIC = {
+    "GeneGCNClassifier": "estimators",
+    "CellEmbedding": "estimators",
+    "suspicious": "estimators",
+    "GeneNetwork": "networks",
+}
 
 
 def modules_of(folder: Path) -> dict[str, Path]:

@@ -15,11 +15,14 @@ from .labels import as_label_array as as_label_array
 from .labels import read_batches as read_batches
 from .labels import read_labels as read_labels
 from .labels import warn_of_near_twins as warn_of_near_twins
+from .near_duplicates import near_duplicate_groups as near_duplicate_groups
 from .normalizer import SMALLEST_OVERLAP as SMALLEST_OVERLAP
 from .normalizer import Normalizer as Normalizer
 from .predictions import check_predictions_path as check_predictions_path
+from .predictions import check_table_path as check_table_path
 from .predictions import check_writable as check_writable
 from .predictions import write_predictions as write_predictions
+from .predictions import write_table as write_table
 from .references import are_references as are_references
 from .references import join_references as join_references
 from .references import warn_of_own_types as warn_of_own_types

@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["check_predictions_path", "check_writable", "write_predictions"]
+__all__ = [
+    "check_predictions_path",
+    "check_table_path",
+    "check_writable",
+    "write_predictions",
+    "write_table",
+]
 
 RESERVED = "_index"  # the name of a column that anndata refuses to write; SeuratDisk's files have it
-ENDINGS = (".h5ad", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+ENDINGS = (".h5ad", *TABLES)
 
 
 def write_predictions(
@@ -52,9 +59,25 @@ def write_predictions(
             with _writable_names(cells):
                 write_h5ad(file, cells)
             return
-        separator = "\t" if ".tsv" in file.suffixes[-2:] else ","
-        table = _table(cells, key, probabilities)
-        table.to_csv(file, sep=separator, index_label="cell", float_format="%.6g")
+        _write_text(file, _table(cells, key, probabilities))
+
+
+def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
+    """Write a table with a row per cell as ``.csv`` or ``.tsv``, also with ``.gz``.
+
+    Raises
+    ------
+    ArgumentError
+        If the path has another ending.
+    """
+    check_table_path(path)
+    with replacing(path) as file:
+        _write_text(file, table)
+
+
+def _write_text(file: Path, table: pd.DataFrame) -> None:
+    separator = "\t" if ".tsv" in file.suffixes[-2:] else ","
+    table.to_csv(file, sep=separator, index_label="cell", float_format="%.6g")
 
 
 def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:
@@ -81,8 +104,17 @@ def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:
 
 def check_predictions_path(path: str | os.PathLike[str]) -> None:
     """Raise the ArgumentError that `write_predictions` would raise for this path."""
-    if not Path(path).name.lower().endswith(ENDINGS):
-        text = f"Predictions cannot be written to {str(path)!r}: its name must end in {', '.join(ENDINGS)}."
+    _check_ending("Predictions", path, ENDINGS)
+
+
+def check_table_path(path: str | os.PathLike[str]) -> None:
+    """Raise the ArgumentError that `write_table` would raise for this path."""
+    _check_ending("A table", path, TABLES)
+
+
+def _check_ending(what: str, path: str | os.PathLike[str], endings: tuple[str, ...]) -> None:
+    if not Path(path).name.lower().endswith(endings):
+        text = f"{what} cannot be written to {str(path)!r}: its name must end in {', '.join(endings)}."
         raise ArgumentError("path", text)
 
 

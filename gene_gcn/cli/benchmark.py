@@ -179,6 +179,43 @@ def _read_network_file(path: Path) -> GeneNetwork:
     return network
 
 
+@app.command("label-errors")
+def label_errors(
+    cells: Annotated[
+        list[Path], typer.Argument(metavar="CELLS", help="Labeled cells (.h5ad), one file per set.")
+    ],
+    label: LabelColumn,
+    rates: Annotated[str, typer.Option(help="Percentages of labels to flip, comma-separated.")] = "5,10,20",
+    seeds: Annotated[int, typer.Option(min=1, help="Repeats with other flips.")] = 1,
+    genome: Genome = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every row to this .csv.")] = None,
+) -> None:
+    """Flip labels at random and measure how well gene-gcn suspicious finds them."""
+    import pandas as pd
+
+    from gene_gcn.benchmark import label_errors as bench
+    from gene_gcn.benchmark.accuracy import CellSet
+    from gene_gcn.cells import check_cells_path, read_cells
+
+    percentages = _whole_numbers("rates", rates)
+    if max(percentages) > 99:
+        raise ArgumentError("rates", Argument("rates", rates), " must be percentages from 1 to 99.")
+    for path in cells:
+        check_cells_path(path)
+    check_names(cells)
+    rows = []
+    for path in cells:
+        adata = read_cells(path, obs_columns=[label], genome=genome)
+        cell_set = CellSet.prepare(path.stem, adata, label)
+        for row in bench.measure(cell_set, [percent / 100 for percent in percentages], seeds):
+            rows.append(row)
+            typer.echo(f"{row['set']}  {row['rate']:.0%}, seed {row['seed']}  AUROC {row['auroc']:.3f}")
+    results = pd.DataFrame(rows)
+    if out is not None:
+        results.to_csv(out, index=False)
+    typer.echo("\n" + "\n".join(bench.markdown(results)))
+
+
 @app.command()
 def epochs(
     cells: CellFile,

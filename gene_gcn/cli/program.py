@@ -23,6 +23,7 @@ from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.predict import predict
 from gene_gcn.cli.reproduce import reproduce
 from gene_gcn.cli.spelling import Spelling, find_options
+from gene_gcn.cli.suspicious import suspicious
 from gene_gcn.cli.train import train
 
 __all__ = ["app", "main"]
@@ -43,6 +44,7 @@ app.command()(demo)
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(suspicious)
 app.command()(fetch)
 app.command("networks")(list_networks)
 app.command()(reproduce)

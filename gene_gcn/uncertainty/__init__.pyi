@@ -1,5 +1,8 @@
 from .conformal import class_p_values as class_p_values
 from .conformal import uncertified_types as uncertified_types
+from .label_quality import confusable_pairs as confusable_pairs
+from .label_quality import label_quality as label_quality
+from .label_quality import suspicious_labels as suspicious_labels
 from .novelty import HeldOutCells as HeldOutCells
 from .novelty import covariance_within as covariance_within
 from .novelty import novelty_p_values as novelty_p_values

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from example_cells import CELLS, assert_example
 
-from gene_gcn.cells import check_writable, write_predictions
+from gene_gcn.cells import check_writable, write_predictions, write_table
 from gene_gcn.errors import ArgumentError
 
 
@@ -51,6 +51,15 @@ def test_predictions_as_anndata(annotated, tmp_path):
     back = anndata.read_h5ad(tmp_path / "p.h5ad")
     assert_example(back)
     assert list(back.obs["gene_gcn"]) == ["T", "B", "T"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv.gz"])
+def test_any_table_of_cells(tmp_path, name):
+    write_table(tmp_path / name, pd.DataFrame({"quality": [0.5, np.nan]}, index=["001", "c2"]))
+    table = pd.read_csv(tmp_path / name, sep=None, engine="python", dtype={"cell": str})
+    assert table["cell"].tolist() == ["001", "c2"] and table["quality"].isna().tolist() == [False, True]
+    with pytest.raises(ArgumentError, match="A table cannot be written to .*t.h5ad.* must end in .csv, "):
+        write_table(tmp_path / "t.h5ad", table)
 
 
 def test_predictions_with_an_unknown_ending(annotated, tmp_path):

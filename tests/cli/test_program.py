@@ -40,7 +40,8 @@ def test_version_and_no_arguments(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "train", "predict", "evaluate", "fetch", "networks", "reproduce", "benchmark"]
+    "command",
+    ["demo", "train", "predict", "evaluate", "suspicious", "fetch", "networks", "reproduce", "benchmark"],
 )
 def test_every_command_has_help(command):
     assert main([command, "--help"]) == 0
