@@ -200,9 +200,9 @@ def epochs(
     genome: Genome = None,
 ) -> None:
     """Time an epoch with and without the graphs, and compare it with the head alone."""
+    check_memory_limit()
     import pandas as pd
 
-    check_memory_limit()
     from gene_gcn.benchmark.epochs import epoch_seconds
     from gene_gcn.cells import read_cells
 
