@@ -161,7 +161,7 @@ def _check_no_anndata_arguments(X: object, **arguments: object) -> None:
 
 
 def _choose_matrix(adata: AnnData, layer: str | None, use_raw: bool) -> tuple[Any, pd.DataFrame]:
-    layers = list(adata.layers)
+    layers = [name for name in adata.layers if name is not None]  # None is .X in anndata ≥ 0.13
     raw, has_X = Argument("use_raw", True), adata.X is not None
     if layer is not None and use_raw:
         both = (Argument("layer", layer), " and ", raw)

@@ -188,7 +188,8 @@ def _read_by_ending(file: Path, ending: str, genome: str | None) -> AnnData:
 def _check_matrices(file: Path, cells: AnnData) -> None:
     from gene_gcn.cells.matrix import structural_fault
 
-    matrices = {".X": cells.X, **{f".layers[{name!r}]": matrix for name, matrix in cells.layers.items()}}
+    layers = {name: matrix for name, matrix in cells.layers.items() if name is not None}  # None is .X
+    matrices = {".X": cells.X, **{f".layers[{name!r}]": matrix for name, matrix in layers.items()}}
     if cells.raw is not None:
         matrices[".raw"] = cells.raw.X
     for name, matrix in matrices.items():

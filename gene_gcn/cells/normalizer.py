@@ -279,6 +279,8 @@ class Normalizer:
         inferred, trained = expr.inferred_scale, InferredScale.single(self.input_scale, True)
         if expr.stated_scale is not None:
             return self._stated_scale(expr, inferred)
+        if inferred.n_guessed and not inferred.is_mixed and expr.genes is not None:
+            _warn_of_guessed_cells(inferred, expr.X.shape[0])
         if _is_same(inferred, trained):
             return trained
         if expr.genes is None or self.genes is None:
@@ -353,6 +355,8 @@ def _training_scale(expr: Expression) -> InferredScale:
             what = f"X joins {inferred}; bring them to one scale, or state it with "
             raise ArgumentError("X", what, _SCALE, ".")
         _warn_of_mixture(inferred)
+    elif inferred.n_guessed:
+        _warn_of_guessed_cells(inferred, expr.X.shape[0])
     elif not inferred.is_certain and inferred.name != "counts":
         what = f"X is taken as {inferred}, a guess from the range of its values; state its scale with "
         warn(ScaleWarning(what, _SCALE, ", or pass raw counts to be sure."))
@@ -371,8 +375,16 @@ def _check_stated_scale(expr: Expression) -> None:
 
 
 def _warn_of_mixture(inferred: InferredScale) -> None:
-    what = f"X joins {inferred}; each part is converted from its own scale. State one scale with "
+    guess = f", a guess for {inferred.n_guessed:,} of them" if inferred.n_guessed else ""
+    what = f"X joins {inferred}{guess}; each part is converted from its own scale. State one scale with "
     warn(ScaleWarning(what, _SCALE, " if this is wrong."))
+
+
+def _warn_of_guessed_cells(inferred: InferredScale, n: int) -> None:
+    what = (
+        f"X is taken as {inferred}, a guess for {inferred.n_guessed:,} of {n:,} cells; state its scale with "
+    )
+    warn(ScaleWarning(what, _SCALE, ", or pass raw counts to be sure."))
 
 
 def _is_prepared(expr: Expression) -> bool:

@@ -86,12 +86,15 @@ class InferredScale:
         The scales of the cells; one unless parts of the matrix must be inverted differently.
     of_cell : ndarray of int, shape (B,), or None
         Index into `names`; None if there is one.
+    n_guessed : int
+        Cells for which it is a guess, beside others for which it is certain.
     """
 
     name: str
     is_certain: bool
     names: tuple[str, ...]
     of_cell: np.ndarray | None = None
+    n_guessed: int = 0
 
     @classmethod
     def single(cls, name: str, is_certain: bool) -> InferredScale:
@@ -178,24 +181,24 @@ def infer_scale(X: sparse.csr_matrix) -> InferredScale:
     groups = np.bincount(sure[sure >= 0], minlength=len(_CANDIDATES))
     groups[groups < max(_FEWEST_CELLS, _SMALLEST_GROUP * X.shape[0])] = 0
     groups[LINEAR_FAMILY] = max(groups[LINEAR_FAMILY], np.count_nonzero(evidence.is_only_linear))
-    if np.count_nonzero(groups) > 1:
-        return _mixed(evidence, sure, groups)
-    return _uniform(X, evidence)
+    return _cell_by_cell(evidence, sure, groups) if groups.any() else _uniform(X, evidence)
 
 
-def _mixed(evidence: Evidence, sure: np.ndarray, groups: np.ndarray) -> InferredScale:
-    chosen = evidence.assign(sure, groups)
+def _cell_by_cell(evidence: Evidence, sure: np.ndarray, groups: np.ndarray) -> InferredScale:
+    chosen, is_guess = evidence.assign(sure, groups, FEW_CELLS)
+    n_guessed = int(np.count_nonzero(is_guess))
     found = np.flatnonzero(np.bincount(chosen, minlength=len(_CANDIDATES)))
     if len(found) == 1:
-        return InferredScale.single(_CANDIDATES[found[0]], True)
+        name = _CANDIDATES[found[0]]
+        return InferredScale(name, True, (name,), n_guessed=n_guessed)
     linear = evidence.is_whole[chosen == LINEAR_FAMILY]
     names = tuple("counts" if c == LINEAR_FAMILY and linear.all() else _CANDIDATES[c] for c in found)
     of_cell = np.searchsorted(found, chosen)
-    return InferredScale(names[int(np.bincount(of_cell).argmax())], True, names, of_cell)
+    return InferredScale(names[int(np.bincount(of_cell).argmax())], True, names, of_cell, n_guessed)
 
 
 def _uniform(X: sparse.csr_matrix, evidence: Evidence) -> InferredScale:
-    best = evidence.best_lattice(FEW_CELLS)
+    best = evidence.best_lattice(FEW_CELLS, ~evidence.is_whole)
     if best is None:
         best = evidence.best_total()
     if best is not None:

@@ -72,7 +72,7 @@ def read_10x_folder(files: MEXFiles, genome: str | None = None) -> AnnData:
     """
     genes, barcodes = _read_genes(files.genes), _read_columns(files.barcodes).iloc[:, 0]
     with open_file(files.matrix) as stream:
-        matrix = sparse.csr_matrix(mmread(_Unseekable(stream)), dtype=np.float32)
+        matrix = sparse.csr_matrix(mmread(_Unseekable(stream), spmatrix=False), dtype=np.float32)
     shape = (len(genes), len(barcodes))
     if matrix.shape != shape and matrix.shape != shape[::-1]:
         raise ArgumentError(
@@ -143,7 +143,7 @@ def _cells(
         if len(genomes) > 1:
             var = var.assign(genome=var["name"].map(_genome_of))
     if len(genomes) > 1:
-        kept &= (var["genome"] == _choose_genome(file, genomes, genome)).to_numpy()
+        kept = kept & (var["genome"] == _choose_genome(file, genomes, genome)).to_numpy()
     elif genome is not None and genomes and genome not in genomes:
         _choose_genome(file, genomes, genome)
     var, X = var[kept], X[:, np.flatnonzero(kept)]

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperOption
 
 from gene_gcn.cli.accuracy import Comparison, check_names, compare_on_pairs, compare_on_splits
+from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.cli.options import Genome
 from gene_gcn.cli.spelling import Spelling
 from gene_gcn.errors import Argument, ArgumentError
@@ -96,6 +97,7 @@ def accuracy(
     ] = Path("gene_gcn_accuracy"),
 ) -> None:
     """Compare the default with controls and baselines, on the same splits of every set (mean ± sd)."""
+    check_memory_limit()
     from gene_gcn.benchmark.external_baselines import external_baselines
     from gene_gcn.benchmark.methods import choose_methods
     from gene_gcn.benchmark.splits import KINDS
@@ -235,6 +237,7 @@ def epochs(
     genome: Genome = None,
 ) -> None:
     """Time an epoch with and without the graphs, and compare it with the head alone."""
+    check_memory_limit()
     import pandas as pd
 
     from gene_gcn.benchmark.epochs import epoch_seconds
@@ -284,6 +287,7 @@ def attention(
     genome: Genome = None,
 ) -> None:
     """Measure time, memory and error of attention over all genes, by each method."""
+    check_memory_limit()
     import os
 
     import pandas as pd
@@ -333,6 +337,7 @@ def kernels(
     device: str = "cpu",
 ) -> None:
     """Time the sparse products of the global graph; the one that the layers use is the first of the table."""
+    check_memory_limit()
     from gene_gcn.benchmark.kernels import measure
 
     net = _read_network_file(network)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gene_gcn.cli.console import count
+from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.cli.options import Genome
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def reproduce(
     ] = Path("gene_gcn_reproduce"),
 ) -> None:
     """Repeat the paper's experiments (mean ± sd beside the paper's accuracy) and test its conclusions."""
+    check_memory_limit()
     from gene_gcn.benchmark import reproduce as experiments
     from gene_gcn.benchmark import reproduce_tables as tables
     from gene_gcn.benchmark.systems import future_systems, paper_systems

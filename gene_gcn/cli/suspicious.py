@@ -61,7 +61,7 @@ def suspicious(
         random_state=seed,
     )
     clf.check_parameters()
-    adata = read_cells(cells, label, genome)
+    adata = read_cells(cells, label, genome=genome)
     found = find_suspicious(adata, label, estimator=clf, n_folds=n_folds, random_state=seed)
     write_table(out, found.cells)
     _say_types(found.cells)

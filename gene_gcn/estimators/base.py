@@ -148,7 +148,7 @@ class CellEstimator(BaseEstimator):
     def _read_reference(self, X: CellsLike) -> Expression:
         """Read cells of which each row is one."""
         expression = self._read(X)
-        check_orientation(expression)
+        _check_orientation(expression)
         return expression
 
     def _normalize_training(self, expression: Expression) -> sparse.csr_matrix:
@@ -193,7 +193,7 @@ class CellEstimator(BaseEstimator):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
 
-def check_orientation(expression: Expression) -> None:
+def _check_orientation(expression: Expression) -> None:
     rows = (expression.cells or ())[:MOST_GENES]
     found = genes_in_rows(rows, expression.genes or ())
     if found:

@@ -26,9 +26,9 @@ from gene_gcn.errors import (
     ScaleWarning,
     warn,
 )
-from gene_gcn.estimators.base import check_orientation
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.estimators.targets import Targets
+from gene_gcn.estimators.training_input import TrainingInput
 from gene_gcn.uncertainty import confusable_pairs, label_quality, suspicious_labels
 
 if TYPE_CHECKING:
@@ -130,9 +130,8 @@ def suspicious(
     """
     clf = _check(estimator, n_folds, random_state)
     cells = as_cells(cells, [y] if isinstance(y, str) else ())
-    expression = clf._read(cells)
-    check_orientation(expression)
-    targets = Targets.read(cells, y, clf.class_weight, allow_missing=True)
+    given = TrainingInput.read(cells, y, None, clf._read_reference, allow_missing=True)
+    expression, targets = given.expression, Targets.of(given.labels, clf.class_weight)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     X = Normalizer.fit(expression, clf.normalization).transform(expression)
     groups = near_duplicate_groups(X, np.random.default_rng(seed))

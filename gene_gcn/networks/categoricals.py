@@ -42,13 +42,12 @@ def categories(column: pd.Series) -> pd.Series:
 
 
 def rename_categories(values: pd.Categorical, names: Iterable[str]) -> pd.Categorical:
-    """Give each category a new name; categories that get the same name become one."""
+    """Give each category a new name; categories that get the same name become one, missing values stay so."""
     codes, unique = pd.factorize(pd.Index(names, dtype=object))
-    old = values.codes
-    return pd.Categorical.from_codes(codes[old] if len(codes) else old, categories=unique)
+    return pd.Categorical.from_codes(np.append(codes, -1)[values.codes], categories=unique)
 
 
 def select_categories(column: pd.Series, is_wanted: Callable[[str], bool]) -> np.ndarray:
     """Return for each row of a categorical column whether its category, in lower case, is wanted."""
-    wanted = np.array([is_wanted(str(text).lower()) for text in column.cat.categories], dtype=bool)
-    return wanted[column.cat.codes]
+    wanted = [is_wanted(str(text).lower()) for text in column.cat.categories]
+    return np.array([*wanted, False])[column.cat.codes]  # the code of a missing value is -1

@@ -34,9 +34,9 @@ def cells():
 def test_a_row_for_the_file_has_precedence(type_map):
     blood, other = cells(), cells()
     rename_types(blood, "blood", "type", type_map)
-    assert blood.obs["type"].tolist() == ["B", "T", None, "NK", None]
+    assert blood.obs["type"].fillna("").tolist() == ["B", "T", "", "NK", ""]
     rename_types(other, "other", "type", type_map)
-    assert other.obs["type"].tolist() == ["B", "CD4 T", "doublet", "NK", None]
+    assert other.obs["type"].fillna("").tolist() == ["B", "CD4 T", "doublet", "NK", ""]
 
 
 def test_wrong_tables_are_refused(tmp_path):

@@ -307,3 +307,19 @@ def test_parts_on_different_scales_are_converted_each():
     np.testing.assert_allclose(trained.gene_share, norm.gene_share, rtol=1e-3)
     with pytest.raises(ArgumentError, match="X joins 40 cells of raw counts and 60 .* state it with scale="):
         Normalizer.fit(read_expression(joined))
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [(np.log1p, "X is taken as log1p.*, a guess for 2 of"), (np.sqrt, r"X joins .*, a guess for \d of")],
+)
+def test_cells_whose_scale_is_guessed_among_others_are_said(second, said):
+    """Two cells of values without a trace of counts, spread evenly over many genes."""
+    adata = make_cells(n=100, m=300)
+    even = sparse.csr_matrix(np.random.default_rng(0).uniform(1, 2, (2, 300)))
+    parts = [even, apply(np.log1p, adata.X[2:50]), apply(second, adata.X[50:])]
+    cells = with_X(adata, sparse.vstack(parts, "csr"))
+    with pytest.warns(ScaleWarning, match=said):
+        norm = Normalizer.fit(read_expression(cells))
+    with pytest.warns(ScaleWarning, match=said):
+        norm.transform(read_expression(cells))

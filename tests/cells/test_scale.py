@@ -12,7 +12,7 @@ from example_cells import apply, depth_scaled, make_cells, transformed
 from scipy import sparse
 
 from gene_gcn.cells import detect_scale, read_expression
-from gene_gcn.cells.scale import FORWARD, INVERSE, check_scale, exceeds, infer_scale, map_values
+from gene_gcn.cells.scale import FORWARD, INVERSE, LINEAR, check_scale, exceeds, infer_scale, map_values
 from gene_gcn.errors import ArgumentError
 
 FILES = [
@@ -127,6 +127,35 @@ def test_laboratories_with_whole_and_fractional_counts(shared_data):
     for left_out in adata.obs["batch"].unique():
         inferred = infer_scale(read_expression(adata[adata.obs["batch"] != left_out]).X)
         assert (inferred.name, inferred.is_certain, inferred.is_mixed) == ("cp10k", True, False)
+
+
+def linear_or(scale, names):
+    return np.where(np.isin(names, LINEAR), "cp10k", names) == ("cp10k" if scale in LINEAR else scale)
+
+
+@pytest.mark.parametrize("scale", ["log1p", "log2p1", "log10p1", "sqrt"])
+@pytest.mark.parametrize("laboratory", ["celseq", "celseq2", "smartseq2", "fluidigmc1", "indrop"])
+def test_one_laboratory_on_another_scale(shared_data, laboratory, scale):
+    """Collision-corrected UMIs (CEL-seq) and estimated counts (Fluidigm C1) are fractional."""
+    adata = ad.read_h5ad(shared_data / "cells" / "panc8_small.h5ad")
+    part = (adata.obs["batch"] == laboratory).to_numpy()
+    X = sparse.csr_matrix(adata.X, dtype=np.float64)
+    joined = sparse.vstack([X[~part], apply(FORWARD[scale], depth_scaled(X[part], 1e4))], "csr")
+    inferred = infer_scale(joined)
+    names = np.array(inferred.names)[inferred.of_cell]
+    right = np.r_[linear_or("counts", names[: (~part).sum()]), linear_or(scale, names[(~part).sum() :])]
+    assert inferred.is_mixed
+    assert right.sum() >= len(right) - inferred.n_guessed and right.mean() > 0.95
+
+
+def test_cells_of_which_nothing_is_sure_beside_others_are_guessed(shared_data):
+    """Roots of estimated counts have no trace of counts; that they are spread over too many genes is said."""
+    adata = ad.read_h5ad(shared_data / "cells" / "panc8_small.h5ad")
+    X = sparse.csr_matrix(adata.X, dtype=np.float64)
+    part = (adata.obs["batch"] == "fluidigmc1").to_numpy()
+    inferred = infer_scale(sparse.vstack([X[~part], apply(np.sqrt, X[part])], "csr"))
+    assert not inferred.is_mixed and inferred.n_guessed > 90
+    assert infer_scale(sparse.csr_matrix(X, dtype=np.float32)).n_guessed < 20
 
 
 def test_no_scale_is_wrong_and_certain(monkeypatch):

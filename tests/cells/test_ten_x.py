@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.io import mmwrite
 
 from gene_gcn.cells import read_cells
-from gene_gcn.errors import ArgumentError, GeneNamesWarning
+from gene_gcn.errors import ArgumentError, GeneGCNWarning, GeneNamesWarning
 
 
 def write_folder(
@@ -144,5 +144,5 @@ def test_antibodies_and_two_genomes(tmp_path):
 def test_third_column_that_is_no_type_of_cell_ranger(tmp_path, kind):
     write_folder(tmp_path, kind=kind)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", GeneGCNWarning)
         assert_read(tmp_path)

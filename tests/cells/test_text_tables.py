@@ -12,7 +12,7 @@ from example_cells import assert_example, dense
 from scipy import sparse
 
 from gene_gcn.cells import read_cells, read_expression
-from gene_gcn.errors import ArgumentError, DuplicateGenesWarning, GeneNamesWarning
+from gene_gcn.errors import ArgumentError, DuplicateGenesWarning, GeneGCNWarning, GeneNamesWarning
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.tsv.gz", "A.CSV", "a.txt", "a.txt.gz"])
@@ -40,7 +40,7 @@ def test_table_written_by_r(frame, tmp_path):
 def test_duplicate_genes_are_kept_and_summed_later(tmp_path):
     (tmp_path / "a.csv").write_text("cell,A,B,A\nc1,1,2,3\nc2,0,1,4\n")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", GeneGCNWarning)
         cells = read_cells(tmp_path / "a.csv")
     assert list(cells.var_names) == ["A", "B", "A"]
     with pytest.warns(DuplicateGenesWarning, match="summed"):
@@ -151,7 +151,7 @@ def test_table_without_names_of_cells(tmp_path):
 def test_cells_named_by_numbers(tmp_path, corner):
     (tmp_path / "a.csv").write_text(f"{corner},A\n8,1\n3,0\n8,2\n")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", GeneGCNWarning)
         assert list(read_cells(tmp_path / "a.csv").obs_names) == ["8", "3", "8"]
 
 

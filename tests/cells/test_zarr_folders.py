@@ -130,7 +130,8 @@ def test_incomplete_copy_is_not_read_as_zeros(folder, part):
 
 
 def test_table_of_spatial_data_is_named(folder, tmp_path):
-    group = zarr.open_group(str(tmp_path / "s.zarr"), mode="w", zarr_format=2)
+    version = 3 if (folder / "zarr.json").exists() else 2
+    group = zarr.open_group(str(tmp_path / "s.zarr"), mode="w", zarr_format=version)
     group.create_group("tables"), group.create_group("images")
     shutil.copytree(folder, tmp_path / "s.zarr" / "tables" / "table")
     with pytest.raises(ArgumentError, match="holds images, tables instead of an AnnData; pass its table, '"):

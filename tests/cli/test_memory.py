@@ -24,7 +24,13 @@ def test_a_limit_that_libraries_exceed_is_refused(folder, tmp_path):
     """Below some 700 MB the C library ends the process; somewhat above, OpenBLAS waits forever."""
     train = ["train", folder / "train.h5ad", "-l", "cell_type", "-o", tmp_path / "m"]
     predict = ["predict", folder / "query.h5ad", "-m", folder / "model", "-o", tmp_path / "p.csv"]
-    for arguments in (train, predict, ["demo", "--out", tmp_path / "demo"]):
+    demo = ["demo", "--out", tmp_path / "demo"]
+    reproduce = ["reproduce", "--out", tmp_path / "r"]
+    accuracy = ["benchmark", "accuracy", folder / "train.h5ad", "-l", "cell_type", "-o", tmp_path / "b"]
+    edges = folder / "edges.tsv"
+    epochs = ["benchmark", "epochs", folder / "train.h5ad", "-l", "cell_type", "--network", edges]
+    measured = [epochs, ["benchmark", "attention"], ["benchmark", "kernels", edges]]
+    for arguments in (train, predict, demo, reproduce, accuracy, *measured):
         result = run_within(600 << 20, *arguments)
         assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.stderr
         assert "limited to 629 MB, but loading its libraries takes about 1,000 MB; raise" in result.stderr
