@@ -18,6 +18,7 @@ from .labels import warn_of_near_twins as warn_of_near_twins
 from .near_duplicates import near_duplicate_groups as near_duplicate_groups
 from .normalizer import SMALLEST_OVERLAP as SMALLEST_OVERLAP
 from .normalizer import Normalizer as Normalizer
+from .normalizer import settle_scale as settle_scale
 from .predictions import check_predictions_path as check_predictions_path
 from .predictions import check_table_path as check_table_path
 from .predictions import check_writable as check_writable
@@ -25,6 +26,6 @@ from .predictions import write_predictions as write_predictions
 from .predictions import write_table as write_table
 from .references import are_references as are_references
 from .references import join_references as join_references
-from .references import warn_of_own_types as warn_of_own_types
+from .references import warn_of_unshared_types as warn_of_unshared_types
 from .scale import check_scale as check_scale
 from .scale import detect_scale as detect_scale

@@ -68,7 +68,7 @@ def read_labels(X: Any, y: Any, *, min_classes: int = 1, allow_missing: bool = F
     return labels
 
 
-def read_batches(X: Any, batch: Any, argument: str = "batch") -> np.ndarray:
+def read_batches(X: Any, batch: Any, argument: str = "batch", needed: np.ndarray | None = None) -> np.ndarray:
     """Read the batch of each cell, such as its donor, technology or laboratory.
 
     Parameters
@@ -78,6 +78,8 @@ def read_batches(X: Any, batch: Any, argument: str = "batch") -> np.ndarray:
         As `y` in `read_labels`.
     argument : str
         What the user calls it, for errors.
+    needed : ndarray of bool, shape (B,), optional
+        Cells that must have a value; all by default.
 
     Returns
     -------
@@ -86,10 +88,13 @@ def read_batches(X: Any, batch: Any, argument: str = "batch") -> np.ndarray:
     Raises
     ------
     ArgumentError
-        If the column does not exist, if there is not one value per cell, or if some are missing.
+        If the column does not exist, if there is not one value per cell, or if some are missing. Text such as
+        "None" is a value: cells without a treatment.
     """
     values = _one_per_cell(X, batch, _cell_names(X), argument)
-    missing = is_missing(values)
+    missing = pd.isna(values) | (values.astype(str) == "")
+    if needed is not None:
+        missing &= needed
     if missing.any():
         name = Argument(argument, batch) if isinstance(batch, str) else Argument(argument)
         problem = f" has no value for {missing.sum():,} of {len(values):,} cells; drop these cells."

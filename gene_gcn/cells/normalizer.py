@@ -24,7 +24,7 @@ from gene_gcn.errors import (
 )
 from gene_gcn.genes.names import gene_kind, match_names
 
-__all__ = ["SMALLEST_OVERLAP", "Normalizer", "to_linear"]
+__all__ = ["SMALLEST_OVERLAP", "Normalizer", "settle_scale"]
 
 METHODS = ("auto", "sqrt", "log1p", "none")
 LOG1P_TARGET = 1e4  # counts per cell before log1p: the convention of scanpy and Seurat
@@ -322,20 +322,20 @@ class Normalizer:
         return self._guessed_scale(expr, inferred) if exceeds(expr.X, self.input_scale) else stated
 
 
-def to_linear(expr: Expression) -> Expression:
-    """Invert the scale of training cells, with the warnings and errors of `Normalizer.fit`.
+def settle_scale(expr: Expression) -> Expression:
+    """State the scale of training cells, with the warnings and errors of `Normalizer.fit`.
 
     Returns
     -------
     Expression
-        Its scale is stated, "counts" if all cells are counts, otherwise "cp10k".
+        Linear, and stated to be "cp10k", if parts of its cells are on different scales.
     """
     if expr.scale == "scaled":
         raise _negative_values(expr)
     scale = _training_scale(expr)
-    names = {scale.name} if scale.of_cell is None else set(scale.names)
-    linear = with_data(expr.X, map_values(expr.X, scale))
-    return replace(expr, X=linear, stated_scale="counts" if names == {"counts"} else "cp10k")
+    if not scale.is_mixed:
+        return replace(expr, stated_scale=scale.name)
+    return replace(expr, X=with_data(expr.X, map_values(expr.X, scale)), stated_scale="cp10k")
 
 
 def _is_same(inferred: InferredScale, other: InferredScale) -> bool:

@@ -11,12 +11,13 @@ import pandas as pd
 from scipy import sparse
 
 from gene_gcn.cells.expression import Expression, first_few, is_anndata
-from gene_gcn.cells.matrix import move_columns
-from gene_gcn.cells.normalizer import SMALLEST_OVERLAP, to_linear
+from gene_gcn.cells.matrix import move_columns, with_data
+from gene_gcn.cells.normalizer import SMALLEST_OVERLAP
+from gene_gcn.cells.scale import InferredScale, map_values
 from gene_gcn.errors import ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.genes.names import match_names
 
-__all__ = ["are_references", "join_references", "warn_of_own_types"]
+__all__ = ["are_references", "join_references", "warn_of_unshared_types"]
 
 
 def are_references(X: Any) -> TypeGuard[Sequence[Any]]:
@@ -29,15 +30,13 @@ def are_references(X: Any) -> TypeGuard[Sequence[Any]]:
     )
 
 
-def join_references(parts: Sequence[Expression], *, linear: bool) -> Expression:
+def join_references(parts: Sequence[Expression]) -> Expression:
     """Join cells of several references on the genes that all of them have, in the order of the first one.
 
     Parameters
     ----------
     parts : sequence of Expression
-        With gene names.
-    linear : bool
-        Bring each from its own scale to linear values; otherwise, values stay as they are.
+        With gene names. If their scales are stated and differ, all are brought to linear values.
 
     Returns
     -------
@@ -58,32 +57,37 @@ def join_references(parts: Sequence[Expression], *, linear: bool) -> Expression:
     sizes = [len(other) for other in named]
     if shared.sum() < max(1, SMALLEST_OVERLAP * min(sizes)):
         examples = "; ".join(first_few(other) for other in named)
-        problem = f"The references share {shared.sum():,} genes ({examples})"
-        raise ArgumentError("X", f"{problem}; give all the same kind of gene names.")
+        problem = f"The references share only {shared.sum():,} genes ({examples})"
+        raise ArgumentError("X", f"{problem}; convert them to the same kind of gene names.")
     if shared.sum() < max(sizes):
-        have = " and ".join(f"{size:,}" for size in sizes)
-        warn(
-            MissingGenesWarning(
-                f"The references share {shared.sum():,} of their {have} genes; only these are used."
-            )
-        )
-    parts = [to_linear(part) for part in parts] if linear else parts
+        have = f"{', '.join(f'{size:,}' for size in sizes[:-1])} and {sizes[-1]:,}"
+        what = f"The references share {shared.sum():,} of their {have} genes"
+        warn(MissingGenesWarning(f"{what}; only these are used."))
+    scales = {part.stated_scale for part in parts}
+    scale = scales.pop() if len(scales) == 1 else "cp10k"
     columns = np.where(shared, np.cumsum(shared) - 1, -1)
     width = int(shared.sum())
     matrices = [
-        move_columns(part.X, np.where(position >= 0, columns[position], -1), width)
+        move_columns(
+            part.X if part.stated_scale == scale else _to_linear(part),
+            np.where(position >= 0, columns[position], -1),
+            width,
+        )
         for part, position in zip(parts, found, strict=True)
     ]
-    scales = {part.scale for part in parts} if linear else set()
     return Expression(
         sparse.vstack(matrices, "csr"),
         tuple(np.array(genes, dtype=object)[shared]),
         origin=[part.origin for part in parts],
-        stated_scale=None if not linear else "counts" if scales == {"counts"} else "cp10k",
+        stated_scale=scale,
     )
 
 
-def warn_of_own_types(labels: Sequence[np.ndarray]) -> None:
+def _to_linear(part: Expression) -> sparse.csr_matrix:
+    return with_data(part.X, map_values(part.X, InferredScale.single(part.scale, True)))
+
+
+def warn_of_unshared_types(labels: Sequence[np.ndarray]) -> None:
     """Put the types that only some references have side by side, as some may be one type with two names.
 
     Parameters
@@ -99,5 +103,6 @@ def warn_of_own_types(labels: Sequence[np.ndarray]) -> None:
         if names - common
     ]
     if own:
-        known = f"{len(common):,} of {len(set.union(*types)):,} types are in all references"
-        warn(LabelWarning(f"{known}; of the others, {', '.join(own)}. Rename those that are the same."))
+        known = f"Only {len(common):,} of {len(set.union(*types)):,} types are in all references"
+        remedy = "If some of these are the same type, give them one name."
+        warn(LabelWarning(f"{known}; of the others, {', '.join(own)}. {remedy}"))

@@ -41,7 +41,7 @@ def _validation(history: pd.DataFrame) -> str:
 
 
 def _network_weight(clf: GeneGCNClassifier) -> str:
-    if clf.network_ is None:
+    if clf.network_ is None or clf.mixing_.empty:  # no network, or no layer that could take it
         return ""
     weight = clf.mixing_["global"].iloc[0]
     value = f"{weight:g}" if weight else "0 (the network is not used)"

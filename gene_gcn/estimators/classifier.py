@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn import __version__
 from gene_gcn.cells import (
+    Expression,
     Normalizer,
     are_references,
     as_cells,
     is_anndata,
     read_labels,
+    settle_scale,
     to_same_kind,
 )
-from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, ShiftWarning, warn
 from gene_gcn.estimators.annotation import Annotation, check_key
 from gene_gcn.estimators.base import CellEstimator, Query
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
@@ -34,6 +38,7 @@ from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
+from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.options import TrainingOptions
@@ -293,14 +298,16 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             The name of a column of `X.obs`, or the labels. With "lbfgs" and `head_init="autoencoder"`, which
             learn from unlabeled cells too, labels may be missing (None, NaN, empty text).
         unlabelled : AnnData, DataFrame, sparse matrix or array, optional
-            Cells without labels, such as those to annotate. Their genes are matched as in `predict`; genes
-            that they lack are not used. Labels spread to them after their shift is removed, see `annotate`.
+            Cells without labels, such as those to annotate. Their genes are matched as in `predict`; the
+            model uses only genes that they have. Labels spread to them after their shift is removed, see
+            `annotate`.
         batch : str or array-like, shape (B,), optional
             The name of a column of `X.obs`, or the batch of each cell, such as its donor, technology or
-            laboratory; several references are batches of their own. With batches, cross-validation leaves
-            whole batches out, so that λ, confidence, `novelty` and `predict_set` are judged on cells of a
-            batch that the model has not seen, and the mean expression of a type, with which `annotate`
-            compares, is that in an average batch.
+            laboratory; several references are batches of their own. For the exact fit only: cross-validation
+            leaves whole batches out, so that λ, confidence, `novelty` and `predict_set` are validated on
+            batches that the model has not seen (types of a single batch are held out in parts), and
+            `annotate` compares a query with the mean of a type over batches. Training by gradients ignores
+            from which reference a cell is.
 
         Returns
         -------
@@ -335,36 +342,62 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             raise ArgumentError("batch", Argument("batch"), problem, Argument("optimizer", "lbfgs"), ".")
         given = self._read_input(X, y, batch, allow_missing=uses_unlabeled)
         expression, targets = given.expression, Targets.of(given.labels, self.class_weight)
-        unlabeled = None if unlabelled is None else self._read(unlabelled)
+        unlabeled = None
+        if unlabelled is not None:
+            with _about("unlabelled"):
+                unlabeled = self._read(unlabelled)
+            expression = self._keep_shared_genes(expression, unlabeled)
         seed = self._seed()
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
         matrix = self._normalize_training(expression)
         self.network_, self.gene_match_ = resolve_network(
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
         )
-        others = None if unlabeled is None else self._match_query(unlabeled, "little is learned from them")
+        others = None if unlabeled is None else self._match_unlabeled(unlabeled)
         self.fitted_, history = fit_model(
             self._settings,
             TrainingCells.of(matrix, targets, given.batch, others, self.network_),
             self._training_options(),
             impute=self.missing_genes == "impute" and self.genes_ is not None,
+            can_shift=self.normalizer_.method != "none",
             validation_fraction=self.validation_fraction,
             threads=count_threads(self.n_jobs),
             seed=seed,
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
 
+    def _keep_shared_genes(self, expression: Expression, unlabeled: Expression) -> Expression:
+        """Leave out genes that unlabeled cells lack: zeros there would look like a difference of types."""
+        if expression.genes is None or unlabeled.genes is None:
+            return expression
+        shared = np.isin(np.arange(len(expression.genes)), match_names(expression.genes, unlabeled.genes))
+        lacking = len(shared) - np.count_nonzero(shared)
+        if not lacking or not shared.any():  # without any, matching says what is wrong
+            return expression
+        what = f" lacks {lacking:,} of the {len(shared):,} genes of X; the model uses the others only."
+        warn(MissingGenesWarning(Argument("unlabelled"), what))
+        self.n_features_in_ = int(shared.sum())
+        self.__dict__.pop("feature_names_in_", None)
+        genes = tuple(np.array(expression.genes, dtype=object)[shared])
+        return replace(expression, X=expression.X[:, np.flatnonzero(shared)], genes=genes)
+
+    def _match_unlabeled(self, unlabeled: Expression) -> sparse.csr_matrix:
+        with _about("unlabelled"):
+            query = self._match_query(unlabeled, "little is learned from them")
+            absent = np.count_nonzero(~query.measured)
+            if absent:
+                problem = f"{absent:,} genes were not measured in some of these cells; leave out these genes"
+                raise ArgumentError("unlabelled", f"{problem} or these cells.")
+        return query.matrix
+
+    def _read_settled(self, X: CellsLike) -> Expression:
+        return settle_scale(self._read_reference(X))
+
     def _read_input(self, X: Any, y: Any, batch: Any, *, allow_missing: bool) -> TrainingInput:
         if not are_references(X):
             return TrainingInput.read(X, y, batch, self._read_training, allow_missing=allow_missing)
-        given = TrainingInput.read_several(
-            X,
-            y,
-            batch,
-            self._read_reference,
-            linear=self.normalization != "none",
-            allow_missing=allow_missing,
-        )
+        read = self._read_reference if self.normalization == "none" else self._read_settled
+        given = TrainingInput.read_several(X, y, batch, read, allow_missing=allow_missing)
         self.n_features_in_ = given.expression.X.shape[1]
         return given
 
@@ -490,7 +523,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         self._check_alpha(alpha)
         query = self._read_query(X, "their sets hold more types")
         if self._can_be_shifted(query):
-            _warn_of_void_promise(self._view(query).shift)
+            _warn_of_lost_coverage(self._view(query).shift)
         return self._sets(self._logits(query), alpha)
 
     def novelty(self, X: CellsLike) -> np.ndarray:
@@ -624,7 +657,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             logits = self._logits(query)
             probability = logits.softmax(1).numpy()
         if alpha is not None and view is not None:
-            _warn_of_void_promise(view.shift)
+            _warn_of_lost_coverage(view.shift)
         return Annotation(
             self.classes_,
             query.evidence.shrink(probability, self.prior_),
@@ -642,7 +675,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     def _view(self, query: Query) -> QueryView:
         if not isinstance(self.fitted_, LinearModel):
             self._refuse("optimizer", "trains by gradients, but novelty needs the exact fit: use 'lbfgs'")
-        return QueryView.of(query, self.fitted_)
+        return QueryView.of(query, self.fitted_, can_shift=self._can_be_shifted(query))
 
     def _sets(self, logits: torch.Tensor, alpha: float) -> np.ndarray:
         if not isinstance(self.fitted_, LinearModel):
@@ -716,10 +749,19 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         return clf
 
 
-def _warn_of_void_promise(shift: QueryShift) -> None:
+@contextmanager
+def _about(argument: str) -> Iterator[None]:
+    """Say of errors about cells which argument has these cells."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise ArgumentError(argument, Argument(argument), ": ", *error.parts) from error
+
+
+def _warn_of_lost_coverage(shift: QueryShift) -> None:
     if shift.is_removed:
         what = (
-            f"X is shifted by {shift.size:.2f} against the training cells, as cells of another laboratory are"
+            f"X is shifted by {shift.size:.2f} from the training cells, as cells from another laboratory are"
         )
-        consequence = "sets lack the type of a cell more often than "
-        warn(ShiftWarning(f"{what}; {consequence}", Argument("alpha"), " says."))
+        consequence = "the sets miss the true type more often than "
+        warn(ShiftWarning(f"{what}; {consequence}", Argument("alpha"), " states."))

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.special import softmax
 from torch import Tensor
 
 from gene_gcn.errors import Argument, NetworkWarning, warn
-from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.reference import Reference
@@ -38,7 +38,8 @@ class TrainingCells:
         Types, 0 to K − 1.
     batch : ndarray of int, shape (cells,), or None
         0 to L − 1.
-    unlabeled : csr_matrix of float32, shape (other cells, N), or None
+    own_unlabeled, others : csr_matrix of float32, shape (any number, N), or None
+        Cells without a label: of the reference, and further ones, which may be shifted.
     class_weight : Tensor, shape (K,), or None
     num_classes : int
         K.
@@ -49,7 +50,8 @@ class TrainingCells:
     X: sparse.csr_matrix
     y: np.ndarray
     batch: np.ndarray | None
-    unlabeled: sparse.csr_matrix | None
+    own_unlabeled: sparse.csr_matrix | None
+    others: sparse.csr_matrix | None
     class_weight: Tensor | None
     num_classes: int
     network: GeneNetwork | None
@@ -60,32 +62,26 @@ class TrainingCells:
         matrix: sparse.csr_matrix,
         targets: Targets,
         batch: np.ndarray | None,
-        others: Query | None,
+        others: sparse.csr_matrix | None,
         network: GeneNetwork | None,
     ) -> TrainingCells:
-        """Take labeled cells from a matrix (B, N); those without a label join the `others`.
-
-        Genes that were not measured in all of the others are zero in all cells, as zeros in the others alone
-        would be taken for a difference between the types.
-        """
-        unlabeled = []
-        if others is not None:
-            measured = others.measured
-            matrix, *unlabeled = (_keep_genes(part, measured) for part in (matrix, others.matrix))
+        """Take labeled cells, and those without a label, from a matrix (B, N)."""
+        own_unlabeled = None
         if not targets.is_labeled.all():
-            unlabeled.append(matrix[~targets.is_labeled])
-            matrix = matrix[targets.is_labeled]
+            own_unlabeled, matrix = matrix[~targets.is_labeled], matrix[targets.is_labeled]
             batch = None if batch is None else batch[targets.is_labeled]
-        stacked = sparse.vstack(unlabeled, "csr") if unlabeled else None
-        return cls(matrix, targets.y, batch, stacked, targets.class_weight, len(targets.classes), network)
+        types = len(targets.classes)
+        return cls(matrix, targets.y, batch, own_unlabeled, others, targets.class_weight, types, network)
+
+    @property
+    def unlabeled(self) -> sparse.csr_matrix | None:
+        """All cells without a label, those of the reference first."""
+        parts = [part for part in (self.own_unlabeled, self.others) if part is not None]
+        return sparse.vstack(parts, "csr") if parts else None
 
     def all_cells(self) -> sparse.csr_matrix:
-        return self.X if self.unlabeled is None else sparse.vstack([self.X, self.unlabeled], "csr")
-
-
-def _keep_genes(X: sparse.csr_matrix, kept: np.ndarray) -> sparse.csr_matrix:
-    """Set all genes to zero but those of a mask (N,)."""
-    return X if kept.all() else sparse.csr_matrix(X @ sparse.diags_array(kept.astype(X.dtype)))
+        parts = [part for part in (self.X, self.own_unlabeled, self.others) if part is not None]
+        return sparse.vstack(parts, "csr")
 
 
 def fit_model(
@@ -94,17 +90,24 @@ def fit_model(
     options: TrainingOptions,
     *,
     impute: bool,
+    can_shift: bool,
     validation_fraction: float,
     threads: int,
     seed: int,
 ) -> tuple[LinearModel | GradientModel, list[dict[str, Any]]]:
-    """Fit a model, exactly if its optimizer is "lbfgs"; return it with the history of losses."""
+    """Fit a model, exactly if its optimizer is "lbfgs"; return it with the history of losses.
+
+    The shift of further cells is removed only if `can_shift`: values that are not normalized may differ in
+    any way.
+    """
     device = choose_device(options.device)
     exactly = settings.chosen_optimizer == "lbfgs"
     with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
         imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
         if exactly:
-            return fit_exactly(settings, cells, imputer, device=device, threads=threads, seed=seed)
+            return fit_exactly(
+                settings, cells, imputer, can_shift=can_shift, device=device, threads=threads, seed=seed
+            )
         return fit_by_gradients(
             settings, cells, imputer, options=options, validation_fraction=validation_fraction, seed=seed
         )
@@ -115,6 +118,7 @@ def fit_exactly(
     cells: TrainingCells,
     imputer: PPCAImputer | None,
     *,
+    can_shift: bool,
     device: torch.device,
     threads: int,
     seed: int,
@@ -133,7 +137,8 @@ def fit_exactly(
         class_weight=cells.class_weight,
         batch=cells.batch,
         unlabeled=cells.unlabeled,
-        guess=_guess_types(cells),
+        shifted=0 if cells.others is None else cells.others.shape[0],
+        guess=_guess_types(cells) if can_shift else None,
         device=device,
         threads=threads,
         seed=seed,
@@ -143,14 +148,16 @@ def fit_exactly(
 
 
 def _guess_types(cells: TrainingCells) -> Guess | None:
-    """Return how to name the unlabeled cells before labels spread: without their shift, if they have any."""
-    X = cells.unlabeled
-    if X is None or any(part.nnz and part.data.min() < 0 for part in (cells.X, X)):
+    """Return how to classify the unlabeled cells before labels spread; further ones without their shift."""
+    others, own = cells.others, cells.own_unlabeled
+    if others is None:
         return None
     profiles = TypeProfiles.of(cells.X, cells.y, cells.num_classes, cells.batch)
 
     def guess(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        probability, shift = adapt_to_query(X, weight, bias, profiles)
+        probability, shift = adapt_to_query(others, weight, bias, profiles)
+        if own is not None:
+            probability = np.concatenate([softmax(own @ weight + bias, axis=1), probability])
         return probability, shift.genes
 
     return guess

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.special import softmax
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.base import Query
@@ -42,15 +43,22 @@ class QueryView:
     shift: QueryShift
 
     @classmethod
-    def of(cls, query: Query, model: LinearModel) -> QueryView:
-        """Look at cells in the genes that were measured in all of them."""
+    def of(cls, query: Query, model: LinearModel, *, can_shift: bool) -> QueryView:
+        """Look at cells in the genes that were measured in all of them.
+
+        Their shift is removed only if `can_shift`: values that are not normalized may differ in any way.
+        """
         present = query.measured
         measured = None if present.all() else torch.from_numpy(present)
         weight, bias = (part.numpy() for part in model.folded(measured))
         X = query.matrix if measured is None else query.matrix[:, present]
         profiles = model.reference.profiles.take(present)
-        probability, shift = adapt_to_query(X, weight[present], bias, profiles)
-        logits = X @ weight[present] + bias - shift.genes @ weight[present]
+        logits = X @ weight[present] + bias
+        if can_shift:
+            probability, shift = adapt_to_query(X, weight[present], bias, profiles)
+        else:
+            probability, shift = softmax(logits, axis=1), QueryShift.none(X.shape[1])
+        logits -= shift.genes @ weight[present]
         return cls(X, present, model, probability, logits, shift)
 
     def novelty(self) -> np.ndarray:

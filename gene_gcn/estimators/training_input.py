@@ -19,12 +19,15 @@ from gene_gcn.cells import (
     join_references,
     read_batches,
     read_labels,
-    warn_of_own_types,
+    warn_of_unshared_types,
 )
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 
 if TYPE_CHECKING:
     from gene_gcn.estimators.base import CellsLike
+
+
+MANY_BATCHES = 20  # with fewer, a batch of its own for each cell may be meant
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class TrainingInput:
     labels : ndarray, shape (B,)
         Missing ones are those that `gene_gcn.cells.is_missing` finds.
     batch : ndarray of int, shape (B,), or None
-        0 to L − 1.
+        0 to L − 1; −1 for cells without a label.
     """
 
     expression: Expression
@@ -53,7 +56,10 @@ class TrainingInput:
         X = as_cells(X, _columns(y, batch))
         expression = read(X)
         labels = _read_labels(X, y, allow_missing)
-        return cls(expression, labels, None if batch is None else _number(read_batches(X, batch)))
+        if batch is None:
+            return cls(expression, labels, None)
+        labeled = ~is_missing(labels)
+        return cls(expression, labels, _number(read_batches(X, batch, needed=labeled), labeled))
 
     @classmethod
     def read_several(
@@ -63,7 +69,6 @@ class TrainingInput:
         batch: Any,
         read: Callable[[Any], Expression],
         *,
-        linear: bool,
         allow_missing: bool,
     ) -> TrainingInput:
         """Read several references, each a batch, or several if it has batches of its own.
@@ -72,32 +77,37 @@ class TrainingInput:
         ----------
         y, batch
             As for one reference, or a sequence with one for each.
-        linear : bool
-            Bring all of them to linear values, see `gene_gcn.cells.join_references`.
         """
         parts, labels, batches = [], [], []
         for number, reference in enumerate(references):
-            own_y, own_batch = (
-                _own(name, value, number, len(references)) for name, value in (("y", y), ("batch", batch))
-            )
+            own_y = _own("y", y, number, len(references))
+            own_batch = _own("batch", batch, number, len(references))
             try:
                 cells = as_cells(reference, _columns(own_y, own_batch))
                 parts.append(read(cells))
                 labels.append(_read_labels(cells, own_y, allow_missing))
-                values = [""] if own_batch is None else read_batches(cells, own_batch)
+                values = np.full(len(labels[-1]), "")
+                if own_batch is not None:
+                    values = read_batches(cells, own_batch, needed=~is_missing(labels[-1]))
             except ArgumentError as error:
                 raise ArgumentError(error.argument, f"Reference {number + 1}: ", *error.parts) from error
-            batches.append(np.broadcast_to([f"{number} {value}" for value in values], len(labels[-1])))
-        expression = join_references(parts, linear=linear)
-        warn_of_own_types([part[~is_missing(part)] for part in labels])
+            batches += [f"{number} {value}" for value in values]
+        expression = join_references(parts)
+        warn_of_unshared_types([part[~is_missing(part)] for part in labels])
         same_kind = len({part.dtype.kind for part in labels}) == 1
         joined = np.concatenate(labels if same_kind else [part.astype(object) for part in labels])
-        return cls(expression, joined, _number(np.concatenate(batches)))
+        if len(references) == 1 and batch is None:
+            return cls(expression, joined, None)
+        return cls(expression, joined, _number(np.array(batches), ~is_missing(joined)))
 
 
-def _number(batches: np.ndarray) -> np.ndarray | None:
-    """Return the number of the batch of each cell (B,), or None where there is a single one."""
-    codes, values = pd.factorize(batches)
+def _number(batches: np.ndarray, labeled: np.ndarray) -> np.ndarray | None:
+    """Return the number of the batch of each cell (B,), −1 without a label; None if there is one batch."""
+    codes = np.full(len(batches), -1)
+    codes[labeled], values = pd.factorize(batches[labeled])
+    if len(values) > MANY_BATCHES and 2 * len(values) > len(batches):
+        what = f"{len(values):,} batches for {len(batches):,} cells, as identifiers of cells would"
+        raise ArgumentError("batch", Argument("batch"), f" has {what}; pass donors, technologies or such.")
     if len(values) > 1:
         return codes
     warn(LabelWarning(f"All {len(batches):,} cells are of one batch, so batches are not used."))
@@ -115,7 +125,7 @@ def _own(name: str, value: Any, number: int, count: int) -> Any:
     if not isinstance(value, list | tuple) or len(value) != count:
         raise ArgumentError(
             name,
-            f"With {count} references, ",
+            f"With a list of {count:,} references, ",
             Argument(name),
             f" must be the name of a column, or a list with one for each; it is a {type(value).__name__}.",
         )

@@ -84,6 +84,7 @@ def fit_linear_head(
     class_weight: Tensor | None = None,
     batch: np.ndarray | None = None,
     unlabeled: sparse.csr_matrix | None = None,
+    shifted: int = 0,
     guess: Guess | None = None,
     device: torch.device | str = "cpu",
     threads: int = 1,
@@ -111,9 +112,11 @@ def fit_linear_head(
     unlabeled : csr_matrix of float32, shape (other cells, N), optional
         Cells without labels, from which components are learned as well. Labels then spread along nearest
         neighbors, and the head is fitted again to all cells.
+    shifted : int
+        The last so many of the other cells may be shifted, as cells of another laboratory are.
     guess : callable, optional
         From the weight (N, K) and bias (K,) of a first fit to where the other cells start: the probabilities
-        of their types (other cells, K), and the shift (N,) between them and the labeled cells, without which
+        of their types (other cells, K), and the shift (N,) of those that may have one, without which
         neighbors are found. By default, those of the first fit, and no shift.
     device : torch.device or str
     threads : int
@@ -150,7 +153,7 @@ def fit_linear_head(
         else:
             start, shift = _guessed(guess, LinearHead(first.weight, first.bias, chosen.network_weight), graph)
         target = spread_labels(
-            _codes(first, len(y), shift), target, start, options.n_neighbors, options.spreading_iterations
+            _codes(first, shifted, shift), target, start, options.n_neighbors, options.spreading_iterations
         )
         cell_weight = _mean_one(target @ (cell_weight @ target[: len(y)] / target.sum(0).clamp(min=1e-6)))
         weights = gene_weights(*every.gene_sums(target), target.sum(0))
@@ -170,13 +173,13 @@ def _guessed(guess: Guess, head: LinearHead, graph: GlobalGraph | None) -> tuple
     return torch.from_numpy(start).float().to(device), x
 
 
-def _codes(first: _Ensemble, labeled: int, shift: Tensor | None) -> Tensor:
-    """Return the components of all cells, without the shift (N,) of those that have no label."""
+def _codes(first: _Ensemble, shifted: int, shift: Tensor | None) -> Tensor:
+    """Return the components of all cells, without the shift (N,) of the last ones."""
     codes = []
     for features, axis in first.components:
         code = features.matmat(axis)
-        if shift is not None:
-            code[labeled:] -= (shift * features.scale) @ axis
+        if shift is not None and shifted:
+            code[-shifted:] -= (shift * features.scale) @ axis
         codes.append(F.normalize(code, dim=1))
     return torch.cat(codes, 1)
 

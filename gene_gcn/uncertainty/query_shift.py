@@ -57,21 +57,29 @@ class TypeProfiles:
     ) -> TypeProfiles:
         """Average cells X (cells, N) by their types y (cells,), 0 to K − 1.
 
-        With batches (cells,), 0 to L − 1, the mean of a type is that in an average batch: types that are more
-        frequent in one of them would otherwise differ as the batches do. Means of type and batch are taken as
-        sums of an effect of the type and one of the batch, which are estimated by least squares.
+        With batches (cells,), 0 to L − 1, the mean of a type is that in the average of all batches, weighted
+        by their cells: a type that is mostly in one batch would otherwise take the shift of that batch for
+        its own. Means of type and batch are modeled as the sum of an effect of the type and one of the batch,
+        estimated by least squares.
         """
         counts = np.bincount(y, minlength=num_classes)
         if batch is None or not batch.any():
-            return cls(_means(X, y, num_classes)[0], counts)
+            members = sparse.csr_matrix(
+                (np.ones(len(y), np.float32), (y, np.arange(len(y)))), (num_classes, len(y))
+            )
+            return cls((members @ X).toarray() / np.maximum(counts, 1)[:, None].astype(np.float32), counts)
         n_batches = int(batch.max()) + 1
-        means, sizes = _means(X, y * n_batches + batch, num_classes * n_batches)
+        group = y * n_batches + batch
+        sizes = np.bincount(group, minlength=num_classes * n_batches)
         weight = sizes / (sizes + CELLS_OF_A_MEAN)
         type_of, batch_of = np.divmod(np.arange(len(sizes)), n_batches)
         effects = np.hstack([np.eye(num_classes)[type_of], np.eye(n_batches)[batch_of]])
         normal = effects.T @ (weight[:, None] * effects)
         normal += np.diag(np.repeat([1e-6, BATCH_PENALTY], [num_classes, n_batches]))
-        solution = np.linalg.solve(normal, effects.T @ (weight[:, None] * means))
+        # Of all means of type and batch (groups, N), only weighted sums are needed.
+        of_cell = weight[group] / sizes[group]
+        in_group = sparse.csr_matrix((of_cell, (group, np.arange(len(y)))), (len(sizes), len(y)))
+        solution = np.linalg.solve(normal, (sparse.csr_matrix(effects.T) @ in_group @ X).toarray())
         of_type, of_batch = solution[:num_classes], solution[num_classes:]
         mean = of_type + np.bincount(batch, minlength=n_batches) / len(batch) @ of_batch
         return cls(np.maximum(mean, 0).astype(np.float32), counts)
@@ -79,15 +87,6 @@ class TypeProfiles:
     def take(self, genes: np.ndarray) -> TypeProfiles:
         """Return the profiles of some genes, given by a mask (N,)."""
         return TypeProfiles(self.mean[:, genes], self.counts)
-
-
-def _means(X: sparse.csr_matrix, group: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of each group of cells (groups, N) and its number of cells (groups,)."""
-    sizes = np.bincount(group, minlength=n_groups)
-    members = sparse.csr_matrix(
-        (np.ones(len(group), np.float32), (group, np.arange(len(group)))), (n_groups, len(group))
-    )
-    return (members @ X).toarray() / np.maximum(sizes, 1)[:, None].astype(np.float32), sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +107,11 @@ class QueryShift:
     size: float
     genes: np.ndarray
     reason: str
+
+    @classmethod
+    def none(cls, n_genes: int) -> QueryShift:
+        """Return the shift of values that are not normalized."""
+        return cls(0.0, np.zeros(n_genes, np.float32), "its values are not normalized")
 
     @property
     def is_removed(self) -> bool:
@@ -288,7 +292,7 @@ def _reason_to_leave(probability: np.ndarray, size: float, error: float) -> str:
     if np.exp(-(share * np.log(np.maximum(share, 1e-12))).sum()) < FEWEST_TYPES:
         return "nearly all cells are of one type, from which a shift cannot be told"
     if size < max(SMALLEST_SHIFT, STANDARD_ERRORS * error):
-        return "its shift is no larger than between cells of one data set"
+        return "its shift is no larger than chance differences within one data set"
     return ""
 
 

@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from gene_gcn.cells import are_references, join_references, read_expression, warn_of_own_types
+from gene_gcn.cells import (
+    are_references,
+    join_references,
+    read_expression,
+    settle_scale,
+    warn_of_unshared_types,
+)
 from gene_gcn.errors import ArgumentError, LabelWarning, MissingGenesWarning
 
 COUNTS = np.random.default_rng(0).poisson(2.0, (40, 60)).astype(np.float32)
@@ -22,8 +28,8 @@ def cells(values, genes=GENES) -> anndata.AnnData:
     return anndata.AnnData(sparse.csr_matrix(values), var=pd.DataFrame(index=list(genes)))
 
 
-def joined(*parts, linear=True):
-    return join_references([read_expression(part) for part in parts], linear=linear)
+def joined(*parts):
+    return join_references([settle_scale(read_expression(part)) for part in parts])
 
 
 def test_genes_are_those_of_all_in_the_order_of_the_first():
@@ -44,12 +50,15 @@ def test_each_is_read_on_its_own_scale():
     np.testing.assert_allclose(found.X[:40].toarray(), COUNTS)
     np.testing.assert_allclose(found.X[40:].toarray(), np.expm1(other), rtol=1e-4)
     assert found.scale == "cp10k" and found.scale_is_certain
-    as_it_is = joined(cells(COUNTS), cells(other), linear=False)
-    np.testing.assert_array_equal(as_it_is.X[40:].toarray(), other)
+    logarithms = joined(cells(other[:20]), cells(other[20:]))
+    assert logarithms.scale == "log1p"  # as all are, so that a query is read as by a model of one of them
+    np.testing.assert_array_equal(logarithms.X.toarray(), other)
+    as_they_are = join_references([read_expression(cells(COUNTS)), read_expression(cells(other))])
+    np.testing.assert_array_equal(as_they_are.X[40:].toarray(), other)
 
 
 def test_references_that_cannot_be_joined_are_refused():
-    with pytest.raises(ArgumentError, match=r"share 0 genes \(GENE0.*; ENSG0.*same kind of gene names"):
+    with pytest.raises(ArgumentError, match=r"share only 0 genes \(GENE0.*; ENSG0.*same kind of gene names"):
         joined(cells(COUNTS), cells(COUNTS, [f"ENSG{i}" for i in range(60)]))
     with pytest.raises(ArgumentError, match="need names of genes"):
         joined(cells(COUNTS), COUNTS)
@@ -65,11 +74,11 @@ def test_a_list_of_references_is_told_from_a_matrix():
 
 def test_types_of_one_reference_are_put_beside_those_of_the_others():
     with pytest.warns(LabelWarning) as caught:
-        warn_of_own_types([np.array(["T", "B cell"]), np.array(["T", "B", "NK"])])
+        warn_of_unshared_types([np.array(["T", "B cell"]), np.array(["T", "B", "NK"])])
     assert str(caught[0].message) == (
-        "1 of 4 types are in all references; of the others, reference 1 has 'B cell', reference 2 has 'B', "
-        "'NK'. Rename those that are the same."
+        "Only 1 of 4 types are in all references; of the others, reference 1 has 'B cell', reference 2 has "
+        "'B', 'NK'. If some of these are the same type, give them one name."
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_own_types([np.array(["T", "B"]), np.array(["B", "T"])])
+        warn_of_unshared_types([np.array(["T", "B"]), np.array(["B", "T"])])

@@ -44,6 +44,11 @@ def test_several_files_and_their_batches(tmp_path, capsys):
     assert "none.h5ad' does not exist" in capsys.readouterr().err
 
 
+def test_a_network_without_a_layer_is_not_spoken_of(folder, tmp_path, capsys):
+    assert train(folder, tmp_path / "m", "--network", folder / "edges.tsv", "--num-layers", "0") == 0
+    assert "network weight" not in capsys.readouterr().out
+
+
 def test_labels_in_a_table_of_text_or_numbers(tmp_path, capsys):
     table = make_cells(0).to_df()
     table["cell_type"] = make_cells(0).obs["cell_type"]

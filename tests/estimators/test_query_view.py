@@ -85,9 +85,9 @@ def test_sets_hold_the_type_as_often_as_promised(clf):
     assert np.all(clf.predict_set(query, alpha=0.05) >= sets)  # smaller alpha, larger sets
 
 
-def test_a_shift_makes_the_promise_of_sets_void(clf):
+def test_a_shift_costs_sets_their_coverage(clf):
     query = draw(300, 2, batch=BATCH)
-    with pytest.warns(ShiftWarning, match=r"shifted by 0\.\d\d .* more often than alpha= says"):
+    with pytest.warns(ShiftWarning, match=r"shifted by 0\.\d\d .* more often than alpha= states"):
         clf.predict_set(query)
     with pytest.warns(ShiftWarning):
         clf.annotate(query, adapt=None, alpha=0.1)

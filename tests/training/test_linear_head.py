@@ -13,7 +13,7 @@ from gene_gcn import GeneNetwork
 from gene_gcn.nn import GeneGCN, GlobalGraph
 from gene_gcn.training import linear_head
 from gene_gcn.training.components import principal_components
-from gene_gcn.training.cross_validation import CrossValidated, cross_validate
+from gene_gcn.training.cross_validation import CrossValidated, _leave_batches_out, cross_validate
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.linear_head import LinearHead, fit_linear_head
 from gene_gcn.training.operators import Dense, Features, SmoothedCells
@@ -150,6 +150,21 @@ def test_the_head_folded_with_the_network_gives_the_logits_that_were_fitted(cell
 def test_a_head_that_takes_nothing_of_the_network_is_not_folded(graph):
     head = LinearHead(torch.rand(N, K), torch.zeros(K))
     assert head.folded(graph) is head.weight
+
+
+def test_whole_batches_are_left_out():
+    rng = np.random.default_rng(0)
+    y, batch = rng.integers(0, 4, 400), rng.integers(0, 7, 400)
+    y[batch == 6] = 3  # and of the first three types, the last batch has nothing
+    y[batch == 0] = np.where(y[batch == 0] == 2, 1, y[batch == 0])
+    only = rng.choice(np.flatnonzero(batch == 2), 12, replace=False)
+    y[only] = 4  # a type of one batch
+    fold = _leave_batches_out(rng.integers(0, 5, 400), y, batch, 5)
+    for number in range(7):
+        assert len(np.unique(fold[(batch == number) & (y != 4)])) == 1
+    assert len(np.unique(fold[y == 4])) > 1
+    for number in np.unique(fold):
+        assert set(y[fold == number]) <= set(y[fold != number])
 
 
 def test_unlabeled_cells_take_part(cells):
