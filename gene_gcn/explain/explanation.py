@@ -345,7 +345,9 @@ class Explanation:
             of_group[group.cells] = share[group.cells]
             total = float(of_group.sum())
             if total:
-                yield group, total, group.measured * (self.X.T @ of_group - total * group.baseline)
+                # As a sparse row, the product costs what the chosen cells cost, not what all cells do.
+                expression = (sparse.csr_matrix(of_group) @ self.X).toarray()[0]
+                yield group, total, group.measured * (expression - total * group.baseline)
 
     def _positions(self, cells: CellIndex) -> np.ndarray:
         everything = np.arange(self.X.shape[0])
