@@ -27,7 +27,7 @@ from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, warn
 from gene_gcn.estimators.annotation import Annotation
 from gene_gcn.estimators.base import CellEstimator, Query
-from gene_gcn.estimators.explaining import explain_query, linear_logits
+from gene_gcn.estimators.explaining import ExplainedTypes, explain_query, linear_logits
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -693,16 +693,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             types of the model.
         """
         model = self._explainable()
+        explained = ExplainedTypes.of(self.classes_.tolist(), types, against)
         query = self._read_query(X, "their explanations say little")
-        return explain_query(
-            query,
-            model,
-            self.classes_,
-            self._gene_names(),
-            types=types,
-            against=against,
-            gene_column=self.gene_column,
-        )
+        return explain_query(query, model, explained, self._gene_names(), self.gene_column)
 
     def explain_types(self, top: int = 20) -> pd.DataFrame:
         """Return markers: the genes by which the model tells the mean cell of each type from other types.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.explain import CellGroup, Explanation, LinearLogits
 from gene_gcn.explain.checks import position_of
 
-__all__ = ["explain_query", "linear_logits"]
+__all__ = ["ExplainedTypes", "explain_query", "linear_logits"]
 
 
 def linear_logits(model: LinearModel) -> LinearLogits:
@@ -30,14 +31,52 @@ def linear_logits(model: LinearModel) -> LinearLogits:
     return LinearLogits(weight, bias, adjacency)
 
 
+@dataclass(frozen=True)
+class ExplainedTypes:
+    """Which types are explained, and against which.
+
+    Attributes
+    ----------
+    classes : list, of length K
+        All types of the model.
+    chosen : list of int
+        Positions of the explained ones.
+    against : int or None
+        Position of the type whose logit is subtracted.
+    """
+
+    classes: list[Any]
+    chosen: list[int]
+    against: int | None
+
+    @classmethod
+    def of(cls, classes: list[Any], types: Any, against: Any) -> ExplainedTypes:
+        """Find types, which may be one or several or None for all.
+
+        Raises
+        ------
+        ArgumentError
+            `types` and `against` are not different types of the model.
+        """
+        other = None if against is None else position_of(against, classes, "against")
+        if types is None:
+            return cls(classes, [index for index in range(len(classes)) if index != other], other)
+        if isinstance(types, (str, int, float, np.generic)):
+            types = [types]
+        chosen = list(dict.fromkeys(position_of(label, classes, "types") for label in types))
+        if not chosen:
+            raise ArgumentError("types", Argument("types", types), " is empty; leave it out to explain all.")
+        if other in chosen:
+            problem = " is also among types; compare a type with another one."
+            raise ArgumentError("against", Argument("against", against), problem)
+        return cls(classes, chosen, other)
+
+
 def explain_query(
     query: Query,
     model: LinearModel,
-    classes: np.ndarray,
+    types: ExplainedTypes,
     gene_names: Sequence[str],
-    *,
-    types: Any = None,
-    against: Any = None,
     gene_column: str | None = None,
 ) -> Explanation:
     """Explain the logits of cells; see `GeneGCNClassifier.explain`.
@@ -46,42 +85,28 @@ def explain_query(
     ----------
     query : Query
     model : LinearModel
-    classes : ndarray, shape (K,)
+    types : ExplainedTypes
     gene_names : sequence of str, shape (N,)
-    types : sequence or one of `classes`, optional
-    against : one of `classes`, optional
     gene_column : str, optional
+        Of an AnnData, as in `Explanation`.
 
     Raises
     ------
     ArgumentError
-        There are no cells, or `types` and `against` are not different types of the model.
+        There are no cells.
     """
     if not query.matrix.shape[0]:
         raise ArgumentError("X", "X contains no cells to explain; pass at least one.")
-    known = classes.tolist()
-    other = None if against is None else position_of(against, known, "against")
-    chosen = _positions(types, known, other)
-    logits = linear_logits(model).select(chosen, other)
-    groups = [_group(model, logits, cells, measured) for cells, measured in query.panels]
-    names = [known[index] for index in chosen]
+    logits = linear_logits(model).select(types.chosen, types.against)
     return Explanation(
-        query.matrix, logits, groups, gene_names, names, None if other is None else known[other], gene_column
+        query.matrix,
+        logits,
+        [_group(model, logits, cells, measured) for cells, measured in query.panels],
+        gene_names,
+        [types.classes[index] for index in types.chosen],
+        None if types.against is None else types.classes[types.against],
+        gene_column,
     )
-
-
-def _positions(types: Any, known: list[Any], against: int | None) -> list[int]:
-    if types is None:
-        return [index for index in range(len(known)) if index != against]
-    if isinstance(types, (str, int, float, np.generic)):
-        types = [types]
-    chosen = list(dict.fromkeys(position_of(label, known, "types") for label in types))
-    if not chosen:
-        raise ArgumentError("types", Argument("types", types), " is empty; leave it out to explain all.")
-    if against in chosen:
-        problem = " is also among types; compare a type with another one."
-        raise ArgumentError("against", Argument("against", known[against]), problem)
-    return chosen
 
 
 def _group(model: LinearModel, logits: LinearLogits, cells: np.ndarray, measured: np.ndarray) -> CellGroup:

@@ -15,9 +15,8 @@ __all__ = ["check_top", "position_of"]
 
 def position_of(label: Any, types: Sequence[Any], argument: str) -> int:
     """Return the position of a type, or refuse one that is not there (ArgumentError)."""
-    for index, known in enumerate(types):
-        if known == label:
-            return index
+    if label in types:
+        return list(types).index(label)
     names = [str(known) for known in types]
     close = difflib.get_close_matches(str(label), names, n=3) or names[:5]
     problem = f" is not among the {len(names):,} types; pass one such as {', '.join(close)}."

@@ -13,7 +13,7 @@ from scipy import sparse
 from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.cells.gene_panels import GenePanels
 from gene_gcn.errors import ArgumentError
-from gene_gcn.estimators.explaining import explain_query
+from gene_gcn.estimators.explaining import ExplainedTypes, explain_query
 from gene_gcn.estimators.fitted import LinearModel
 
 N, TYPES = 80, np.array(["B", "NK", "T"])
@@ -88,7 +88,7 @@ def test_cells_of_several_gene_panels(fitted, kind):
     panels = GenePanels(present, np.arange(30) % 2)
     matrix = sparse.csr_matrix(query.matrix.multiply(present[panels.of_cell]), dtype=np.float32)
     query = replace(query, matrix=matrix, panels=panels)
-    explanation = explain_query(query, clf.fitted_, clf.classes_, GENES)
+    explanation = explain_query(query, clf.fitted_, ExplainedTypes.of(TYPES.tolist(), None, None), GENES)
     assert_sums_are_logits(explanation, clf._logits(query).double().numpy())
     assert (explanation.genes("B", None, cells=0).set_index("gene").loc[GENES[:20], "total"] == 0).all()
 
@@ -115,6 +115,14 @@ def test_a_loaded_classifier_explains_the_same(clf, tmp_path):
     again = GeneGCNClassifier.load(tmp_path / "model")
     pd.testing.assert_frame_equal(clf.explain(query).to_frame(), again.explain(query).to_frame())
     pd.testing.assert_frame_equal(clf.explain_types(), again.explain_types())
+
+
+def test_explanation_is_written_into_the_cells_that_were_explained(clf):
+    query = draw(10, 3)[:, ::-1].copy()
+    explanation = clf.explain(query)
+    explanation.write(query, "why", cells=[0, 1])
+    table = explanation.genes("T", None, cells=[0, 1]).set_index("gene")
+    np.testing.assert_allclose(query.varm["why"][:, 2], table.loc[query.var_names, "total"])
 
 
 def test_genes_without_names_are_called_by_position():
