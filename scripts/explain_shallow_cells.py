@@ -41,6 +41,10 @@ def print_example(data: Path) -> None:
     against = clf.explain(adata, NK, CYTOTOXIC)
     print(against.genes(top=5, cells=cells).round(2).to_string(index=False))
 
+    half = np.random.default_rng(0).random(adata.n_vars) < 0.5
+    print("half of the genes:")
+    print(clf.explain(adata[:, half].copy()).summary(cells).loc[[NK]].round(2).to_string())
+
     some = range(0, adata.n_obs, 75)
     sums = np.stack([explanation.summary(cell)["logit"] for cell in some])
     exact = explanation.logits.of(explanation.X[list(some)].toarray().astype(np.float64))

@@ -90,8 +90,8 @@ class Explanation:
 
     References
     ----------
-    For a linear model these are its Shapley values with the baseline m (Lundberg & Lee 2017,
-    arXiv:1705.07874), divided further among the edges.
+    With all genes measured, the first two parts are the Shapley value of `h_i = x_i + Σ_j λ A_ij x_j` in a
+    linear model with the baseline of m (Lundberg & Lee 2017, arXiv:1705.07874), divided among the edges.
     """
 
     X: sparse.csr_matrix
