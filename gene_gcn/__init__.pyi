@@ -1,4 +1,5 @@
 from . import cells as cells
+from . import explain as explain
 from . import networks as networks
 from . import nn as nn
 from . import plots as plots

@@ -25,6 +25,7 @@ ROOMS = [
     "networks",
     "training",
     "uncertainty",
+    "explain",
     "estimators",
     "plots",
     "benchmark",

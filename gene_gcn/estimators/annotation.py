@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.cells import UNASSIGNED
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.cells.keys import RESERVED
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,21 +19,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 UNKNOWN_BELOW = 0.01  # a p-value of novelty: as many cells of known types are called unknown, or a few more
-RESERVED = ("_index", ".", "..")  # in HDF5, or by anndata
-
-
-def check_key(key_added: str) -> None:
-    """Refuse a name under which an AnnData cannot be written to a file."""
-    key = Argument("key_added", key_added)
-    if not isinstance(key_added, str) or not key_added or key_added in RESERVED:
-        raise ArgumentError(
-            "key_added", key, " is not a name; pass one such as ", Argument("key_added", "cell_type"), "."
-        )
-    if "/" in key_added:
-        better = Argument("key_added", key_added.replace("/", "_"))
-        raise ArgumentError(
-            "key_added", key, " has '/', which names in .h5ad files cannot have; pass ", better, "."
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,9 +27,11 @@ from gene_gcn.cells import (
     settle_scale,
     to_same_kind,
 )
+from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, ShiftWarning, warn
-from gene_gcn.estimators.annotation import Annotation, check_key
+from gene_gcn.estimators.annotation import Annotation
 from gene_gcn.estimators.base import CellEstimator, Query
+from gene_gcn.estimators.explaining import ExplainedTypes, explain_query, linear_logits
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -38,6 +40,7 @@ from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
+from gene_gcn.explain import Explanation, type_markers
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
@@ -693,6 +696,76 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         check_is_fitted(self)
         if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.floating)) or not 0 < alpha < 1:
             raise ArgumentError("alpha", Argument("alpha", alpha), " must be between 0 and 1, such as 0.1.")
+
+    # ---- explaining ----
+
+    def explain(self, X: CellsLike, types: Any = None, against: Any = None) -> Explanation:
+        """Say what each gene, and each edge of the network, adds to the logits of cells.
+
+        Contributions are exact. With the logits of the mean training cell they sum to those whose softmax
+        `predict_proba` returns, before cells with few genes are drawn towards the prior. Those of `annotate`
+        differ where it removes the shift of a query.
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+        types : sequence of types, or one type, optional
+            The types to explain; by default all.
+        against : type, optional
+            Explain by how much the logits of `types` exceed the logit of this type.
+
+        Returns
+        -------
+        gene_gcn.explain.Explanation
+
+        Raises
+        ------
+        ArgumentError
+            The model was trained by gradients, X has no cells, or `types` and `against` are not different
+            types of the model.
+        """
+        model = self._explainable()
+        explained = ExplainedTypes.of(self.classes_.tolist(), types, against)
+        query = self._read_query(X, "their explanations say little")
+        return explain_query(query, model, explained, self._gene_names(), self.gene_column)
+
+    def explain_types(self, top: int = 20) -> pd.DataFrame:
+        """Return markers: the genes by which the model tells the mean cell of each type from other types.
+
+        Parameters
+        ----------
+        top : int
+            Number of genes, at most, for each type and comparison.
+
+        Returns
+        -------
+        DataFrame
+            "type", "gene", "contribution" (to the difference of the logits), "mean_in_type" and
+            "mean_in_others" (normalized expression), "against": "others", or the nearest type.
+
+        Raises
+        ------
+        ArgumentError
+            The model was trained by gradients, or `top` is not a positive number.
+
+        See Also
+        --------
+        gene_gcn.explain.type_markers : how they are chosen.
+        """
+        model = self._explainable()
+        mean = model.reference.profiles.mean
+        return type_markers(linear_logits(model), mean, self._gene_names(), self.classes_.tolist(), top)
+
+    def _explainable(self) -> LinearModel:
+        check_is_fitted(self)
+        if not isinstance(self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients, which explain does not support yet: use 'lbfgs'")
+        return self.fitted_
+
+    def _gene_names(self) -> tuple[str, ...]:
+        """Return the names of the genes, or their positions if they have none."""
+        return self.genes_ or tuple(map(str, range(self.n_features_in_)))
 
     # ---- saving ----
 

@@ -77,6 +77,7 @@ class LinearModel:
         reference: Reference,
     ):
         self.head = head
+        self.graph = graph
         self.imputer = imputer
         self.has_layer = has_layer
         self.reference = reference

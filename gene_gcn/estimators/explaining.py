@@ -1,0 +1,124 @@
+"""From a fitted linear model, and cells that were read, to what `gene_gcn.explain` works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.estimators.base import Query
+from gene_gcn.estimators.fitted import LinearModel
+from gene_gcn.explain import CellGroup, Explanation, LinearLogits
+from gene_gcn.explain.checks import position_of
+
+__all__ = ["ExplainedTypes", "explain_query", "linear_logits"]
+
+
+def linear_logits(model: LinearModel) -> LinearLogits:
+    """Return the logits of a model, without imputation."""
+    weight, bias = (part.numpy().astype(np.float64) for part in (model.head.weight, model.head.bias))
+    adjacency = sparse.csr_matrix((len(weight), len(weight)))
+    if model.graph is not None and model.head.network_weight:
+        adj_t = model.graph.adj_t
+        parts = (adj_t.values(), adj_t.col_indices(), adj_t.crow_indices())
+        adjacency = sparse.csr_matrix(tuple(part.numpy() for part in parts), adj_t.shape, dtype=np.float64)
+        adjacency *= model.head.network_weight
+    return LinearLogits(weight, bias, adjacency)
+
+
+@dataclass(frozen=True)
+class ExplainedTypes:
+    """Which types are explained, and against which.
+
+    Attributes
+    ----------
+    classes : list, of length K
+        All types of the model.
+    chosen : list of int
+        Positions of the explained ones.
+    against : int or None
+        Position of the type whose logit is subtracted.
+    """
+
+    classes: list[Any]
+    chosen: list[int]
+    against: int | None
+
+    @classmethod
+    def of(cls, classes: list[Any], types: Any, against: Any) -> ExplainedTypes:
+        """Find types, which may be one or several or None for all.
+
+        Raises
+        ------
+        ArgumentError
+            `types` and `against` are not different types of the model.
+        """
+        other = None if against is None else position_of(against, classes, "against")
+        if types is None:
+            return cls(classes, [index for index in range(len(classes)) if index != other], other)
+        if isinstance(types, (str, int, float, np.generic)):
+            types = [types]
+        chosen = list(dict.fromkeys(position_of(label, classes, "types") for label in types))
+        if not chosen:
+            raise ArgumentError("types", Argument("types", types), " is empty; leave it out to explain all.")
+        if other in chosen:
+            problem = " is also among types; compare a type with another one."
+            raise ArgumentError("against", Argument("against", against), problem)
+        return cls(classes, chosen, other)
+
+
+def explain_query(
+    query: Query,
+    model: LinearModel,
+    types: ExplainedTypes,
+    gene_names: Sequence[str],
+    gene_column: str | None = None,
+) -> Explanation:
+    """Explain the logits of cells; see `GeneGCNClassifier.explain`.
+
+    Parameters
+    ----------
+    query : Query
+    model : LinearModel
+    types : ExplainedTypes
+    gene_names : sequence of str, shape (N,)
+    gene_column : str, optional
+        Of an AnnData, as in `Explanation`.
+
+    Raises
+    ------
+    ArgumentError
+        There are no cells.
+    """
+    if not query.matrix.shape[0]:
+        raise ArgumentError("X", "X contains no cells to explain; pass at least one.")
+    logits = linear_logits(model).select(types.chosen, types.against)
+    return Explanation(
+        query.matrix,
+        logits,
+        [_group(model, logits, cells, measured) for cells, measured in query.panels],
+        gene_names,
+        [types.classes[index] for index in types.chosen],
+        None if types.against is None else types.classes[types.against],
+        gene_column,
+    )
+
+
+def _group(model: LinearModel, logits: LinearLogits, cells: np.ndarray, measured: np.ndarray) -> CellGroup:
+    """Prepare for cells (positions) in which some genes, a mask (N,), were measured."""
+    missing = ~measured
+    through_edges = logits.adjacency.T @ (logits.weight * missing[:, None])
+    if model.imputer is None:
+        profiles = model.reference.profiles
+        mean = profiles.counts @ profiles.mean.astype(np.float64) / profiles.counts.sum()
+        return CellGroup(cells, measured, mean * measured, through_edges * measured[:, None])
+    baseline = model.imputer.mean.numpy().astype(np.float64)
+    if missing.any():
+        weight = torch.from_numpy((logits.folded() * missing[:, None]).astype(np.float32))
+        through_edges += model.imputer.fold(weight, torch.from_numpy(measured))[0].numpy()
+    return CellGroup(cells, measured, baseline, through_edges * measured[:, None])

@@ -1,0 +1,5 @@
+"""Why a cell gets its type: exact contributions of genes and of edges of the network, markers of types."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
