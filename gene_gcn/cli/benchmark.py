@@ -11,10 +11,12 @@ import typer
 from typer.core import TyperOption
 
 from gene_gcn.cli.accuracy import Comparison, check_names, compare_on_pairs, compare_on_splits
+from gene_gcn.cli.checks import check_output_folder
 from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.cli.options import Genome
 from gene_gcn.cli.spelling import Spelling
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.storage.atomic import check_replaceable, replacing
 
 if TYPE_CHECKING:
     from gene_gcn import GeneNetwork
@@ -190,14 +192,17 @@ def label_errors(
     rates: Annotated[str, typer.Option(help="Percentages of labels to flip, comma-separated.")] = "5,10,20",
     seeds: Annotated[int, typer.Option(min=1, help="Repeats with other flips.")] = 1,
     genome: Genome = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every row to this .csv.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Table of every row to write (.csv, .tsv, also .gz).")
+    ] = None,
 ) -> None:
     """Flip labels at random and measure how well gene-gcn suspicious finds them."""
+    check_memory_limit()
     import pandas as pd
 
     from gene_gcn.benchmark import label_errors as bench
     from gene_gcn.benchmark.accuracy import CellSet
-    from gene_gcn.cells import check_cells_path, read_cells
+    from gene_gcn.cells import check_cells_path, check_table_path, read_cells
 
     percentages = _whole_numbers("rates", rates)
     if max(percentages) > 99:
@@ -205,6 +210,10 @@ def label_errors(
     for path in cells:
         check_cells_path(path)
     check_names(cells)
+    if out is not None:
+        check_table_path(out)
+        check_replaceable(out, "out")
+        check_output_folder(out.absolute().parent)
     rows = []
     for path in cells:
         adata = read_cells(path, obs_columns=[label], genome=genome)
@@ -214,7 +223,8 @@ def label_errors(
             typer.echo(f"{row['set']}  {row['rate']:.0%}, seed {row['seed']}  AUROC {row['auroc']:.3f}")
     results = pd.DataFrame(rows)
     if out is not None:
-        results.to_csv(out, index=False)
+        with replacing(out) as file:
+            results.to_csv(file, sep="\t" if ".tsv" in file.suffixes[-2:] else ",", index=False)
     typer.echo("\n" + "\n".join(bench.markdown(results)))
 
 

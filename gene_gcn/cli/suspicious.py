@@ -67,12 +67,14 @@ def suspicious(
     _say_types(found.cells)
     _say_pairs(found.pairs)
     _say_duplicates(found)
+    _say_unjudged(found.cells)
     say(f"Written   {out}")
 
 
 def _say_types(cells: pd.DataFrame) -> None:
-    table = new_table("Suspicious labels", "type", "cells", "suspicious", "share")
-    groups = cells.groupby("label", observed=True)["is_suspicious"].agg(["size", "sum"])
+    table = new_table("Suspicious labels", "type", "scored", "suspicious", "share")
+    scored = cells[cells["quality"].notna()]
+    groups = scored.groupby("label", observed=True)["is_suspicious"].agg(["size", "sum"])
     for name, row in groups.sort_values("sum", ascending=False, kind="stable").iterrows():
         table.add_row(str(name), f"{row['size']:,}", f"{row['sum']:,}", f"{row['sum'] / row['size']:.1%}")
     say(table)
@@ -81,9 +83,11 @@ def _say_types(cells: pd.DataFrame) -> None:
 def _say_pairs(pairs: pd.DataFrame) -> None:
     if pairs.empty:
         return
-    columns = ("label", "predicted", "cells", "share", "the other way round", "share")
+    columns = ("label", "predicted", "cells", "share", "reverse cells", "reverse share")
     table = new_table("Types that are confused", *columns)
-    for row in pairs.head(MOST_PAIRS).itertuples():
+    table.columns[1].justify = "left"
+    both_ways = pairs[["label", "predicted"]].apply(frozenset, axis=1)
+    for row in pairs[~both_ways.duplicated()].head(MOST_PAIRS).itertuples():
         both = f"{row.cells:,}", f"{row.share:.1%}", f"{row.reverse_cells:,}", f"{row.reverse_share:.1%}"
         table.add_row(str(row.label), str(row.predicted), *both)
     say(table)
@@ -96,6 +100,10 @@ def _say_duplicates(found: SuspiciousLabels) -> None:
     if len(differing):
         text += f"; labels differ in {count(differing.unique(), 'group')}"
     say(f"Near duplicates: {text}")
-    n_unjudged = int(found.cells["quality"].isna().sum())
-    if n_unjudged:
-        say(f"Without a score: {n_unjudged:,} cells, which have no label or are of too small a type")
+
+
+def _say_unjudged(cells: pd.DataFrame) -> None:
+    unjudged = cells[cells["quality"].isna()]
+    if len(unjudged):
+        why = "without a label, without expression, or of a type with too few cells"
+        say(f"Without a score: {count(unjudged, 'cell')} {why}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,14 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import check_random_state
 
-from gene_gcn.cells import Expression, Normalizer, as_cells, is_anndata, near_duplicate_groups
+from gene_gcn.cells import (
+    Expression,
+    Normalizer,
+    are_references,
+    as_cells,
+    is_anndata,
+    near_duplicate_groups,
+)
 from gene_gcn.cells.scale import SCALES
 from gene_gcn.errors import (
     Argument,
@@ -23,9 +30,11 @@ from gene_gcn.errors import (
     GeneGCNWarning,
     GeneNamesWarning,
     LabelWarning,
+    MissingGenesWarning,
     ScaleWarning,
     warn,
 )
+from gene_gcn.estimators.base import LEARNED_ZEROS
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
@@ -37,7 +46,14 @@ if TYPE_CHECKING:
 __all__ = ["SuspiciousLabels", "suspicious"]
 
 # Warnings that are issued once, for all cells.
-ALREADY_SAID = (LabelWarning, EmptyCellsWarning, ScaleWarning, GeneNamesWarning, DuplicateGenesWarning)
+ALREADY_SAID = (
+    LabelWarning,
+    EmptyCellsWarning,
+    ScaleWarning,
+    GeneNamesWarning,
+    DuplicateGenesWarning,
+    MissingGenesWarning,
+)
 Fold = tuple[np.ndarray, np.ndarray]
 
 
@@ -93,7 +109,7 @@ def suspicious(
     Parameters
     ----------
     cells : AnnData, DataFrame, sparse matrix, array or path; shape (B, N)
-        As for `GeneGCNClassifier.fit`.
+        As for `GeneGCNClassifier.fit`, but one reference at a time; join several with `anndata.concat`.
     y : str or array-like, shape (B,)
         The name of a column of `cells.obs`, or the labels. Cells without a label get a predicted type, but
         are neither judged nor learned from; so do cells of types with fewer than `n_folds` different cells,
@@ -111,8 +127,8 @@ def suspicious(
     Raises
     ------
     ArgumentError
-        `n_folds` or `estimator` cannot be used; cells or labels cannot, as in `fit`; fewer than two types
-        have `n_folds` cells.
+        `n_folds` or `estimator` cannot be used; cells or labels cannot, as in `fit`; `cells` are several
+        references; fewer than two types have `n_folds` different cells.
 
     References
     ----------
@@ -129,11 +145,17 @@ def suspicious(
     ((700, 7), ['label', 'predicted', 'cells'])
     """
     clf = _check(estimator, n_folds, random_state)
+    if are_references(cells):
+        text = "suspicious looks at one reference at a time; join them with anndata.concat first."
+        raise ArgumentError("cells", text)
     cells = as_cells(cells, [y] if isinstance(y, str) else ())
     given = TrainingInput.read(cells, y, None, clf._read_reference, allow_missing=True)
     expression, targets = given.expression, Targets.of(given.labels, clf.class_weight)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-    X = Normalizer.fit(expression, clf.normalization).transform(expression)
+    normalizer = Normalizer.fit(expression, clf.normalization)
+    normalizer.find_panels(expression, np.arange(normalizer.n_genes), LEARNED_ZEROS)
+    clf = _for_parts(clf, expression, normalizer)
+    X = normalizer.transform(expression)
     groups = near_duplicate_groups(X, np.random.default_rng(seed))
     codes = np.full(X.shape[0], -1)
     codes[targets.is_labeled] = targets.y
@@ -206,11 +228,10 @@ def _choose_judged(
     if tiny.any():
         names = [f"{name!s} ({size})" for name, size in zip(classes[tiny], sizes[tiny], strict=True)]
         few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        what = (
-            f"Types with fewer different cells than the {n_folds} folds are left out of training, and their "
-        )
-        scores = f"labels get no score: {few}. Use a smaller "
-        warn(LabelWarning(what + scores, Argument("n_folds"), " to include them."))
+        what = f"Types with fewer different cells than the {n_folds} folds are left out of training, and "
+        scores = f"their labels get no score: {few}."
+        remedy = (" Use a smaller ", Argument("n_folds"), " to include those with two or more.")
+        warn(LabelWarning(what + scores, *(remedy if sizes[tiny].max() > 1 else ())))
     return usable[~tiny[codes[usable]]]
 
 
@@ -248,20 +269,39 @@ def _out_of_fold(
 
     Only the first fit warns, unless `quiet`, and only of what concerns the fit.
     """
-    # The matrix, its genes and its scale are those that were read from all cells.
-    inferred = expression.inferred_scale
-    scale = inferred.name if not inferred.is_mixed and inferred.name in SCALES else None
-    as_read = {"layer": None, "use_raw": False, "gene_column": None, "scale": clf.scale or scale}
     probability, times = np.zeros((len(codes), len(classes))), np.zeros((len(codes), 1))
     for number, (train, test) in enumerate(folds):
         with warnings.catch_warnings():
             for category in ALREADY_SAID if number == 0 and not quiet else (GeneGCNWarning,):
                 warnings.simplefilter("ignore", category)
-            fitted = clone(clf).set_params(**as_read).fit(_take(expression, train), classes[codes[train]])
+            y = classes[codes[train]]
+            fitted = clone(clf).set_params(class_weight=_weights_of(y, clf.class_weight))
+            fitted.fit(_take(expression, train), y)
             columns = np.searchsorted(classes, fitted.classes_)
             probability[test[:, None], columns] += fitted.predict_proba(_take(expression, test))
         times[test] += 1
     return probability / times
+
+
+def _for_parts(clf: GeneGCNClassifier, expression: Expression, normalizer: Normalizer) -> GeneGCNClassifier:
+    """Return an unfitted copy that reads parts of the cells, see `_take`, as all of them were read."""
+    inferred = expression.inferred_scale
+    scale = inferred.name if not inferred.is_mixed and inferred.name in SCALES else None
+    return clone(clf).set_params(
+        layer=None,
+        use_raw=False,
+        gene_column=None,
+        scale=clf.scale or scale,
+        normalization=normalizer.method,
+    )
+
+
+def _weights_of(y: np.ndarray, class_weight: Any) -> Any:
+    """Return the weights of the types that are present; scikit-learn refuses those of others."""
+    if not isinstance(class_weight, Mapping):
+        return class_weight
+    present = set(y.tolist())
+    return {label: weight for label, weight in class_weight.items() if label in present}
 
 
 def _take(expression: Expression, rows: np.ndarray) -> Any:

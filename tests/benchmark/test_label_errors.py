@@ -39,12 +39,30 @@ def test_table_has_means_over_seeds_and_sets():
     assert lines[-1] == "| mean over sets | 5% | 0.900 | 0.500 | 1.000 | 0.250 | 2 |"
 
 
-def test_command_prints_the_table(cells, tmp_path, capsys):
+def test_command_prints_the_table(cells, tmp_path, capsys, monkeypatch):
     cells.write_h5ad(tmp_path / "simulated.h5ad")
     arguments = ["benchmark", "label-errors", str(tmp_path / "simulated.h5ad"), "--label", "type"]
     assert main([*arguments, "--rates", "10", "--out", str(tmp_path / "rows.csv")]) == 0
     assert "| simulated | 10% | " in capsys.readouterr().out
-    assert len(pd.read_csv(tmp_path / "rows.csv")) == 1
+    row = pd.read_csv(tmp_path / "rows.csv").to_dict("records")[0]
+    assert row["set"] == "simulated" and row["rate"] == 0.1
+    with_tabs = [*arguments, "--rates", "10", "--out", str(tmp_path / "new" / "rows.tsv")]
+    monkeypatch.setattr(label_errors, "measure", lambda *of: iter([row]))
+    assert main(with_tabs) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "new" / "rows.tsv", sep="\t"), pd.DataFrame([row]))
+
+
+def test_command_names_mistakes_before_it_measures(cells, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(label_errors, "measure", lambda *of: pytest.fail("it ran"))
+    cells.write_h5ad(tmp_path / "simulated.h5ad")
+    arguments = ["benchmark", "label-errors", str(tmp_path / "simulated.h5ad"), "--label", "type"]
+    assert main([*arguments, "--out", str(tmp_path / "rows.xlsx")]) == 2
+    assert "must end in .csv" in capsys.readouterr().err
+    assert main([*arguments, "--out", str(tmp_path / "simulated.h5ad" / "rows.csv")]) == 2
+    assert "cannot be a folder" in capsys.readouterr().err
+    (tmp_path / "folder.csv").mkdir()
+    assert main([*arguments, "--out", str(tmp_path / "folder.csv")]) == 2
+    assert "--out" in capsys.readouterr().err
     for wrong in ("0", "100", "5.5"):
         assert main([*arguments, "--rates", wrong]) == 2
         assert "--rates" in capsys.readouterr().err

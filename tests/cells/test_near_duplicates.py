@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
 
-from gene_gcn.cells import near_duplicate_groups, read_cells, read_expression
+from gene_gcn.cells import near_duplicate_groups, near_duplicates, read_cells, read_expression
 from gene_gcn.cells.normalizer import Normalizer
 
 RNG = np.random.default_rng
@@ -51,6 +53,42 @@ def test_cells_without_expression_are_not_duplicates():
     assert not any(groups_of(X))
     assert groups_of(np.zeros((3, 5), np.float32)) == [0, 0, 0]
     assert groups_of(X[:1]) == [0]
+
+
+def test_shallow_cells_are_not_duplicates():
+    """Cells that express one gene are all identical."""
+    X = np.vstack([make_counts(40), np.zeros((6, 300))]).astype(np.float32)
+    X[40:44, 7] = 1
+    X[44:, :19] = 1
+    assert not any(groups_of(X))
+    X[44:, 19] = 1
+    assert groups_of(X)[40:] == [0] * 4 + [1] * 2
+
+
+def test_groups_of_thousands_take_little_memory():
+    """All pairs of 4,000 copies would take 8 million rows of 30 genes, 3 GB."""
+    X = sparse.csr_matrix(make_counts(40, genes=60))
+    copies = sparse.vstack([X, *[X[:1]] * 4000], "csr")
+    tracemalloc.start()
+    groups = near_duplicate_groups(copies, RNG(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert groups.tolist() == [1] + [0] * 39 + [1] * 4000
+    assert peak < 500e6
+
+
+def test_chains_are_one_group_across_blocks(monkeypatch):
+    """Each cell is a near duplicate of the next only, and blocks hold a few cells."""
+    X = make_counts(60, genes=2000)
+    step = 0.1 * np.linalg.norm(X[0]) / np.sqrt(2000)
+    noise = RNG(1).normal(0, step, (30, 2000)).cumsum(axis=0)
+    chain = (X[0] + noise).astype(np.float32)
+    mixed = np.vstack([X, chain])[RNG(2).permutation(90)]
+    whole = groups_of(mixed)
+    assert np.count_nonzero(whole) == 31 and max(whole) == 1
+    monkeypatch.setattr(near_duplicates, "MEBIBYTES", 1e-3)
+    monkeypatch.setattr(near_duplicates, "PAIRS", 3)
+    assert groups_of(mixed) == whole
 
 
 def normalized(file):

@@ -29,8 +29,10 @@ def test_a_limit_that_libraries_exceed_is_refused(folder, tmp_path):
     accuracy = ["benchmark", "accuracy", folder / "train.h5ad", "-l", "cell_type", "-o", tmp_path / "b"]
     edges = folder / "edges.tsv"
     epochs = ["benchmark", "epochs", folder / "train.h5ad", "-l", "cell_type", "--network", edges]
-    measured = [epochs, ["benchmark", "attention"], ["benchmark", "kernels", edges]]
-    for arguments in (train, predict, demo, reproduce, accuracy, *measured):
+    flips = ["benchmark", "label-errors", folder / "train.h5ad", "-l", "cell_type", "-o", tmp_path / "f.csv"]
+    suspicious = ["suspicious", folder / "train.h5ad", "-l", "cell_type", "-o", tmp_path / "s.csv"]
+    measured = [epochs, flips, ["benchmark", "attention"], ["benchmark", "kernels", edges]]
+    for arguments in (train, predict, demo, reproduce, accuracy, suspicious, *measured):
         result = run_within(600 << 20, *arguments)
         assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.stderr
         assert "limited to 629 MB, but loading its libraries takes about 1,000 MB; raise" in result.stderr
