@@ -265,7 +265,8 @@ def test_existing_model_is_replaced_only_with_force(folder, tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_ctrl_c_during_training_leaves_nothing_behind(folder, tmp_path):
     code = """if True:
-        import itertools, sys
+        import itertools, signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as from a terminal, however tests run
         from gene_gcn.training.data import CellDataset
         from gene_gcn.cli import main
         batches, read = itertools.count(), CellDataset.__getitems__
