@@ -195,7 +195,7 @@ def test_command(files, capsys):
     ]
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "mouse: skipped: --groups 'donor' is not a column of obs" in printed
+    assert "mouse: skipped: --groups 'donor' is not a column of .obs" in printed
     assert "mouse: skipped: downsampled splits need counts" in printed and "earlier run" not in printed
     assert "human: skipped: no type has more than 50 cells" in printed
     table = pd.read_csv(files / "out/accuracy.csv", keep_default_na=False)

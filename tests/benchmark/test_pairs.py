@@ -38,7 +38,8 @@ def test_all_ordered_pairs_of_a_column_and_of_files(sets):
         ("b → a", "a, other files"),
     ]
     assert [str(reason) for reason in skipped] == [
-        "b: groups='donor' is not a column of obs; its columns are ['type', 'batch']."
+        "b: groups='donor' is not a column of .obs. Columns with few values, which it could be: "
+        "['type', 'batch']."
     ]
     first, _, between, _ = pairs
     assert first.shared_types == ["B", "NK", "T"] and first.query.types == {"B", "DC", "NK", "T"}

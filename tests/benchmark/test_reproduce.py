@@ -105,7 +105,7 @@ def test_rare_types_and_unlabeled_cells_are_excluded(cells, network):
             {"groups": "donor", "split_column": "part"},
             "split_column='part' and groups='donor' are 2 ways to split",
         ),
-        ({"groups": "lab"}, "groups='lab' is not a column of obs"),
+        ({"groups": "lab"}, "groups='lab' is not a column of .obs"),
         (
             {"split_column": "donor"},
             "split_column='donor' must say 'train' or 'test', but no cell has 'train'",
