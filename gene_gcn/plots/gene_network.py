@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.plots.boxes import separate_boxes
 from gene_gcn.plots.figure import FAINT, INK, root_figure
 
 if TYPE_CHECKING:
@@ -154,26 +155,6 @@ def _layout(graph: nx.Graph, seed: int) -> np.ndarray:
     return points
 
 
-def _separate_boxes(points: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Move boxes of the given sizes (n, 2), centered at points (n, 2), until none overlaps another."""
-    points = points.copy()
-    required = (size[:, None] + size[None]) / 2  # (n, n, 2)
-    others = ~np.eye(len(points), dtype=bool)
-    order = np.sign(np.subtract.outer(np.arange(len(points)), np.arange(len(points))))
-    for _ in range(500):
-        distance = points[:, None] - points[None]
-        overlap = required - np.abs(distance)
-        overlapping = (overlap > 0).all(axis=2) & others
-        if not overlapping.any():
-            break
-        # Along the axis that needs the smaller move; of two at the same place, the later one moves right.
-        direction = np.where(distance != 0, np.sign(distance), order[..., None])
-        by_x = overlap[..., 0] < overlap[..., 1]
-        moved = np.stack([by_x, ~by_x], axis=2) & overlapping[..., None]
-        points += 0.3 * np.where(moved, direction * overlap, 0).sum(axis=1)
-    return points
-
-
 # ---- drawing ----
 
 
@@ -196,7 +177,7 @@ def _draw(ax: Axes, graph: nx.Graph, points: np.ndarray, given: set[str]) -> Non
     size = np.stack([width * font_size, 2.2 * font_size], axis=1) / 72
     span = np.maximum(np.ptp(points, axis=0), 1e-9)
     points = (points - points.min(axis=0)) / span * np.maximum(inches - size.max(axis=0), 0)
-    points = _separate_boxes(points, size)
+    points = separate_boxes(points, size)
     _draw_edges(ax, graph, points)
     _draw_genes(ax, graph, points, font_size, given)
     (left, bottom), (right, top) = (points - size / 2).min(axis=0), (points + size / 2).max(axis=0)
