@@ -82,7 +82,5 @@ def test_graphs_that_cannot_be_drawn_are_rejected():
         subnetwork(graph(**{f"G{i}": 1.0 for i in range(300)}))
     made = graph(A=1.0)
     made.add_edge("A", "B")
-    with pytest.raises(
-        ValueError, match="Gene 'B' of the graph has neither of the attributes contribution and"
-    ):
+    with pytest.raises(ValueError, match="Gene .B. of the graph has neither of the attributes contribution"):
         subnetwork(made)
