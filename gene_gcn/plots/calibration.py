@@ -94,7 +94,7 @@ def risk_coverage(
     Parameters
     ----------
     y_true, probability, classes, title, ax
-        As for `calibration`; by default the title is the error of half of the cells and that of all.
+        As for `calibration`; by default the title is the error of all cells and that of the more confident half.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def risk_coverage(
     _label(ax, "Cells annotated, the most confident first", "Errors among them")
     if title is None:
         half = risk[np.searchsorted(coverage, 0.5)]
-        title = f"Errors: {half:.1%} in the more confident half, {risk[-1]:.1%} in all"
+        title = f"Errors: {risk[-1]:.1%}; more confident half {half:.1%}"
     ax.set_title(title, loc="left", fontsize=10.5, color=INK)
     return ax
 

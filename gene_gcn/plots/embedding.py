@@ -146,8 +146,16 @@ def _draw_types(ax: Axes, points: np.ndarray, labels: pd.Series, own_colors: Seq
         count = np.count_nonzero(types == name)
         ax.scatter([], [], s=25, color=NO_TYPE_COLOR, linewidths=0, label=f"{name} ({count:,})")
     if ax.get_legend_handles_labels()[0]:
-        legend = ax.legend(loc="upper right", bbox_to_anchor=(1, 0), borderaxespad=0.2, ncols=2)
-        legend.set_frame_on(False)
+        ax.legend(
+            loc="upper right",
+            bbox_to_anchor=(1, 0),
+            borderaxespad=0.2,
+            handletextpad=0.1,
+            ncols=2,
+            frameon=False,
+            fontsize=9,
+            labelcolor=INK,
+        )
 
 
 def _name_types(ax: Axes, points: np.ndarray, types: np.ndarray, colors: dict[str, str]) -> None:

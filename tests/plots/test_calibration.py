@@ -57,7 +57,7 @@ def test_risk_is_the_error_of_the_most_confident_cells():
     np.testing.assert_allclose(coverage, [0.25, 0.75, 1])  # equal confidence comes together
     np.testing.assert_allclose(risk, [0, 1 / 3, 1 / 2])
     assert ax.lines[0].get_ydata()[0] == 0.5
-    assert ax.get_title(loc="left") == "Errors: 33.3% in the more confident half, 50.0% in all"
+    assert ax.get_title(loc="left") == "Errors: 50.0%; more confident half 33.3%"
 
 
 def test_confidence_that_sorts_errors_starts_low_and_any_other_at_the_mean():
