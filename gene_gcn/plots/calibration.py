@@ -94,7 +94,7 @@ def risk_coverage(
     Parameters
     ----------
     y_true, probability, classes, title, ax
-        As for `calibration`; by default the title is the error of all cells and that of the more confident half.
+        As for `calibration`; by default the title has the errors of all cells and of the more confident half.
 
     Returns
     -------

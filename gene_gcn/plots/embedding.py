@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.plots.boxes import keep_apart
 from gene_gcn.plots.figure import FAINT, INK, root_figure
 from gene_gcn.plots.types import (
     NO_TYPE,
@@ -162,6 +161,8 @@ def _name_types(ax: Axes, points: np.ndarray, types: np.ndarray, colors: dict[st
     """Write the name of each type, in its color, at the cell nearest to the median of its cells."""
     from matplotlib.patheffects import withStroke
 
+    from gene_gcn.plots.labels import LabelPlacer
+
     labels = []
     for name, color in colors.items():
         dark = legible(color)
@@ -184,7 +185,7 @@ def _name_types(ax: Axes, points: np.ndarray, types: np.ndarray, colors: dict[st
         label.set_in_layout(False)  # it stays inside the axes
         labels.append(label)
     if labels:
-        keep_apart(ax, labels)
+        ax.add_artist(LabelPlacer(labels))
 
 
 def _draw_numbers(ax: Axes, points: np.ndarray, values: np.ndarray, name: str) -> None:
