@@ -1,3 +1,10 @@
+from .calibration import calibration as calibration
+from .calibration import risk_coverage as risk_coverage
+from .confidence import confidence as confidence
 from .confusion import confusion_matrix as confusion_matrix
+from .embedding import embedding as embedding
 from .figure import save_figure as save_figure
 from .gene_network import network as network
+from .label_flow import label_flow as label_flow
+from .markers import markers as markers
+from .subnetwork import subnetwork as subnetwork

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.errors import ArgumentError
-from gene_gcn.plots.figure import FAINT, INK, root_figure
+from gene_gcn.plots.figure import FAINT, INK, WHITE_TO_BLUE, root_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
     from numpy.typing import ArrayLike
 
-COLORS = ["#ffffff", "#d9ebf2", "#9ccadb", "#4a9bb8", "#1d6a8c", "#0b3c5d"]
 WHITE_TEXT_ABOVE = 0.65  # fraction from which white is easier to read on its color than dark text
 MAX_TYPES_WITH_COUNTS = 30  # with more types, counts do not fit into the squares
 MAX_LEVEL_NAME = 4  # characters; longer names of columns are slanted
@@ -122,7 +121,7 @@ def _new_axes(names: np.ndarray) -> Axes:
 def _draw_matrix(ax: Axes, fraction: np.ndarray) -> AxesImage:
     from matplotlib.colors import LinearSegmentedColormap
 
-    colors = LinearSegmentedColormap.from_list("gene_gcn", COLORS)
+    colors = LinearSegmentedColormap.from_list("gene_gcn", WHITE_TO_BLUE)
     image = ax.imshow(fraction, cmap=colors, vmin=0, vmax=1)
     ax.set_xticks(np.arange(len(fraction) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(fraction) + 1) - 0.5, minor=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, FAINT = "#1f2933", "#7b8794"  # colors of text, and of less important text and lines
+WHITE_TO_BLUE = ["#ffffff", "#d9ebf2", "#9ccadb", "#4a9bb8", "#1d6a8c", "#0b3c5d"]  # also dark in gray print
 
 
 def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], *, dpi: int = 150) -> None:

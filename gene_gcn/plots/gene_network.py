@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.plots.figure import FAINT, INK, root_figure
+from gene_gcn.plots.figure import INK
+from gene_gcn.plots.graph_drawing import MAX_GENES, NodeStyle, draw_graph, new_axes
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from gene_gcn.networks import GeneNetwork
 
 GENE_COLOR, NEIGHBOR_COLOR = "#1d6a8c", "#d9ebf2"
-MAX_GENES = 200  # with more genes, their names would overlap
-COMPONENT_GAP = 1.2  # between components, in units of the spring layout
 
 
 def network(
@@ -76,8 +75,10 @@ def network(
             Argument("max_neighbors", max_neighbors),
             ".",
         )
-    ax = _new_axes(len(graph)) if ax is None else ax
-    _draw(ax, graph, _layout(graph, seed), set(genes))
+    ax = new_axes(len(graph)) if ax is None else ax
+    given = NodeStyle(GENE_COLOR, "white", is_bold=True)
+    other = NodeStyle(NEIGHBOR_COLOR, INK)
+    draw_graph(ax, graph, {gene: given if gene in genes else other for gene in graph}, seed)
     if title is None:
         shown = ", ".join(genes[:4]) + (f" and {len(genes) - 4} more" if len(genes) > 4 else "")
         title = f"{shown}\n{net.source or ''}".strip()
@@ -122,119 +123,3 @@ def _neighborhood(net: GeneNetwork, genes: list[str], max_neighbors: int) -> nx.
     for k in np.flatnonzero(inside[rows] & inside[columns] & (rows < columns)):
         graph.add_edge(net.genes[rows[k]], net.genes[columns[k]], weight=float(weight[k]))
     return graph
-
-
-# ---- layout ----
-
-
-def _layout(graph: nx.Graph, seed: int) -> np.ndarray:
-    """Lay out each component by springs with its long side horizontal, and the components side by side.
-
-    Returns
-    -------
-    array, shape (genes, 2)
-    """
-    import networkx as nx
-
-    index = {gene: i for i, gene in enumerate(graph)}
-    points = np.zeros((len(index), 2))
-    right = 0.0
-    for genes in sorted(nx.connected_components(graph), key=lambda genes: (-len(genes), min(genes))):
-        component = nx.Graph()  # in a fixed order, which a set does not have
-        component.add_nodes_from(sorted(genes))
-        component.add_edges_from(sorted(tuple(sorted(edge)) for edge in graph.subgraph(genes).edges()))
-        size = np.sqrt(len(genes))
-        positions = nx.spring_layout(component, k=2 / size, iterations=300, seed=seed, scale=size)
-        placed = np.array([positions[gene] for gene in component])
-        placed = placed - placed.mean(axis=0)
-        placed = placed @ np.linalg.svd(placed)[2].T
-        placed[:, 0] += right - placed[:, 0].min()
-        points[[index[gene] for gene in component]] = placed
-        right = placed[:, 0].max() + COMPONENT_GAP
-    return points
-
-
-def _separate_boxes(points: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Move boxes of the given sizes (n, 2), centered at points (n, 2), until none overlaps another."""
-    points = points.copy()
-    required = (size[:, None] + size[None]) / 2  # (n, n, 2)
-    others = ~np.eye(len(points), dtype=bool)
-    order = np.sign(np.subtract.outer(np.arange(len(points)), np.arange(len(points))))
-    for _ in range(500):
-        distance = points[:, None] - points[None]
-        overlap = required - np.abs(distance)
-        overlapping = (overlap > 0).all(axis=2) & others
-        if not overlapping.any():
-            break
-        # Along the axis that needs the smaller move; of two at the same place, the later one moves right.
-        direction = np.where(distance != 0, np.sign(distance), order[..., None])
-        by_x = overlap[..., 0] < overlap[..., 1]
-        moved = np.stack([by_x, ~by_x], axis=2) & overlapping[..., None]
-        points += 0.3 * np.where(moved, direction * overlap, 0).sum(axis=1)
-    return points
-
-
-# ---- drawing ----
-
-
-def _new_axes(num_genes: int) -> Axes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    side = float(np.clip(1.15 * np.sqrt(num_genes) + 1.5, 4, 14))
-    figure = Figure(figsize=(1.25 * side, side), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
-
-
-def _draw(ax: Axes, graph: nx.Graph, points: np.ndarray, given: set[str]) -> None:
-    """Draw in inches, so that the sizes of the names are known and none overlaps another."""
-    box = ax.get_position()
-    inches = root_figure(ax).get_size_inches() * (box.width, box.height)
-    font_size = np.array([10 if gene in given else 8 for gene in graph])
-    width = 0.7 * np.array([len(gene) for gene in graph]) + 1.2  # of the names, in font sizes
-    size = np.stack([width * font_size, 2.2 * font_size], axis=1) / 72
-    span = np.maximum(np.ptp(points, axis=0), 1e-9)
-    points = (points - points.min(axis=0)) / span * np.maximum(inches - size.max(axis=0), 0)
-    points = _separate_boxes(points, size)
-    _draw_edges(ax, graph, points)
-    _draw_genes(ax, graph, points, font_size, given)
-    (left, bottom), (right, top) = (points - size / 2).min(axis=0), (points + size / 2).max(axis=0)
-    ax.set(xlim=(left, right), ylim=(bottom, top))
-    ax.set_axis_off()
-
-
-def _draw_edges(ax: Axes, graph: nx.Graph, points: np.ndarray) -> None:
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import to_rgba
-
-    edges = sorted(graph.edges(data="weight"), key=lambda edge: edge[2])  # strong ones on top
-    if not edges:
-        return
-    index = {gene: i for i, gene in enumerate(graph)}
-    lines = [points[[index[u], index[v]]] for u, v, _ in edges]
-    weight = np.array([edge[2] for edge in edges])
-    low, high = weight.min(), weight.max()
-    strength = (weight - low) / (high - low) if high > low else np.ones(len(weight))
-    colors = [to_rgba(FAINT, 0.35 + 0.3 * s) for s in strength]
-    ax.add_collection(LineCollection(lines, colors=colors, linewidths=0.7 + 2 * strength, zorder=1))
-
-
-def _draw_genes(
-    ax: Axes, graph: nx.Graph, points: np.ndarray, font_size: np.ndarray, given: set[str]
-) -> None:
-    for gene, (x, y), size in zip(graph, points, font_size, strict=True):
-        is_given = gene in given
-        color = GENE_COLOR if is_given else NEIGHBOR_COLOR
-        ax.text(
-            x,
-            y,
-            gene,
-            ha="center",
-            va="center",
-            fontsize=size,
-            fontweight="bold" if is_given else "normal",
-            color="white" if is_given else INK,
-            bbox={"boxstyle": "round,pad=0.28", "edgecolor": "white", "linewidth": 1, "facecolor": color},
-            zorder=3 if is_given else 2,
-        )

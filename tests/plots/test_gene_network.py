@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from gene_gcn.networks import GeneNetwork, NetworkSource
-from gene_gcn.plots.gene_network import _separate_boxes, network
+from gene_gcn.plots.gene_network import network
 
 NET = GeneNetwork(
     ["HUB", *(f"N{i}" for i in range(20)), "FAR", "ALONE"],
@@ -64,14 +64,6 @@ def test_names_do_not_overlap():
         assert not any(one.overlaps(other) for other in boxes[:i])
     page = ax.figure.bbox
     assert all(page.x0 <= b.x0 and b.x1 <= page.x1 and page.y0 <= b.y0 and b.y1 <= page.y1 for b in boxes)
-
-
-def test_boxes_at_the_same_place_are_separated():
-    moved = _separate_boxes(np.zeros((4, 2)), np.ones((4, 2)))
-    distance = np.abs(moved[:, None] - moved[None]).max(axis=2)
-    assert (distance[~np.eye(4, dtype=bool)] > 0.99).all()
-    far = np.array([[0.0, 0.0], [5.0, 5.0]])
-    np.testing.assert_array_equal(_separate_boxes(far, np.ones((2, 2))), far)
 
 
 def test_given_axes_are_used():
