@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.utils import check_random_state
 
 from gene_gcn.cells.expression import is_anndata
 from gene_gcn.cells.gene_columns import names_in_var
@@ -18,11 +19,15 @@ from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.explain.checks import check_top, position_of
 from gene_gcn.explain.graph_files import write_cyjs, write_graphml
 from gene_gcn.explain.linear_logits import LinearLogits
+from gene_gcn.explain.subnetwork import Subnetwork, SubnetworkOptions, TypeSearch, find_subnetwork
 from gene_gcn.genes.names import match_names
+from gene_gcn.networks import GeneNetwork, resolve_network
 
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
+
+    from gene_gcn.networks.resolve import NetworkLike
 
     CellIndex = int | Sequence[int] | np.ndarray | None
 
@@ -87,6 +92,10 @@ class Explanation:
         Another type, whose logit is subtracted; None for none.
     gene_column : str, optional
         The column of an AnnData's `var` with the names of its genes.
+    network : GeneNetwork, optional
+        The network of the model on these genes, whether or not the model uses it.
+    all_types : bool
+        Whether the explained types are all types of the model.
 
     References
     ----------
@@ -101,6 +110,8 @@ class Explanation:
     types: Sequence[Any]
     against: Any = None
     gene_column: str | None = None
+    network: GeneNetwork | None = None
+    all_types: bool = True
 
     def __repr__(self) -> str:
         what = ", ".join(map(str, self.types[:5])) + (", …" if len(self.types) > 5 else "")
@@ -276,6 +287,79 @@ class Explanation:
         """
         write_cyjs(self.to_networkx(type, top, cells=cells), path)
 
+    # ---- subnetworks ----
+
+    def subnetwork(
+        self,
+        type: Any,
+        network: NetworkLike = None,
+        *,
+        cells: CellIndex = None,
+        keep: float = 0.95,
+        exclude: float = 0.95,
+        n_permutations: int = 19,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> Subnetwork:
+        r"""Find a small connected part of a network whose genes alone tell a type from the others.
+
+        Genes alone means that all others are as in the mean training cell, so that the logits are those of
+        the baseline plus what the expression of the chosen genes adds: by itself, along edges to all genes,
+        and through missing genes. All genes together give the types that the model gives.
+
+        The search is a heuristic for a prize-collecting Steiner tree. A gene's prize is what it adds to the
+        logit of the type less that of the strongest rival, in cells that are not yet kept (and to the logit
+        of the type that other cells are given, in those that are not yet excluded). An edge of weight w costs
+        `2 - w`: the gene that it adds, and up to another one if it is uncertain. Genes are joined over one or
+        two edges, or the cheapest path, by the best ratio of both; then those that are not needed are
+        removed. `lower_bound` says how many genes any set needs, connected or not.
+
+        Parameters
+        ----------
+        type
+            One of `types`.
+        network : GeneNetwork, "string", "biogrid", DataFrame, networkx graph or path, optional
+            By default that of the model, even if it is not used (λ = 0).
+        cells
+            As in `genes`. Those that the model gives the type are kept, the others excluded; at most 500 of
+            each, drawn at random.
+        keep : float
+            Fraction of the cells of the type that the genes alone must give the type.
+        exclude : float
+            Fraction of the other cells in which the type that they are given must stay ahead. With 0, genes
+            alone may give the type to all cells.
+        n_permutations : int
+            Number of rewired networks, and of networks with permuted genes, that the size of the subnetwork
+            is compared with, in 100 cells of each kind; 0 for none. P-values are not below 1 / (1 + this).
+        random_state : int, RandomState or None
+            Of the cells and the permutations.
+
+        Returns
+        -------
+        Subnetwork
+            If no connected genes were found that keep and exclude enough, the best (with a NetworkWarning).
+
+        Raises
+        ------
+        ArgumentError
+            An argument is out of its range, not all types are explained, no cell is given the type, or there
+            is no network or it cannot be used.
+
+        References
+        ----------
+        Ideker et al. (2002), Discovering regulatory and signalling circuits in molecular interaction
+        networks, doi:10.1093/bioinformatics/18.suppl_1.S233. Dittrich et al. (2008), Identifying functional
+        modules in protein-protein interaction networks, doi:10.1093/bioinformatics/btn161.
+        """
+        options = SubnetworkOptions(keep, exclude, n_permutations)
+        self._check_all_types("subnetwork")
+        index, rng = self._index(type), _generator(random_state)
+        positions = np.unique(self._positions(cells))
+        search = TypeSearch.of(self.X, self.logits, self.groups, self.gene_names, index, positions, rng)
+        if not len(search.of_type):
+            problem = f"none of the {len(positions):,} cells is given the type {type}; pass cells of it."
+            raise ArgumentError("cells", problem)
+        return find_subnetwork(search, type, self._network(network), options, rng)
+
     # ---- AnnData ----
 
     def write(self, adata: AnnData, key_added: str = "explain", *, cells: CellIndex = None) -> None:
@@ -360,10 +444,27 @@ class Explanation:
             raise ArgumentError("cells", "cells selects no cell; pass at least one position.")
         return chosen.ravel()
 
+    def _network(self, network: NetworkLike) -> GeneNetwork:
+        """Return a network on the genes, by default that of the model."""
+        found = self.network if network is None else resolve_network(network, self.gene_names).network
+        if found is None:
+            example = Argument("network", "string")
+            raise ArgumentError("network", "the model has no network; pass one, such as ", example, ".")
+        return found
+
+    def _check_all_types(self, method: str) -> None:
+        if not self.all_types:
+            what = f"{method} needs all types of the model, but only {self} is there; explain without "
+            raise ArgumentError("types", what, Argument("types"), " and ", Argument("against"), ".")
+
     def _index(self, type: Any) -> int:
         if type is None and len(self.types) == 1:
             return 0
         return position_of(type, self.types, "type")
+
+
+def _generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
+    return np.random.default_rng(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def _largest(table: pd.DataFrame, column: str, top: int | None) -> pd.DataFrame:
