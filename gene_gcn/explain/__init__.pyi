@@ -1,3 +1,4 @@
+from .edge_differences import differing_edges as differing_edges
 from .explanation import CellGroup as CellGroup
 from .explanation import Explanation as Explanation
 from .linear_logits import LinearLogits as LinearLogits

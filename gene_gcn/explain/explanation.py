@@ -17,9 +17,11 @@ from gene_gcn.cells.gene_columns import names_in_var
 from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.explain.checks import check_top, position_of
+from gene_gcn.explain.edge_differences import MOST_CELLS, candidate_pairs, differing_edges, known_edges
 from gene_gcn.explain.graph_files import write_cyjs, write_graphml
 from gene_gcn.explain.linear_logits import LinearLogits
 from gene_gcn.explain.subnetwork import Subnetwork, SubnetworkOptions, TypeSearch, find_subnetwork
+from gene_gcn.explain.type_margins import named_types
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
 
@@ -359,6 +361,116 @@ class Explanation:
             problem = f"none of the {len(positions):,} cells is given the type {type}; pass cells of it."
             raise ArgumentError("cells", problem)
         return find_subnetwork(search, type, self._network(network), options, rng)
+
+    def differing_edges(
+        self,
+        first: Any,
+        second: Any,
+        network: NetworkLike = None,
+        *,
+        labels: Sequence[Any] | np.ndarray | pd.Series | None = None,
+        cells: CellIndex = None,
+        top: int = 200,
+        top_pairs: int = 50,
+        n_permutations: int = 9999,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> pd.DataFrame:
+        """Find edges whose ends vary together differently in two types of cells.
+
+        Tested are the edges of a network between the `top` genes that tell the two types apart most, and all
+        pairs of the first `top_pairs` of these, whether or not they are edges. Differences in the mean and
+        the spread of a gene do not count: see `gene_gcn.explain.differing_edges` for the statistic.
+
+        Parameters
+        ----------
+        first, second
+            Two of `types`.
+        network
+            As in `subnetwork`; without any, all edges are new.
+        labels : array-like, shape (B,), optional
+            The types of the cells; by default those that the model gives. Known types are better: that a
+            model chose cells by the sum of two genes makes these vary in opposite directions.
+        cells
+            As in `genes`; at most 1,000 of each type, drawn at random.
+        top, top_pairs : int
+            Numbers of genes.
+        n_permutations : int
+            Number of permutations of the types. P-values are not below 1 / (1 + this).
+        random_state : int, RandomState or None
+            Of the cells and the permutations.
+
+        Returns
+        -------
+        DataFrame
+            "source", "target"; "first" and "second", the correlations in both types, and their "difference";
+            "p"; "fdr", the false discovery rate (Benjamini-Hochberg over all tested edges); "known", whether
+            the edge is in the network. The smallest p first.
+
+        Raises
+        ------
+        ArgumentError
+            An argument is out of its range, the types are the same or not explained, there are fewer than
+            three cells of one, `labels` are not one per cell, or the network cannot be used.
+        """
+        for name, number in (("top", top), ("top_pairs", top_pairs), ("n_permutations", n_permutations)):
+            check_top(number, name)
+        rng, positions = _generator(random_state), np.unique(self._positions(cells))
+        halves = self._cells_of_two(first, second, labels, positions, rng)
+        genes = self._telling_apart(first, second, halves)[: max(top, top_pairs)]
+        has_network = network is not None or self.network is not None
+        known = known_edges(self._network(network) if has_network else None, genes)
+        known[top:] = known[:, top:] = False
+        chosen = np.concatenate(halves)
+        return differing_edges(
+            self.X[chosen][:, genes].toarray(),
+            np.arange(len(chosen)) < len(halves[0]),
+            *candidate_pairs(known, top_pairs),
+            [self.gene_names[gene] for gene in genes],
+            n_permutations,
+            rng,
+        )
+
+    def _cells_of_two(
+        self, first: Any, second: Any, labels: Any, cells: np.ndarray, rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        """Return the positions of cells of two types, not too many, in random order."""
+        indices = [
+            position_of(label, self.types, name) for label, name in ((first, "first"), (second, "second"))
+        ]
+        if first == second:
+            raise ArgumentError("second", Argument("second", second), " is also the first type.")
+        if labels is None:
+            self._check_all_types("differing_edges without labels")
+            named = named_types(self.X, self.logits, self.groups)
+            found = [cells[named[cells] == index] for index in indices]
+        else:
+            of_cells = np.asarray(labels)
+            if of_cells.shape != (self.X.shape[0],):
+                problem = f" must be one type for each of the {self.X.shape[0]:,} explained cells."
+                raise ArgumentError("labels", Argument("labels"), problem)
+            found = [cells[of_cells[cells] == label] for label in (first, second)]
+        for label, of_type in zip((first, second), found, strict=True):
+            if len(of_type) < 3:
+                problem = (
+                    f"there are {len(of_type)} cells of {label}; edges need three or more of both types."
+                )
+                raise ArgumentError("cells", problem)
+        return [rng.permutation(of_type)[:MOST_CELLS] for of_type in found]
+
+    def _telling_apart(self, first: Any, second: Any, halves: Sequence[np.ndarray]) -> np.ndarray:
+        """Return genes measured in all these cells that tell two types apart, the largest difference first."""
+        tables = [
+            self._gene_table(self._index(label), cells)["total"].to_numpy()
+            for cells in halves
+            for label in (first, second)
+        ]
+        difference = np.abs(tables[0] - tables[1] - tables[2] + tables[3])
+        chosen = np.concatenate(halves)
+        for group in self.groups:
+            if np.isin(group.cells, chosen).any():
+                difference[~group.measured] = 0
+        order = np.argsort(-difference, kind="stable")
+        return order[difference[order] > 0]
 
     # ---- AnnData ----
 

@@ -253,7 +253,8 @@ def _warn_of_shortfall(type: Any, margin: np.ndarray, quota: Quota, options: Sub
     kept, excluded = quota.fractions(margin)
     text = (
         f"no connected genes were found that alone keep {options.keep:.3g} of the cells of {type} and "
-        f"exclude {options.exclude:.3g} of the others; the best keep {kept:.3g} and exclude {excluded:.3g}. Lower "
+        f"exclude {options.exclude:.3g} of the others; the best keep {kept:.3g} and exclude {excluded:.3g}. "
+        "Lower "
     )
     warn(NetworkWarning(text, Argument("keep"), " or ", Argument("exclude"), ", or use a denser network."))
 

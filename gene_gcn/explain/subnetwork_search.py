@@ -1,8 +1,8 @@
 """Search for the smallest connected set of genes that keeps the names of cells, and a bound on its size.
 
 A prize-collecting Steiner tree: genes have prizes, what they add to the margins of cells that are not yet
-decided as by all genes, and edges have costs. `smallest_tree` joins genes by the best ratio of both and then
-takes out those that are not needed. That is not exact; `fewest_genes` bounds from below how many any set needs.
+decided as by all genes, and edges have costs. `smallest_tree` joins genes by the best ratio of both, then takes
+out those that are not needed. It is not exact; `fewest_genes` bounds from below how many genes any set needs.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Quota:
         return float(of_type.mean()), float(others.mean()) if len(others) else np.nan
 
     def deficit(self, margin: np.ndarray) -> np.ndarray:
-        """Return the weights (B, K - 1) of margins in the shortfall: that of the strongest rival of each cell."""
+        """Return the weights (B, K - 1) of margins in the shortfall: that of the strongest rival counts."""
         weights = []
         for lowest, quota in self._halves(margin.min(axis=1)):
             weight = np.where(lowest <= 0, 1 / max(quota, 1), 0.0)

@@ -84,21 +84,19 @@ class TypeMargins:
         """
         num_types = logits.weight.shape[1]
         rivals = np.flatnonzero(np.arange(num_types) != index)
+        weights = [(group, source_weight(logits, group), logits.of(group.baseline)) for group in groups]
         found = []
         for given in (index, *rivals):
-            for group in groups:
+            less = rivals if given == index else np.full(num_types - 1, index)
+            for group, weight, at_baseline in weights:
                 chosen = np.intersect1d(group.cells, cells[named[cells] == given])
                 if len(chosen):
-                    less = rivals if given == index else np.full(num_types - 1, index)
-                    gain, at_baseline = source_weight(logits, group), logits.of(group.baseline)
-                    found.append(
-                        MarginGroup(
-                            X[chosen].astype(np.float64).tocsc(),
-                            group.baseline,
-                            gain[:, [given]] - gain[:, less],
-                            at_baseline[given] - at_baseline[less],
-                        )
+                    expression = X[chosen].astype(np.float64).tocsc()
+                    gain, margin = (
+                        weight[:, [given]] - weight[:, less],
+                        at_baseline[given] - at_baseline[less],
                     )
+                    found.append(MarginGroup(expression, group.baseline, gain, margin))
         return cls(found, int(np.count_nonzero(named[cells] == index)))
 
     def select(self, genes: np.ndarray) -> TypeMargins:
@@ -159,7 +157,7 @@ class TypeMargins:
         return total
 
     def mean_of_type(self) -> np.ndarray:
-        """Return what genes (N,) add to the margin against the strongest rival: mean over cells of the type."""
+        """Return what genes (N,) add to the margin against the strongest rival, in the mean cell of the type."""
         margin = self.of_all_genes()
         weight = (np.arange(margin.shape[1]) == margin.argmin(axis=1)[:, None]).astype(np.float64)
         weight[self.num_of_type :] = 0
