@@ -452,13 +452,13 @@ class Explanation:
         for label, of_type in zip((first, second), found, strict=True):
             if len(of_type) < 3:
                 problem = (
-                    f"there are {len(of_type)} cells of {label}; edges need three or more of both types."
+                    f"there are {len(of_type)} cells of {label}; pass three or more of both types."
                 )
                 raise ArgumentError("cells", problem)
         return [rng.permutation(of_type)[:MOST_CELLS] for of_type in found]
 
     def _telling_apart(self, first: Any, second: Any, halves: Sequence[np.ndarray]) -> np.ndarray:
-        """Return genes measured in all these cells that tell two types apart, the largest difference first."""
+        """Return genes, measured in all these cells, that tell two types apart; the best come first."""
         tables = [
             self._gene_table(self._index(label), cells)["total"].to_numpy()
             for cells in halves

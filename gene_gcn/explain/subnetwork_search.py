@@ -1,8 +1,8 @@
 """Search for the smallest connected set of genes that keeps the names of cells, and a bound on its size.
 
 A prize-collecting Steiner tree: genes have prizes, what they add to the margins of cells that are not yet
-decided as by all genes, and edges have costs. `smallest_tree` joins genes by the best ratio of both, then takes
-out those that are not needed. It is not exact; `fewest_genes` bounds from below how many genes any set needs.
+decided as by all genes, and edges have costs. `smallest_tree` joins genes by the best ratio of both, then
+takes out those that are not needed. It is not exact; `fewest_genes` bounds from below how many any set needs.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ class TypeMargins:
         return total
 
     def mean_of_type(self) -> np.ndarray:
-        """Return what genes (N,) add to the margin against the strongest rival, in the mean cell of the type."""
+        """Return what genes (N,) add to the margin against the strongest rival: mean over its cells."""
         margin = self.of_all_genes()
         weight = (np.arange(margin.shape[1]) == margin.argmin(axis=1)[:, None]).astype(np.float64)
         weight[self.num_of_type :] = 0
