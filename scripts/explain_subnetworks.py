@@ -39,12 +39,11 @@ def print_subnetworks(explanation: Explanation, n_permutations: int) -> None:
 
 
 def print_differing_edges(explanation: Explanation, labels: pd.Series) -> None:
-    """Print edges that differ between NK and cytotoxic T cells, and how many do between halves of one type."""
+    """Print edges that differ between NK and cytotoxic T cells, and between halves of the NK cells."""
     edges = explanation.differing_edges(NK, CYTOTOXIC, labels=labels)
-    found = edges["fdr"] < 0.05
-    print(
-        f"{len(edges):,} edges, {edges['known'].sum():,} known; {found.sum()} differ, {found[edges['known']].sum()} known"
-    )
+    differs, known = edges["fdr"] < 0.05, edges["known"]
+    print(f"{len(edges):,} edges, {known.sum():,} known")
+    print(f"{differs.sum()} differ, {(differs & known).sum()} known")
     print(edges.head(8).round(4).to_string(index=False))
     cells = np.flatnonzero(labels == NK)
     halves = np.full(len(labels), "none", dtype=object)

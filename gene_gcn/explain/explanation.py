@@ -451,9 +451,7 @@ class Explanation:
             found = [cells[of_cells[cells] == label] for label in (first, second)]
         for label, of_type in zip((first, second), found, strict=True):
             if len(of_type) < 3:
-                problem = (
-                    f"there are {len(of_type)} cells of {label}; pass three or more of both types."
-                )
+                problem = f"there are {len(of_type)} cells of {label}; pass three or more of both types."
                 raise ArgumentError("cells", problem)
         return [rng.permutation(of_type)[:MOST_CELLS] for of_type in found]
 

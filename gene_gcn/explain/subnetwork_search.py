@@ -189,7 +189,8 @@ def fewest_genes(margins: TypeMargins, quota: Quota, largest: int) -> int:
             fewest = int(enough.argmax()) if enough.any() else largest
             bound = max(bound, fewest)
             margin = margins.of_genes(order[:fewest])
-            weight = weight * np.exp(-BOUND_STEP * np.clip(margin / np.abs(margin).mean(), -5, 5))
+            scale = np.abs(margin).mean() or 1.0
+            weight = weight * np.exp(-BOUND_STEP * np.clip(margin / scale, -5, 5))
     return bound
 
 
@@ -306,8 +307,9 @@ def _prune(margins: TypeMargins, costs: sparse.csr_matrix, quota: Quota, genes: 
 
 
 def _rivals(margin: np.ndarray) -> np.ndarray:
-    """Return 1 for the strongest rival in each cell, else 0: (B, K - 1)."""
-    return (np.arange(margin.shape[1]) == margin.argmin(axis=1)[:, None]).astype(np.float64)
+    """Return 1 for the strongest rival in each cell, else 0: (B, K - 1); equal ones share it."""
+    strongest = margin == margin.min(axis=1, keepdims=True)
+    return strongest / strongest.sum(axis=1, keepdims=True)
 
 
 def _extremes(margins: TypeMargins, largest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -92,10 +92,9 @@ class TypeMargins:
                 chosen = np.intersect1d(group.cells, cells[named[cells] == given])
                 if len(chosen):
                     expression = X[chosen].astype(np.float64).tocsc()
-                    gain, margin = (
-                        weight[:, [given]] - weight[:, less],
-                        at_baseline[given] - at_baseline[less],
-                    )
+                    gain = weight[:, [given]] - weight[:, less]
+                    # What differs only by rounding, which depends on the order of the genes, is equal.
+                    margin = np.round(at_baseline[given] - at_baseline[less], 12)
                     found.append(MarginGroup(expression, group.baseline, gain, margin))
         return cls(found, int(np.count_nonzero(named[cells] == index)))
 
