@@ -13,9 +13,10 @@ __all__ = ["MOST_CELLS", "candidate_pairs", "differing_edges", "known_edges"]
 
 # Cells of each type that are looked at, at most: more make the test slow, not much sharper.
 MOST_CELLS = 1000
-
 # Permutations are multiplied with the cells in blocks of this many.
 BLOCK = 1000
+# Genes whose standard deviation is below this are constant but for rounding.
+SMALLEST_SPREAD = 1e-8
 
 
 def known_edges(network: GeneNetwork | None, genes: np.ndarray) -> np.ndarray:
@@ -99,40 +100,18 @@ def differing_edges(
     """
     from scipy.stats import false_discovery_control
 
-    Z = np.asarray(X, np.float64).copy()
-    varies = np.ones(Z.shape[1], bool)
-    for half in (is_first, ~is_first):
-        Z[half] -= Z[half].mean(axis=0)
-        spread = Z[half].std(axis=0)
-        varies &= spread > 1e-8
-        Z[half] /= np.where(varies, spread, 1)
+    Z, varies = _standardize(np.asarray(X, np.float64), is_first)
     kept = varies[pairs].all(axis=0)
     pairs, is_known = pairs[:, kept], is_known[kept]
     products = Z[:, pairs[0]] * Z[:, pairs[1]]
-    squares, both = products**2, (products.sum(axis=0), (products**2).sum(axis=0))
-
-    def statistic(label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return t and both means (P, E) for cells that are of the first type, in columns (B, P)."""
-        n = label[:, 0].sum()
-        sums, of_squares = label.T @ products, label.T @ squares
-        means, variances = [], []
-        for size, total, square in (
-            (n, sums, of_squares),
-            (len(label) - n, both[0] - sums, both[1] - of_squares),
-        ):
-            mean = total / size
-            means.append(mean)
-            variances.append(np.maximum(square / size - mean**2, 0) / (size - 1))
-        error = np.sqrt(np.maximum(sum(variances), np.finfo(float).tiny))
-        return (means[0] - means[1]) / error, means[0], means[1]
-
+    squares = products**2
     label = is_first.astype(np.float64)[:, None]
-    t, first, second = (part[0] for part in statistic(label))
+    t, first, second = (part[0] for part in _compare(products, squares, label))
     exceeding = np.zeros(pairs.shape[1])
     for start in range(0, n_permutations, BLOCK):
         shuffled = rng.permuted(np.tile(label, min(BLOCK, n_permutations - start)), axis=0)
         # Sums are the same in another order up to rounding.
-        exceeding += (np.abs(statistic(shuffled)[0]) >= np.abs(t) * (1 - 1e-9)).sum(axis=0)
+        exceeding += (np.abs(_compare(products, squares, shuffled)[0]) >= np.abs(t) * (1 - 1e-9)).sum(axis=0)
     p = (1 + exceeding) / (1 + n_permutations)
     names = np.asarray(gene_names, dtype=object)
     columns = {
@@ -147,3 +126,26 @@ def differing_edges(
     }
     order = np.lexsort((-np.abs(t), p))
     return pd.DataFrame(columns).iloc[order].reset_index(drop=True)
+
+
+def _standardize(X: np.ndarray, is_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return expression (B, N) less its mean, over its spread, in each type; and which genes vary in both."""
+    Z, varies = X.copy(), np.ones(X.shape[1], bool)
+    for of_type in (is_first, ~is_first):
+        Z[of_type] -= Z[of_type].mean(axis=0)
+        spread = Z[of_type].std(axis=0)
+        varies &= spread > SMALLEST_SPREAD
+        Z[of_type] /= np.where(varies, spread, 1)
+    return Z, varies
+
+
+def _compare(products: np.ndarray, squares: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return t and the means in both types, (P, E), where `label` (B, P) is 1 in cells of the first type."""
+    means, variances = [], []
+    for of_type in (label, 1 - label):
+        n = of_type[:, 0].sum()
+        mean = of_type.T @ products / n
+        means.append(mean)
+        variances.append(np.maximum(of_type.T @ squares / n - mean**2, 0) / (n - 1))
+    error = np.sqrt(np.maximum(variances[0] + variances[1], np.finfo(float).tiny))
+    return (means[0] - means[1]) / error, means[0], means[1]

@@ -42,8 +42,8 @@ class Subnetwork:
     type : object
     genes : DataFrame
         "gene"; "contribution", what its expression adds to the logit of the type less that of the strongest
-        rival, on average over the cells of the type; "is_connector", whether it is only there to connect the
-        others, which need not its contribution. The largest contribution comes first.
+        rival, on average over the cells of the type; "is_connector", whether it is there only to connect the
+        others, which do without its contribution. The largest contribution comes first.
     edges : DataFrame
         "source", "target" and "weight" of all edges of the network between these genes.
     kept : float
@@ -55,8 +55,8 @@ class Subnetwork:
     lower_bound : int
         No set with fewer genes of the network, connected or not, does as well in these cells.
     p_rewired, p_permuted : float
-        How often the subnetwork of a rewired network, or of one whose genes are permuted within bins of equal
-        expression, is at least as small; NaN without permutations.
+        P-values: how often the subnetwork of a rewired network, or of one whose genes are permuted within
+        bins of equal expression, has edges that cost as little; NaN without permutations.
     """
 
     type: Any
@@ -208,19 +208,19 @@ def find_subnetwork(
     rng : numpy.random.Generator
     """
     connected = np.flatnonzero(network.degree)
+    # First, as there are networks that cannot be rewired.
+    p_rewired, p_permuted = _p_values(search, network, connected, options, rng)
     costs = _costs(network, connected)
     margins = search.margins(connected, NUM_CELLS)
     quota = options.quota(margins)
     tree = smallest_tree(margins, costs, quota)
     if tree.shortfall:
         _warn_of_shortfall(type, margins.of_genes(tree.genes), quota, options)
-    genes = _gene_table(search.gene_names, connected, margins, quota, tree)
     kept, excluded = quota.fractions(margins.of_genes(tree.genes))
-    p_rewired, p_permuted = _p_values(search, network, connected, options, rng)
     return Subnetwork(
         type,
-        genes,
-        _edge_table(network, genes["gene"]),
+        _gene_table(search.gene_names, connected, margins, quota, tree),
+        _edge_table(search.gene_names, network, connected[tree.genes]),
         kept,
         excluded,
         margins.num_of_type,
@@ -244,9 +244,16 @@ def _gene_table(
     return pd.DataFrame(columns).sort_values("contribution", ascending=False, ignore_index=True)
 
 
-def _edge_table(network: GeneNetwork, genes: Sequence[str]) -> pd.DataFrame:
-    edges = network.to_frame()
-    return edges[edges["source"].isin(genes) & edges["target"].isin(genes)].reset_index(drop=True)
+def _edge_table(names: Sequence[str], network: GeneNetwork, genes: np.ndarray) -> pd.DataFrame:
+    arrays = network.arrays()
+    source, target = arrays["edge_index"]
+    between = (source < target) & np.isin(source, genes) & np.isin(target, genes)
+    columns = {
+        "source": [names[gene] for gene in source[between]],
+        "target": [names[gene] for gene in target[between]],
+        "weight": arrays["edge_weight"][between].astype(np.float64),
+    }
+    return pd.DataFrame(columns)
 
 
 def _warn_of_shortfall(type: Any, margin: np.ndarray, quota: Quota, options: SubnetworkOptions) -> None:
