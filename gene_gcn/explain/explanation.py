@@ -313,7 +313,7 @@ class Explanation:
         of the type that other cells are given, in those that are not yet excluded). An edge of weight w costs
         `2 - w`: the gene that it adds, and up to another one if it is uncertain. Genes are joined over one or
         two edges, or the cheapest path, by the best ratio of both; then those that are not needed are
-        removed. `lower_bound` says how many genes any set needs, connected or not.
+        removed. `lower_bound` is a number of genes that any set needs, connected or not.
 
         Parameters
         ----------

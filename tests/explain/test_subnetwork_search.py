@@ -71,7 +71,6 @@ def test_quotas_are_of_both_kinds_of_cells():
     assert quota.shortfall(margin) == pytest.approx(1 / 2 + 2)
     np.testing.assert_allclose(quota.deficit(margin), [[0, 0], [0, 0], [0, 0.5], [0.5, 0.5], [0, 0]])
     assert quota.fractions(margin) == (pytest.approx(1 / 3), 0)
-    assert quota.largest_loss(np.array([1.0, 5, 2, 7, 3])) == 5 + 7
     assert quota.fewest_allowed(np.array([4, 2, 9, 6, 3])) == 4
     assert Quota(3, 3, 2).shortfall(np.full((5, 2), 0.0)) > 0  # ties decide nothing
     assert Quota(3, 3, 0).shortfall(np.array([[1.0], [1], [1], [-1], [-1]])) == 0
