@@ -5,5 +5,6 @@ from .confusion import confusion_matrix as confusion_matrix
 from .embedding import embedding as embedding
 from .figure import save_figure as save_figure
 from .gene_network import network as network
+from .label_flow import label_flow as label_flow
 from .markers import markers as markers
 from .subnetwork import subnetwork as subnetwork

@@ -1,20 +1,10 @@
-"""Texts that do not overlap: boxes are moved apart, as little as needed."""
+"""Boxes of texts are moved apart, as little as needed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-    from matplotlib.backend_bases import RendererBase
-    from matplotlib.text import Annotation
-
 MAX_STEPS = 500
-LEADER_FROM = 1.2  # heights of a label; one that is moved farther gets a line to its point
 
 
 def separate_boxes(
@@ -59,40 +49,3 @@ def _clip(points: np.ndarray, size: np.ndarray, bounds: tuple[np.ndarray, np.nda
         return points
     low, high = bounds[0] + size / 2, bounds[1] - size / 2
     return np.clip(points, np.minimum(low, high), np.maximum(low, high))
-
-
-def keep_apart(ax: Axes, labels: Sequence[Annotation]) -> None:
-    """Keep labels from overlapping whenever the figure is drawn, at any size, inside the axes.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    labels : sequence of matplotlib.text.Annotation
-        Centered on their points in data coordinates, with arrows; ``textcoords="offset pixels"``.
-    """
-    from matplotlib.artist import Artist
-
-    class Placer(Artist):
-        """Moves the labels; it is drawn before them, when the size of the axes is known."""
-
-        def draw(self, renderer: RendererBase) -> None:
-            _place(ax, labels, renderer)
-
-    placer = Placer()
-    placer.set_in_layout(False)
-    placer.set_zorder(min(label.get_zorder() for label in labels) - 0.1)
-    ax.add_artist(placer)
-
-
-def _place(ax: Axes, labels: Sequence[Annotation], renderer: RendererBase) -> None:
-    from matplotlib.text import Text
-
-    points = ax.transData.transform([label.xy for label in labels])
-    boxes = [Text.get_window_extent(label, renderer) for label in labels]  # without the arrow
-    gap = 0.15 * np.mean([box.height for box in boxes])
-    size = np.array([[box.width, box.height] for box in boxes]) + gap
-    moved = separate_boxes(points, size, (np.array(ax.bbox.min), np.array(ax.bbox.max))) - points
-    for label, offset, (_, height) in zip(labels, moved, size, strict=True):
-        label.set_position(offset)
-        assert label.arrow_patch is not None
-        label.arrow_patch.set_visible(bool(np.hypot(*offset) > LEADER_FROM * height))

@@ -31,7 +31,7 @@ def calibration(
 
     Cells are sorted by confidence, the largest probability, and divided into bins of equally many cells. Each
     point is a bin, with the 95 % interval of its accuracy (Wilson). On the diagonal, confidence is accuracy;
-    below it the classifier is overconfident. The bars at the bottom show how many cells have which confidence.
+    below it the classifier is overconfident. The bars at the bottom show how confidence is distributed.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def calibration(
     classes : array-like, shape (K,)
         Types of the columns: `clf.classes_`.
     title : str, optional
-        By default mean confidence and accuracy.
+        By default the mean confidence and the accuracy.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
 
@@ -62,7 +62,7 @@ def calibration(
     sure, right = _confidence_and_hits(y_true, probability, classes)
     ax = _new_axes() if ax is None else ax
     ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", zorder=1)
-    ax.text(0.03, 0.05, "as sure as right", color=FAINT, fontsize=8, rotation=45, rotation_mode="anchor")
+    ax.text(0.03, 0.05, "confidence = accuracy", color=FAINT, fontsize=8, rotation=45, rotation_mode="anchor")
     _draw_histogram(ax, sure)
     bins = np.array_split(np.argsort(sure, kind="stable"), min(MAX_BINS, max(1, len(sure) // CELLS_PER_BIN)))
     mean, accuracy = (np.array([values[cells].mean() for cells in bins]) for values in (sure, right))
@@ -72,7 +72,7 @@ def calibration(
     ax.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
     _label(ax, "Confidence", "Fraction of cells classified correctly")
     if title is None:
-        title = f"{len(sure):,} cells: mean confidence {sure.mean():.1%}, correct {right.mean():.1%}"
+        title = f"Mean confidence {sure.mean():.1%}, accuracy {right.mean():.1%}"
     ax.set_title(title, loc="left", fontsize=10.5, color=INK)
     return ax
 
@@ -94,7 +94,7 @@ def risk_coverage(
     Parameters
     ----------
     y_true, probability, classes, title, ax
-        As for `calibration`; by default the title is the error of half of the cells and that of all.
+        As for `calibration`; by default the title has the errors of all cells and of the more confident half.
 
     Returns
     -------
@@ -105,6 +105,8 @@ def risk_coverage(
     ArgumentError
         As for `calibration`.
     """
+    from matplotlib.ticker import PercentFormatter
+
     sure, right = _confidence_and_hits(y_true, probability, classes)
     ax = _new_axes() if ax is None else ax
     values, counts = np.unique(-sure, return_counts=True)  # cells with the same confidence come together
@@ -115,12 +117,12 @@ def risk_coverage(
     ax.plot(coverage, risk, color=BLUE, linewidth=1.8, drawstyle="steps-mid", zorder=2)
     ax.fill_between(coverage, risk, step="mid", color=BLUE, alpha=0.12, linewidth=0)
     ax.set(xlim=(0, 1), ylim=(0, max(1.15 * risk.max(), 0.01)))
-    ax.xaxis.set_major_formatter("{x:.0%}")
-    ax.yaxis.set_major_formatter("{x:.1%}" if risk.max() < 0.05 else "{x:.0%}")
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
     _label(ax, "Cells annotated, the most confident first", "Errors among them")
     if title is None:
         half = risk[np.searchsorted(coverage, 0.5)]
-        title = f"Errors: {half:.1%} in the more confident half, {risk[-1]:.1%} in all"
+        title = f"Errors: {risk[-1]:.1%}; more confident half {half:.1%}"
     ax.set_title(title, loc="left", fontsize=10.5, color=INK)
     return ax
 
@@ -133,8 +135,8 @@ def _confidence_and_hits(
     names = np.array([str(label) for label in np.asarray(classes)], dtype=object)
     p = np.asarray(probability, dtype=float)
     if p.shape != (len(true), len(names)) or not p.size:
-        shapes = f"probability has the shape {p.shape}, y_true {len(true):,} labels and classes {len(names):,}"
-        raise ArgumentError("probability", f"{shapes}; it needs a row per label and a column per class.")
+        text = f"probability has the shape {p.shape}; for {len(true):,} labels in y_true and {len(names):,} "
+        raise ArgumentError("probability", text, "classes, it needs a row per label and a column per class.")
     if not (p >= 0).all() or np.abs(p.sum(axis=1) - 1).max() > SUM_TOLERANCE:
         text = "probability has rows that are not probabilities: they must be at least 0 and sum to 1. Pass "
         raise ArgumentError("probability", text, "clf.predict_proba(X), not logits.")

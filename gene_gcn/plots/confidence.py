@@ -65,7 +65,7 @@ def confidence(
     ax.spines[:].set_visible(False)
     ax.set_axisbelow(True)
     ax.grid(axis="x", color="#e4e7eb", linewidth=0.8)
-    ax.set_xlabel("Confidence (median, middle half and middle 90 % of the cells)", fontsize=9, color=FAINT)
+    ax.set_xlabel("Confidence (median, middle half and middle 90% of the cells)", fontsize=9, color=FAINT)
     if title is None:
         title = f"{len(values):,} cells, median confidence {np.median(values):.2f}"
     ax.set_title(title, loc="left", fontsize=11, color=INK)
@@ -87,4 +87,4 @@ def _draw_type(ax: Axes, row: int, values: np.ndarray, color: str) -> None:
         left, right = np.percentile(values, (low, high))
         ax.barh(row, right - left, left=left, height=0.62, color=color, alpha=alpha, linewidth=0)
     median = np.median(values)
-    ax.plot([median, median], [row - 0.38, row + 0.38], color=INK, linewidth=2, solid_capstyle="butt", zorder=3)
+    ax.vlines(median, row - 0.38, row + 0.38, color=INK, linewidth=2, zorder=3)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.plots.boxes import keep_apart
 from gene_gcn.plots.figure import FAINT, INK, root_figure
 from gene_gcn.plots.types import (
     NO_TYPE,
@@ -146,13 +145,23 @@ def _draw_types(ax: Axes, points: np.ndarray, labels: pd.Series, own_colors: Seq
         count = np.count_nonzero(types == name)
         ax.scatter([], [], s=25, color=NO_TYPE_COLOR, linewidths=0, label=f"{name} ({count:,})")
     if ax.get_legend_handles_labels()[0]:
-        legend = ax.legend(loc="upper right", bbox_to_anchor=(1, 0), borderaxespad=0.2, ncols=2)
-        legend.set_frame_on(False)
+        ax.legend(
+            loc="upper right",
+            bbox_to_anchor=(1, 0),
+            borderaxespad=0.2,
+            handletextpad=0.1,
+            ncols=2,
+            frameon=False,
+            fontsize=9,
+            labelcolor=INK,
+        )
 
 
 def _name_types(ax: Axes, points: np.ndarray, types: np.ndarray, colors: dict[str, str]) -> None:
     """Write the name of each type, in its color, at the cell nearest to the median of its cells."""
     from matplotlib.patheffects import withStroke
+
+    from gene_gcn.plots.labels import LabelPlacer
 
     labels = []
     for name, color in colors.items():
@@ -176,7 +185,7 @@ def _name_types(ax: Axes, points: np.ndarray, types: np.ndarray, colors: dict[st
         label.set_in_layout(False)  # it stays inside the axes
         labels.append(label)
     if labels:
-        keep_apart(ax, labels)
+        ax.add_artist(LabelPlacer(labels))
 
 
 def _draw_numbers(ax: Axes, points: np.ndarray, values: np.ndarray, name: str) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from matplotlib.figure import Figure
 
-from gene_gcn.plots.boxes import keep_apart, separate_boxes
+from gene_gcn.plots.boxes import separate_boxes
 
 
 def test_boxes_at_the_same_place_are_separated():
@@ -26,24 +24,3 @@ def test_boxes_stay_inside_the_page():
     assert moved.min() >= 0.5 and moved.max() <= 9.5
     distance = np.abs(moved[:, None] - moved[None]).max(axis=2)
     assert (distance[~np.eye(5, dtype=bool)] > 0.95).all()
-
-
-@pytest.mark.parametrize("inches", [(8, 8), (4, 3)])
-def test_labels_are_apart_after_the_figure_was_resized_and_far_ones_have_a_line(inches):
-    figure = Figure(figsize=(20, 20))
-    ax = figure.add_subplot()
-    arrow = {"arrowstyle": "-"}
-    labels = [
-        ax.annotate(f"label {i}", (0.5, 0.5), (0, 0), textcoords="offset pixels", ha="center", va="center",
-                    arrowprops=dict(arrow))
-        for i in range(9)
-    ]  # fmt: skip
-    far = ax.annotate("far", (0.1, 0.1), (0, 0), textcoords="offset pixels", ha="center", va="center",
-                      arrowprops=arrow)  # fmt: skip
-    keep_apart(ax, [*labels, far])
-    figure.draw_without_rendering()
-    figure.set_size_inches(inches)
-    figure.draw_without_rendering()
-    boxes = [super(type(label), label).get_window_extent() for label in labels]
-    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
-    assert any(label.arrow_patch.get_visible() for label in labels) and not far.arrow_patch.get_visible()

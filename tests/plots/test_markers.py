@@ -82,9 +82,7 @@ def test_given_axes_other_names_and_a_title():
     ax = Figure().add_subplot()
     assert markers(adata, TABLE, gene_column="symbol", title="mine", ax=ax) is ax
     assert ax.get_title(loc="left") == "mine" and len(ax.get_xticks()) == 4
-    with pytest.raises(
-        ValueError, match=r"No marker .* types B, T and the genes ENSG.*gene_column="
-    ):
+    with pytest.raises(ValueError, match=r"No marker .* types B, T and the genes ENSG.*gene_column="):
         markers(adata, TABLE)
 
 
