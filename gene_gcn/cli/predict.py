@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
-from gene_gcn.cli.checks import check_inputs, check_output_file
+from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_report
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.inputs import load_model, read_cells
 from gene_gcn.cli.options import (
+    Adapt,
+    Alpha,
     Cells,
     Force,
     Genome,
@@ -20,13 +22,17 @@ from gene_gcn.cli.options import (
     QueryLayer,
     QueryScale,
     QueryUseRaw,
+    ReportFile,
+    Unknown,
 )
+from gene_gcn.cli.spelling import typed_command
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def predict(
+    context: typer.Context,
     cells: Cells,
     model: ModelFolder,
     out: Annotated[
@@ -43,35 +49,20 @@ def predict(
     gene_column: QueryGeneColumn = None,
     scale: QueryScale = None,
     genome: Genome = None,
-    unknown: Annotated[
-        bool,
-        typer.Option(
-            "--unknown", help='Call cells that are of none of the types "unknown"; write their novelty.'
-        ),
-    ] = False,
-    alpha: Annotated[
-        float | None,
-        typer.Option(
-            help="Write for each cell the set of types that it may have, which lacks its type with this "
-            "probability, such as 0.1.",
-        ),
-    ] = None,
-    adapt: Annotated[
-        bool,
-        typer.Option(
-            "--adapt/--no-adapt",
-            help="Take out what all types of the file have in common that differs from the training cells, "
-            "as between laboratories, or annotate each cell on its own.",
-        ),
-    ] = True,
+    unknown: Unknown = False,
+    alpha: Alpha = None,
+    adapt: Adapt = True,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each type into the table.")
     ] = False,
+    report: ReportFile = None,
     force: Force = False,
 ) -> None:
     """Predict the types of cells with a trained model."""
     check_predictions_path(out)
     check_output_file(out, cells, force=force)
+    if report is not None:
+        check_output_report(report, cells, force=force)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
     adata = read_cells(cells, genome=genome)
@@ -81,6 +72,11 @@ def predict(
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
     _say_shift(adata.uns["gene_gcn"])
     say(f"Written   {out}")
+    if report is not None:
+        from gene_gcn.report import write_report
+
+        write_report(report, clf, adata, name=cells.name, command=typed_command(context))
+        say(f"Report    {report}")
 
 
 def _say_shift(made: dict[str, Any]) -> None:

@@ -28,8 +28,8 @@ def _about_cells(cells: CellsRead) -> list[str]:
         found.append(f"{share:.0%} of the model's genes were not measured. Expect more mistakes.")
     if cells.n_empty:
         found.append(
-            f"{cells.n_empty:,} of {cells.n_cells:,} cells express none of the model's genes and have no type. "
-            "Filter them out."
+            f"{cells.n_empty:,} of {cells.n_cells:,} cells express none of the model's genes, so they have "
+            "no type. Filter them out."
         )
     return found
 
@@ -50,8 +50,8 @@ def _about_types(cells: CellsRead, types: TypesFound) -> list[str]:
         found.append(f"Types with a mean confidence below {UNSURE_TYPE}: {names}. Look at their markers.")
     if types.n_unknown is not None and types.n_unknown >= MANY_UNKNOWN * cells.n_cells:
         found.append(
-            f"{types.n_unknown / cells.n_cells:.0%} of the cells are unknown. Unknown cells are looked for around "
-            "the bulk of the file, which is taken to be known; with so many, the others are doubtful, too."
+            f"{types.n_unknown / cells.n_cells:.0%} of the cells are unknown. The bulk of the cells is taken "
+            "to be known, so with that many unknown ones, the types of the others are doubtful, too."
         )
     return found
 
@@ -60,6 +60,5 @@ def _about_known_types(comparison: Comparison | None) -> list[str]:
     if comparison is None or not comparison.n_foreign:
         return []
     names = ", ".join(comparison.foreign[:5]) + (", …" if len(comparison.foreign) > 5 else "")
-    return [
-        f"{comparison.n_foreign:,} cells are of types that the model does not know ({names}); they count as errors."
-    ]
+    what = f"{comparison.n_foreign:,} cells are of types that the model does not know ({names})"
+    return [f"{what}; they count as errors."]

@@ -137,13 +137,13 @@ def _place(clf: GeneGCNClassifier, sample: Sample) -> bool:
 
 def _draw_umap(sample: Sample, key: str, types: TypesFound) -> Iterator[Picture]:
     cells = sample.adata
-    shown = f"{cells.n_obs:,} cells" + ("" if sample.is_all else f" drawn at random from {sum_of(types):,}")
+    shown = f"{cells.n_obs:,} cells" + ("" if sample.is_all else f" drawn at random from {_count(types):,}")
     names = ", ".join(found.name for found in types.types[:MOST_NAMES])
     yield Picture.of(
         plots.embedding(cells, key, title=f"Types, {cells.n_obs:,} cells"),
         f"Scatter plot of {shown} in two dimensions (UMAP), colored by type. The largest types: {names}.",
-        f"{shown[0].upper()}{shown[1:]} by UMAP, colored by type. Cells that are close are alike; distances between "
-        "groups mean little.",
+        f"UMAP of {shown}, colored by type. Cells that are close are alike; distances between groups mean "
+        "little.",
     )
     numbers = {f"{key}_confidence": ("confidence", "Confidence")}
     if types.n_unknown is not None:
@@ -152,13 +152,13 @@ def _draw_umap(sample: Sample, key: str, types: TypesFound) -> Iterator[Picture]
         values = cells.obs[column]
         yield Picture.of(
             plots.embedding(cells, column, title=title),
-            f"The same cells, colored by {what}, from {values.min():.2f} to {values.max():.2f} with a median of "
-            f"{values.median():.2f}.",
+            f"The same cells, colored by {what}: median {values.median():.2f}, from {values.min():.2f} to "
+            f"{values.max():.2f}.",
             f"The same cells, colored by {what}.",
         )
 
 
-def sum_of(types: TypesFound) -> int:
+def _count(types: TypesFound) -> int:
     return sum(found.cells for found in types.types)
 
 
@@ -198,10 +198,10 @@ def _draw_markers(
     left_out = "" if len(shown) == len(types.named) else f" The {len(shown)} types with most cells are shown."
     return Picture.of(
         ax,
-        f"Dot plot of three markers for each of {len(shown)} types, in the cells that got these types: large dark "
-        "dots where many cells express a gene strongly. The markers are listed in the table below.",
-        f"Markers that the model learned from the training cells, as the cells of this file express them.{left_out} "
-        "A type whose markers its cells do not express is doubtful.",
+        f"Dot plot of three markers for each of {len(shown)} types: large dark dots where many cells of a "
+        "type express a gene strongly. The markers are listed in the table below.",
+        "Markers that the model learned from the training cells, as the cells of this file express them. A "
+        f"type whose cells do not express its markers is doubtful.{left_out}",
     )
 
 
@@ -213,22 +213,25 @@ def _draw_graphs(reasons: Reasons) -> Iterator[tuple[str, Picture]]:
             name,
             Picture.of(
                 plots.subnetwork(graph),
-                f"Graph of {len(graph):,} genes and the edges between them. The largest contributions: {first}.",
-                f"{name}: genes with the largest contributions in its cells (blue for the type, orange against it), "
-                "and the edges of the network that contribute most.",
+                f"Graph of {len(graph):,} genes and the edges between them. The largest contributions have "
+                f"{first}.",
+                f"{name}: genes with the largest contributions in its cells (blue for the type, orange "
+                "against it), and the edges of the network that contribute most.",
             ),
         )
 
 
 def _draw_confusion(comparison: Comparison) -> Picture:
     wrong = sorted(comparison.types, key=lambda known: -known.mistakes)[0]
-    alt = f"Matrix of known against predicted types; {comparison.metrics['accuracy']:.1%} of the cells are correct."
+    accuracy = comparison.metrics["accuracy"]
+    alt = f"Matrix of known against predicted types; {accuracy:.1%} of the cells are correct."
     if wrong.mistakes:
-        alt += f" The most frequent mistake: {wrong.mistakes:,} cells of {wrong.name} called {wrong.mistaken_for}."
+        mistake = f"{wrong.mistakes:,} cells of {wrong.name} called {wrong.mistaken_for}"
+        alt += f" The most frequent mistake: {mistake}."
     return Picture.of(
         plots.confusion_matrix(comparison.true, comparison.predicted),
         alt,
-        "Known types in rows, predicted ones in columns; the color is the fraction of the cells of the known type.",
+        "Known types in rows, predicted ones in columns; colors are fractions of the cells of a known type.",
     )
 
 
@@ -237,8 +240,8 @@ def _draw_calibration(adata: AnnData, key: str, comparison: Comparison) -> Pictu
     ax = plots.calibration(comparison.true, probability, comparison.classes)
     return Picture.of(
         ax,
-        "Reliability diagram: accuracy against confidence, in bins of cells. The expected calibration error is "
-        f"{comparison.calibration_error:.3f}.",
+        "Reliability diagram: accuracy against confidence, in bins of cells. The expected calibration error "
+        f"is {comparison.calibration_error:.3f}.",
         "How often the most probable type is right, at each confidence. Points below the diagonal are "
         "overconfident.",
     )

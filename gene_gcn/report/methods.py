@@ -15,7 +15,9 @@ NORMALIZED = {
     "log1p": "Expression was scaled to {:,.0f} per cell and log1p-transformed",
     "none": "Values were used as they were",
 }
-GUO = "Guo C, Pleiss G, Sun Y, Weinberger KQ (2017) On calibration of modern neural networks. arXiv:1706.04599"
+GUO = (
+    "Guo C, Pleiss G, Sun Y, Weinberger KQ (2017) On calibration of modern neural networks. arXiv:1706.04599"
+)
 KIPF = (
     "Kipf TN, Welling M (2017) Semi-supervised classification with graph convolutional networks. "
     "arXiv:1609.02907"
@@ -36,7 +38,9 @@ WOLF = (
     "Wolf FA, Angerer P, Theis FJ (2018) SCANPY: large-scale single-cell gene expression data analysis. "
     "Genome Biol 19:15. doi:10.1186/s13059-017-1382-0"
 )
-_IDENTIFIER = re.compile(r"\b(?:doi:\s*|https?://doi\.org/)(10\.\S+?)[.,;)]*(?=\s|$)|\barXiv:(\d{4}\.\d{4,5})")
+_IDENTIFIER = re.compile(
+    r"\b(?:doi:\s*|https?://doi\.org/)(10\.\S+?)[.,;)]*(?=\s|$)|\barXiv:(\d{4}\.\d{4,5})"
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,9 @@ class _Writer:
         if model.network is not None:
             self._network(model.network)
         if model.is_linear:
-            self.add(f"Probabilities are calibrated by temperature scaling {self.cite(GUO)} on held-out cells.")
+            self.add(
+                f"Probabilities are calibrated by temperature scaling {self.cite(GUO)} on held-out cells."
+            )
         if model.settings:
             self.add(f"Other settings: {', '.join(f'{name} = {value}' for name, value in model.settings)}.")
 

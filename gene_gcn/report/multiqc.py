@@ -1,6 +1,7 @@
 """What MultiQC shows of a report: custom content in JSON, a sample in each file.
 
-MultiQC (https://docs.seqera.io/multiqc) finds files that end in ``_mqc.json`` and joins those with the same id.
+MultiQC (https://docs.seqera.io/multiqc) finds files that end in ``_mqc.json``, and joins those with the same
+id.
 """
 
 from __future__ import annotations

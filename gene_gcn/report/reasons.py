@@ -81,10 +81,7 @@ class Reasons:
             label: np.flatnonzero(labels == str(label)) for label in clf.classes_.tolist()
         }
         enough = {label: cells for label, cells in positions.items() if len(cells) >= FEWEST_CELLS}
-        in_cells = {
-            label: _spoke_for(explanation, label, cells)
-            for label, cells in enough.items()
-        }
+        in_cells = {label: _spoke_for(explanation, label, cells) for label, cells in enough.items()}
         graphs = []
         if clf.fitted_.head.network_weight:
             largest = sorted(enough, key=lambda label: -len(enough[label]))[:MOST_GRAPHS]

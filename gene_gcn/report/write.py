@@ -6,7 +6,6 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +19,7 @@ from gene_gcn.report.figures import Pictures
 from gene_gcn.report.methods import Methods
 from gene_gcn.report.model_used import ModelUsed
 from gene_gcn.report.multiqc import general_statistics, type_counts
+from gene_gcn.report.paths import check_report_path, report_files
 from gene_gcn.report.reasons import Reasons
 from gene_gcn.report.types_found import TypesFound
 from gene_gcn.storage.atomic import replacing
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
     from gene_gcn import GeneGCNClassifier
 
-__all__ = ["Report", "check_report_path", "report_files", "write_report"]
+__all__ = ["Report", "write_report"]
 
-ENDINGS = (".html", ".htm")
 TEMPLATE = "report.html.j2"
 
 
@@ -175,19 +174,6 @@ def write_report(
             file.write_text(content, encoding="utf-8")
 
 
-def report_files(path: str | os.PathLike[str]) -> list[Path]:
-    """Return the files that `write_report` writes: the page, and those for MultiQC."""
-    page = Path(path)
-    return [page, *(page.with_name(f"{page.stem}_{what}_mqc.json") for what in ("types", "stats"))]
-
-
-def check_report_path(path: str | os.PathLike[str]) -> None:
-    """Raise the ArgumentError that `write_report` would raise for this path."""
-    if not Path(path).name.lower().endswith(ENDINGS):
-        text = f"A report cannot be written to {str(path)!r}: its name must end in {' or '.join(ENDINGS)}."
-        raise ArgumentError("path", text)
-
-
 def _check_annotated(clf: GeneGCNClassifier, adata: AnnData, key: str) -> None:
     if not is_anndata(adata):
         text = f"adata is a {type(adata).__name__}; pass an AnnData that clf.annotate annotated."
@@ -197,5 +183,7 @@ def _check_annotated(clf: GeneGCNClassifier, adata: AnnData, key: str) -> None:
         text = " is not what clf.annotate wrote into these cells; call it first."
         raise ArgumentError("key", Argument("key", key), text)
     if list(map(str, adata.uns[key]["types"])) != list(map(str, clf.classes_)):
-        text = f" has the types of another classifier ({', '.join(map(str, adata.uns[key]['types'][:3]))}, …)."
+        text = (
+            f" has the types of another classifier ({', '.join(map(str, adata.uns[key]['types'][:3]))}, …)."
+        )
         raise ArgumentError("key", Argument("key", key), text)
