@@ -8,7 +8,6 @@ from itertools import chain
 from shlex import join
 
 import typer
-from click.core import ParameterSource
 from typer.core import TyperGroup, TyperOption
 from typer.main import get_command
 
@@ -76,7 +75,8 @@ def typed_command(context: typer.Context) -> str:
     words = context.command_path.split()
     for parameter in context.command.params:
         name = parameter.name or ""
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        source = context.get_parameter_source(name)  # an enumeration of click, which newer typers hold inside
+        if source is None or source.name != "COMMANDLINE":
             continue
         value = context.params[name]
         if not isinstance(parameter, TyperOption):
