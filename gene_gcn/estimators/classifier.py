@@ -728,7 +728,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         model = self._explainable()
         explained = ExplainedTypes.of(self.classes_.tolist(), types, against)
         query = self._read_query(X, "their explanations say little")
-        return explain_query(query, model, explained, self._gene_names(), self.gene_column)
+        names = self._gene_names()
+        return explain_query(query, model, explained, names, self.gene_column, self.network_)
 
     def explain_types(self, top: int = 20) -> pd.DataFrame:
         """Return markers: the genes by which the model tells the mean cell of each type from other types.

@@ -15,6 +15,7 @@ from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.explain import CellGroup, Explanation, LinearLogits
 from gene_gcn.explain.checks import position_of
+from gene_gcn.networks import GeneNetwork
 
 __all__ = ["ExplainedTypes", "explain_query", "linear_logits"]
 
@@ -78,6 +79,7 @@ def explain_query(
     types: ExplainedTypes,
     gene_names: Sequence[str],
     gene_column: str | None = None,
+    network: GeneNetwork | None = None,
 ) -> Explanation:
     """Explain the logits of cells; see `GeneGCNClassifier.explain`.
 
@@ -89,6 +91,8 @@ def explain_query(
     gene_names : sequence of str, shape (N,)
     gene_column : str, optional
         Of an AnnData, as in `Explanation`.
+    network : GeneNetwork, optional
+        As in `Explanation`.
 
     Raises
     ------
@@ -106,6 +110,8 @@ def explain_query(
         [types.classes[index] for index in types.chosen],
         None if types.against is None else types.classes[types.against],
         gene_column,
+        network,
+        all_types=len(types.chosen) == len(types.classes),
     )
 
 

@@ -23,7 +23,7 @@ def position_of(label: Any, types: Sequence[Any], argument: str) -> int:
     raise ArgumentError(argument, Argument(argument, label), problem)
 
 
-def check_top(top: int) -> None:
-    """Refuse what is not a number of rows (ArgumentError)."""
+def check_top(top: int, argument: str = "top") -> None:
+    """Refuse what is not a number of rows, or of what `argument` is about (ArgumentError)."""
     if isinstance(top, bool) or not isinstance(top, (int, np.integer)) or top < 1:
-        raise ArgumentError("top", Argument("top", top), " must be a whole number of at least 1.")
+        raise ArgumentError(argument, Argument(argument, top), " must be a whole number of at least 1.")

@@ -10,19 +10,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.utils import check_random_state
 
 from gene_gcn.cells.expression import is_anndata
 from gene_gcn.cells.gene_columns import names_in_var
 from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.explain.checks import check_top, position_of
+from gene_gcn.explain.edge_differences import MOST_CELLS, candidate_pairs, differing_edges, known_edges
 from gene_gcn.explain.graph_files import write_cyjs, write_graphml
 from gene_gcn.explain.linear_logits import LinearLogits
+from gene_gcn.explain.subnetwork import Subnetwork, SubnetworkOptions, TypeSearch, find_subnetwork
+from gene_gcn.explain.type_margins import named_types
 from gene_gcn.genes.names import match_names
+from gene_gcn.networks import GeneNetwork, resolve_network
 
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
+
+    from gene_gcn.networks.resolve import NetworkLike
 
     CellIndex = int | Sequence[int] | np.ndarray | None
 
@@ -87,6 +94,10 @@ class Explanation:
         Another type, whose logit is subtracted; None for none.
     gene_column : str, optional
         The column of an AnnData's `var` with the names of its genes.
+    network : GeneNetwork, optional
+        The network of the model on these genes, whether or not the model uses it.
+    all_types : bool
+        Whether the explained types are all types of the model.
 
     References
     ----------
@@ -101,6 +112,8 @@ class Explanation:
     types: Sequence[Any]
     against: Any = None
     gene_column: str | None = None
+    network: GeneNetwork | None = None
+    all_types: bool = True
 
     def __repr__(self) -> str:
         what = ", ".join(map(str, self.types[:5])) + (", …" if len(self.types) > 5 else "")
@@ -276,6 +289,187 @@ class Explanation:
         """
         write_cyjs(self.to_networkx(type, top, cells=cells), path)
 
+    # ---- subnetworks ----
+
+    def subnetwork(
+        self,
+        type: Any,
+        network: NetworkLike = None,
+        *,
+        cells: CellIndex = None,
+        keep: float = 0.95,
+        exclude: float = 0.95,
+        n_permutations: int = 19,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> Subnetwork:
+        r"""Find a small connected part of a network whose genes alone tell a type from the others.
+
+        Genes alone means that all others are as in the mean training cell, so that the logits are those of
+        the baseline plus what the expression of the chosen genes adds: by itself, along edges to all genes,
+        and through missing genes. All genes together give the types that the model gives.
+
+        The search is a heuristic for a prize-collecting Steiner tree. A gene's prize is what it adds to the
+        logit of the type less that of the strongest rival, in cells that are not yet kept (and to the logit
+        of the type that other cells are given, in those that are not yet excluded). An edge of weight w costs
+        `2 - w`: the gene that it adds, and up to another one if it is uncertain. Genes are joined over one or
+        two edges, or the cheapest path, by the best ratio of both; then those that are not needed are
+        removed. `lower_bound` is a number of genes that any set needs, connected or not.
+
+        Parameters
+        ----------
+        type
+            One of `types`.
+        network : GeneNetwork, "string", "biogrid", DataFrame, networkx graph or path, optional
+            By default that of the model, even if it is not used (λ = 0).
+        cells
+            As in `genes`. Those that the model gives the type are kept, the others excluded; at most 500 of
+            each, drawn at random.
+        keep : float
+            Fraction of the cells of the type that the genes alone must give the type.
+        exclude : float
+            Fraction of the other cells in which the type that they are given must stay ahead. With 0, genes
+            alone may give the type to all cells.
+        n_permutations : int
+            Number of rewired networks, and of networks with permuted genes, that the size of the subnetwork
+            is compared with, in 100 cells of each kind; 0 for none. P-values are not below 1 / (1 + this).
+        random_state : int, RandomState or None
+            Of the cells and the permutations.
+
+        Returns
+        -------
+        Subnetwork
+            If no connected genes were found that keep and exclude enough, the best (with a NetworkWarning).
+
+        Raises
+        ------
+        ArgumentError
+            An argument is out of its range, not all types are explained, no cell is given the type, or there
+            is no network or it cannot be used.
+
+        References
+        ----------
+        Ideker et al. (2002), Discovering regulatory and signalling circuits in molecular interaction
+        networks, doi:10.1093/bioinformatics/18.suppl_1.S233. Dittrich et al. (2008), Identifying functional
+        modules in protein-protein interaction networks, doi:10.1093/bioinformatics/btn161.
+        """
+        options = SubnetworkOptions(keep, exclude, n_permutations)
+        self._check_all_types("subnetwork")
+        index, rng = self._index(type), _generator(random_state)
+        positions = np.unique(self._positions(cells))
+        search = TypeSearch.of(self.X, self.logits, self.groups, self.gene_names, index, positions, rng)
+        if not len(search.of_type):
+            problem = f"none of the {len(positions):,} cells is given the type {type}; pass cells of it."
+            raise ArgumentError("cells", problem)
+        return find_subnetwork(search, type, self._network(network), options, rng)
+
+    def differing_edges(
+        self,
+        first: Any,
+        second: Any,
+        network: NetworkLike = None,
+        *,
+        labels: Sequence[Any] | np.ndarray | pd.Series | None = None,
+        cells: CellIndex = None,
+        top: int = 200,
+        top_pairs: int = 50,
+        n_permutations: int = 9999,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> pd.DataFrame:
+        """Find edges whose ends vary together differently in two types of cells.
+
+        Tested are the edges of a network between the `top` genes that tell the two types apart most, and all
+        pairs of the first `top_pairs` of these, whether or not they are edges. Differences in the mean and
+        the spread of a gene do not count: see `gene_gcn.explain.differing_edges` for the statistic.
+
+        Parameters
+        ----------
+        first, second
+            Two of `types`.
+        network
+            As in `subnetwork`; without any, all edges are new.
+        labels : array-like, shape (B,), optional
+            The types of the cells; by default those that the model gives. Known types are better: that a
+            model chose cells by the sum of two genes makes these vary in opposite directions.
+        cells
+            As in `genes`; at most 1,000 of each type, drawn at random.
+        top, top_pairs : int
+            Numbers of genes.
+        n_permutations : int
+            Number of permutations of the types. P-values are not below 1 / (1 + this).
+        random_state : int, RandomState or None
+            Of the cells and the permutations.
+
+        Returns
+        -------
+        DataFrame
+            "source", "target"; "first" and "second", the correlations in both types, and their "difference";
+            "p"; "fdr", the false discovery rate (Benjamini-Hochberg over all tested edges); "known", whether
+            the edge is in the network. The smallest p first.
+
+        Raises
+        ------
+        ArgumentError
+            An argument is out of its range, the types are the same or not explained, there are fewer than
+            three cells of one, `labels` are not one per cell, or the network cannot be used.
+        """
+        for name, number in (("top", top), ("top_pairs", top_pairs), ("n_permutations", n_permutations)):
+            check_top(number, name)
+        rng, positions = _generator(random_state), np.unique(self._positions(cells))
+        halves = self._cells_of_two(first, second, labels, positions, rng)
+        genes = self._telling_apart(first, second, halves)[: max(top, top_pairs)]
+        has_network = network is not None or self.network is not None
+        known = known_edges(self._network(network) if has_network else None, genes)
+        known[top:] = known[:, top:] = False
+        chosen = np.concatenate(halves)
+        return differing_edges(
+            self.X[chosen][:, genes].toarray(),
+            np.arange(len(chosen)) < len(halves[0]),
+            *candidate_pairs(known, top_pairs),
+            [self.gene_names[gene] for gene in genes],
+            n_permutations,
+            rng,
+        )
+
+    def _cells_of_two(
+        self, first: Any, second: Any, labels: Any, cells: np.ndarray, rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        """Return the positions of cells of two types, not too many, in random order."""
+        indices = [
+            position_of(label, self.types, name) for label, name in ((first, "first"), (second, "second"))
+        ]
+        if first == second:
+            raise ArgumentError("second", Argument("second", second), " is also the first type.")
+        if labels is None:
+            self._check_all_types("differing_edges without labels")
+            named = named_types(self.X, self.logits, self.groups)
+            found = [cells[named[cells] == index] for index in indices]
+        else:
+            of_cells = np.asarray(labels)
+            if of_cells.shape != (self.X.shape[0],):
+                problem = f" must be one type for each of the {self.X.shape[0]:,} explained cells."
+                raise ArgumentError("labels", Argument("labels"), problem)
+            found = [cells[of_cells[cells] == label] for label in (first, second)]
+        for label, of_type in zip((first, second), found, strict=True):
+            if len(of_type) < 3:
+                problem = f"there are {len(of_type)} cells of {label}; pass three or more of both types."
+                raise ArgumentError("cells", problem)
+        return [rng.permutation(of_type)[:MOST_CELLS] for of_type in found]
+
+    def _telling_apart(self, first: Any, second: Any, halves: Sequence[np.ndarray]) -> np.ndarray:
+        """Return genes, measured in all these cells, that tell two types apart; the best come first."""
+        tables = [
+            self._gene_table(self._index(label), cells)["total"].to_numpy()
+            for cells in halves
+            for label in (first, second)
+        ]
+        difference = np.abs(tables[0] - tables[1] - tables[2] + tables[3])
+        chosen = np.concatenate(halves)
+        for group in self.groups:
+            if np.isin(group.cells, chosen).any():
+                difference[~group.measured] = 0
+        order = np.argsort(-difference, kind="stable")
+        return order[difference[order] > 0]
+
     # ---- AnnData ----
 
     def write(self, adata: AnnData, key_added: str = "explain", *, cells: CellIndex = None) -> None:
@@ -360,10 +554,27 @@ class Explanation:
             raise ArgumentError("cells", "cells selects no cell; pass at least one position.")
         return chosen.ravel()
 
+    def _network(self, network: NetworkLike) -> GeneNetwork:
+        """Return a network on the genes, by default that of the model."""
+        found = self.network if network is None else resolve_network(network, self.gene_names).network
+        if found is None:
+            example = Argument("network", "string")
+            raise ArgumentError("network", "the model has no network; pass one, such as ", example, ".")
+        return found
+
+    def _check_all_types(self, method: str) -> None:
+        if not self.all_types:
+            what = f"{method} needs all types of the model, but only {self} is there; explain without "
+            raise ArgumentError("types", what, Argument("types"), " and ", Argument("against"), ".")
+
     def _index(self, type: Any) -> int:
         if type is None and len(self.types) == 1:
             return 0
         return position_of(type, self.types, "type")
+
+
+def _generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
+    return np.random.default_rng(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def _largest(table: pd.DataFrame, column: str, top: int | None) -> pd.DataFrame:

@@ -125,6 +125,49 @@ def test_explanation_is_written_into_the_cells_that_were_explained(clf):
     np.testing.assert_allclose(query.varm["why"][:, 2], table.loc[query.var_names, "total"])
 
 
+@pytest.fixture(scope="module")
+def unused() -> GeneGCNClassifier:
+    """A classifier with a network that it takes nothing of."""
+    clf = GeneGCNClassifier(NETWORK, random_state=0).fit(draw(150, 0), "cell_type")
+    model = clf.fitted_
+    head = replace(model.head, network_weight=0.0)
+    clf.fitted_ = LinearModel(head, model.graph, model.imputer, model.has_layer, model.reference)
+    return clf
+
+
+@pytest.mark.parametrize("step", [1, 2], ids=["all genes", "half of the genes"])
+@pytest.mark.parametrize("weight", [0.0, 0.4])
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.MissingGenesWarning")
+def test_subnetworks_are_in_the_network_of_the_model(fitted, unused, weight, step, tmp_path):
+    clf, query = fitted["impute", weight] if weight else unused, draw(120, 1)[:, ::step].copy()
+    explanation = clf.explain(query)
+    found = explanation.subnetwork("T", n_permutations=0)
+    assert found.kept >= 0.95 and found.excluded >= 0.95
+    edges = {
+        frozenset(pair) for pair in zip(*np.array(NETWORK.genes)[NETWORK.arrays()["edge_index"]], strict=True)
+    }
+    assert {frozenset(pair) for pair in found.to_networkx().edges} <= edges
+    contribution = found.genes.set_index("gene")["contribution"]
+    assert (contribution[~contribution.index.isin(query.var_names)] == 0).all()
+    clf.save(tmp_path / "model")
+    again = GeneGCNClassifier.load(tmp_path / "model").explain(query).subnetwork("T", n_permutations=0)
+    pd.testing.assert_frame_equal(again.genes, found.genes)
+    pd.testing.assert_frame_equal(again.edges, found.edges)
+
+
+def test_subnetworks_need_all_types(clf):
+    for arguments in ({"types": "T"}, {"against": "B"}):
+        with pytest.raises(ArgumentError, match="subnetwork needs all types of the model"):
+            clf.explain(draw(30, 1), **arguments).subnetwork("T")
+
+
+def test_networks_of_genes_without_names_are_matched_by_position():
+    cells = draw(120, 4)
+    clf = GeneGCNClassifier(NETWORK, random_state=0).fit(cells.X, cells.obs["cell_type"])
+    found = clf.explain(cells.X).subnetwork("B", n_permutations=2)
+    assert set(found.edges["source"]) <= set(found.genes["gene"]) <= set(map(str, range(N)))
+
+
 def test_genes_without_names_are_called_by_position():
     cells = draw(60, 4)
     clf = GeneGCNClassifier(random_state=0).fit(cells.X, cells.obs["cell_type"])
