@@ -36,7 +36,7 @@ def fetch(
     """Download a network into the cache, so that --network string or biogrid works offline."""
     from gene_gcn import networks
     from gene_gcn.errors import Argument, ArgumentError
-    from gene_gcn.networks.string_db.network import fetch_aliases, fetch_terms
+    from gene_gcn.networks.string_db.network import fetch_aliases
 
     if terms and database is not Database.string:
         raise ArgumentError("terms", Argument("terms"), " is for STRING; BioGRID has no terms.")
@@ -50,7 +50,8 @@ def fetch(
                 raise
             say(f"STRING has no aliases here, so genes are matched by its preferred names only ({error})")
         if terms:
-            fetch_terms(organism, network.source.version, progress=DownloadProgress())
+            version = network.source.version
+            say(repr(networks.string_terms(organism, version=version, progress=DownloadProgress())))
     else:
         network = networks.biogrid(
             organism, version=version, evidence=cast("Evidence", evidence), progress=DownloadProgress()

@@ -2,3 +2,4 @@ from .explanation import CellGroup as CellGroup
 from .explanation import Explanation as Explanation
 from .linear_logits import LinearLogits as LinearLogits
 from .markers import type_markers as type_markers
+from .term_enrichment import enrichment as enrichment

@@ -361,7 +361,7 @@ def _read_first_columns(
 ) -> pd.DataFrame:
     """Read the first columns of a table of proteins; refuse rows of something else and a last one cut off.
 
-    Fields of the columns `required` must not be empty.
+    If columns are `required`, no field of theirs may be empty, and others may.
     """
     columns = list(range(len(names)))
     options: dict[str, Any] = {"sep": "\t", "skiprows": 1, "header": None, "names": names, **VERBATIM}
@@ -372,7 +372,7 @@ def _read_first_columns(
     ids = table.iloc[:, 0].cat
     is_protein = re.compile(rf"{taxid or '[0-9]+'}\.\S+").fullmatch
     wrong = np.array([is_protein(name) is None for name in ids.categories], dtype=bool)[ids.codes]
-    wrong[-1] |= not table.iloc[-1, -1]
+    wrong[-1] |= not required and not table.iloc[-1, -1]
     for name in required:
         wrong |= select_categories(table[name], lambda text: not text.strip())
     if wrong.any():
