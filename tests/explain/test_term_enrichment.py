@@ -27,7 +27,7 @@ def make_terms(sets: dict[str, list[str]], category: str = "Process") -> GeneTer
 def random_sets(seed: int, count: int = 40, genes: int = 120) -> dict[str, list[str]]:
     rng = np.random.default_rng(seed)
     names = np.array([f"G{i}" for i in range(genes)])
-    return {f"T{i}": rng.choice(names, rng.integers(15, 60), replace=False).tolist() for i in range(count)}
+    return {f"T{i}": rng.choice(names, rng.integers(30, 70), replace=False).tolist() for i in range(count)}
 
 
 def test_a_small_case_by_hand():
