@@ -31,7 +31,12 @@ from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, ShiftWarning, warn
 from gene_gcn.estimators.annotation import Annotation
 from gene_gcn.estimators.base import CellEstimator, Query
-from gene_gcn.estimators.explaining import ExplainedTypes, explain_query, linear_logits
+from gene_gcn.estimators.explaining import (
+    ExplainedTypes,
+    explain_query,
+    linear_logits,
+    positions_of_labels,
+)
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -40,7 +45,7 @@ from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
-from gene_gcn.explain import Explanation, type_markers
+from gene_gcn.explain import Explanation, stable_markers, type_markers
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
@@ -731,32 +736,68 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         names = self._gene_names()
         return explain_query(query, model, explained, names, self.gene_column, self.network_)
 
-    def explain_types(self, top: int = 20) -> pd.DataFrame:
+    def explain_types(
+        self,
+        X: CellsLike | None = None,
+        y: str | Sequence[Any] | None = None,
+        *,
+        top: int = 20,
+        n_bootstraps: int = 100,
+    ) -> pd.DataFrame:
         """Return markers: the genes by which the model tells the mean cell of each type from other types.
+
+        Without cells, types are compared by their mean training cells, which the model keeps. With cells, by
+        the means of these: the training cells, for instance, or those of another laboratory. Their types are
+        drawn again, cell by cell, `n_bootstraps` times, to find how stable the lists are. The model stays as
+        it is.
 
         Parameters
         ----------
+        X : optional
+            Cells as in `predict_proba`, and with its errors. Only genes measured in all of them are listed.
+        y : str or sequence, shape (B,), optional
+            The types of X, or the column of `X.obs` that has them; cells without one are left out. By default
+            those that `predict` gives.
         top : int
             Number of genes, at most, for each type and comparison.
+        n_bootstraps : int
+            Samples of the cells, drawn with `random_state`.
 
         Returns
         -------
         DataFrame
             "type", "gene", "contribution" (to the difference of the logits), "mean_in_type" and
-            "mean_in_others" (normalized expression), "against": "others", or the nearest type.
+            "mean_in_others" (normalized expression); with cells, "fraction_in_type" and "fraction_in_others"
+            of cells that express the gene, and "stability", the fraction of samples in which the gene is
+            among the first `top`; "against": "others", or the nearest type.
 
         Raises
         ------
         ArgumentError
-            The model was trained by gradients, or `top` is not a positive number.
+            The model was trained by gradients; `top` or `n_bootstraps` is not a positive number; y has types
+            that the model does not know, or cells of fewer than two.
 
         See Also
         --------
         gene_gcn.explain.type_markers : how they are chosen.
+        gene_gcn.explain.stable_markers : the same with cells.
         """
         model = self._explainable()
-        mean = model.reference.profiles.mean
-        return type_markers(linear_logits(model), mean, self._gene_names(), self.classes_.tolist(), top)
+        logits, names, classes = linear_logits(model), self._gene_names(), self.classes_.tolist()
+        if X is None:
+            if y is not None:
+                text = " has the types of cells; pass these cells as "
+                raise ArgumentError("y", Argument("y"), text, Argument("X"), ".")
+            return type_markers(logits, model.reference.profiles.mean, names, classes, top)
+        X = as_cells(X, [y] if isinstance(y, str) else ())
+        query = self._read_query(X, "their markers say little")
+        if y is None:
+            of_cell = np.where(query.matrix.getnnz(axis=1) > 0, self._logits(query).argmax(1).numpy(), -1)
+        else:
+            of_cell = positions_of_labels(read_labels(X, y, allow_missing=True), self.classes_)
+        matrix = query.matrix @ sparse.diags(query.measured.astype(np.float32))
+        settings = {"n_bootstraps": n_bootstraps, "seed": self._seed()}
+        return stable_markers(logits, matrix.tocsr(), of_cell, names, classes, top, **settings)
 
     def _explainable(self) -> LinearModel:
         check_is_fitted(self)
