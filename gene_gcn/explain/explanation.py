@@ -21,8 +21,8 @@ from gene_gcn.explain.edge_differences import MOST_CELLS, candidate_pairs, diffe
 from gene_gcn.explain.graph_files import write_cyjs, write_graphml
 from gene_gcn.explain.linear_logits import LinearLogits
 from gene_gcn.explain.subnetwork import Subnetwork, SubnetworkOptions, TypeSearch, find_subnetwork
-from gene_gcn.explain.type_margins import named_types
 from gene_gcn.explain.term_enrichment import enrichment
+from gene_gcn.explain.type_margins import named_types
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
 
