@@ -32,6 +32,7 @@ DPI = 110  # of the parts that are not drawn as lines
 FEWEST_CELLS = 20  # from which on cells are placed by UMAP
 MOST_NAMES = 5  # of types in a text
 MOST_TYPES = 20  # in the figure of markers
+MOST_GENES = 40  # in the figure of a subnetwork
 WIDE = 640  # pixels, from which on a figure keeps its size on a phone and can be moved
 PIXELS_PER_POINT = 96 / 72
 
@@ -84,7 +85,7 @@ class Pictures:
     umap_is_own: bool = False  # computed for the report
     confidence: Picture | None = None
     markers: Picture | None = None
-    graphs: tuple[tuple[str, Picture], ...] = ()
+    subnetworks: tuple[Picture, ...] = ()
     confusion: Picture | None = None
     calibration: Picture | None = None
 
@@ -107,7 +108,7 @@ class Pictures:
             umap_is_own=is_own and placed,
             confidence=_draw_confidence(adata, key, types),
             markers=None if reasons is None else _draw_markers(clf, sample, key, types, reasons),
-            graphs=() if reasons is None else tuple(_draw_graphs(reasons)),
+            subnetworks=() if reasons is None else tuple(_draw_subnetworks(reasons)),
             confusion=None if comparison is None else _draw_confusion(comparison),
             calibration=None if comparison is None else _draw_calibration(adata, key, comparison),
         )
@@ -205,19 +206,19 @@ def _draw_markers(
     )
 
 
-def _draw_graphs(reasons: Reasons) -> Iterator[tuple[str, Picture]]:
-    for name, graph in reasons.graphs:
-        genes = sorted(graph.nodes(data="total"), key=lambda node: -abs(node[1]))
-        first = ", ".join(gene for gene, _ in genes[:5])
-        yield (
-            name,
-            Picture.of(
-                plots.subnetwork(graph),
-                f"Graph of {len(graph):,} genes and the edges between them. The largest contributions have "
-                f"{first}.",
-                f"{name}: genes with the largest contributions in its cells (blue for the type, orange "
-                "against it), and the edges of the network that contribute most.",
-            ),
+def _draw_subnetworks(reasons: Reasons) -> Iterator[Picture]:
+    for found in reasons.subnetworks:
+        genes = found.genes["gene"].tolist()
+        graph = found.to_networkx()
+        if len(genes) > MOST_GENES:
+            graph = graph.subgraph(genes[:MOST_GENES])
+        drawn = f"{len(genes)} genes" if len(graph) == len(genes) else f"{len(graph)} of {len(genes)} genes"
+        yield Picture.of(
+            plots.subnetwork(graph, title=str(found.type)),
+            f"Graph of {drawn} and the edges between them. The largest contributions have "
+            f"{', '.join(genes[:MOST_NAMES])}.",
+            f"{found.type}: {drawn}"
+            + ("." if len(graph) == len(genes) else ", those with the largest contributions."),
         )
 
 

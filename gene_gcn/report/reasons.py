@@ -1,4 +1,4 @@
-"""Why: markers of types, what spoke for them in these cells, and their genes in the network."""
+"""Why: markers of types, in the training cells and in these, and the genes that suffice to tell a type."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from gene_gcn.errors import GeneGCNWarning
+from gene_gcn.errors import ArgumentError, GeneGCNWarning
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.explain.markers import OTHERS
 from gene_gcn.plots.types import as_types
 from gene_gcn.report.cells_read import Sample
 
 if TYPE_CHECKING:
-    import networkx as nx
-
     from gene_gcn import GeneGCNClassifier
-    from gene_gcn.explain import Explanation
+    from gene_gcn.explain import Explanation, Subnetwork
 
-MARKERS, AGAINST_NEAREST, IN_CELLS = 8, 5, 5  # genes of a type that are listed
-NETWORK_GENES = 12  # and as many edges, in the picture of a type
-MOST_GRAPHS = 8  # pictures of types, those with the most cells
-FEWEST_CELLS = 5  # of a type, for means over its cells
+MARKERS, AGAINST_NEAREST = 8, 5  # genes of a type that are listed
+STABLE = 0.8  # fraction of bootstrap samples in which a marker of these cells is among the first eight
+KEEP = 0.95  # the default of `Explanation.subnetwork`
 
 
 @dataclass(frozen=True)
@@ -35,13 +31,12 @@ class TypeReasons:
     ----------
     name : str
     markers : tuple of str
-        What sets it apart from the mean of all other types.
+        What sets its mean training cell apart from the mean of all other types.
     nearest : str
         The type that the model is most likely to take it for.
     against_nearest : tuple of str
     in_cells : tuple of str
-        What spoke most for the type in these cells, with "↓" after genes that they express less than the mean
-        training cell; empty if fewer than five of the sample have the type.
+        Stable markers of the type in these cells.
     """
 
     name: str
@@ -58,54 +53,55 @@ class Reasons:
     Attributes
     ----------
     table : DataFrame
-        Of `GeneGCNClassifier.explain_types`.
+        Markers in the training cells, of `GeneGCNClassifier.explain_types`.
     types : tuple of TypeReasons
-    graphs : tuple of (str, DiGraph)
-        Genes that contribute most in the cells of a type, and edges between them; only with a network.
+    subnetworks : tuple of Subnetwork
+        Of the types with most cells; only if the model has a network.
     """
 
     table: pd.DataFrame
     types: tuple[TypeReasons, ...]
-    graphs: tuple[tuple[str, nx.DiGraph], ...]
+    subnetworks: tuple[Subnetwork, ...]
 
     @classmethod
-    def of(cls, clf: GeneGCNClassifier, sample: Sample, key: str) -> Reasons | None:
+    def of(cls, clf: GeneGCNClassifier, sample: Sample, key: str, n_subnetworks: int) -> Reasons | None:
         """Explain; None for models that cannot be explained."""
         if not isinstance(clf.fitted_, LinearModel):
             return None
-        with warnings.catch_warnings(action="ignore", category=GeneGCNWarning):  # told already
-            explanation = clf.explain(sample.adata)
-        table = clf.explain_types(top=MARKERS)
         labels = as_types(sample.adata.obs[key])
-        positions: dict[Any, np.ndarray] = {
-            label: np.flatnonzero(labels == str(label)) for label in clf.classes_.tolist()
-        }
-        enough = {label: cells for label, cells in positions.items() if len(cells) >= FEWEST_CELLS}
-        in_cells = {label: _spoke_for(explanation, label, cells) for label, cells in enough.items()}
-        graphs = []
-        if clf.fitted_.head.network_weight:
-            largest = sorted(enough, key=lambda label: -len(enough[label]))[:MOST_GRAPHS]
-            for label in largest:
-                graph = explanation.to_networkx(label, NETWORK_GENES, cells=enough[label])
-                if graph.number_of_edges():
-                    graphs.append((str(label), graph))
+        names = {str(label): label for label in clf.classes_.tolist()}
+        types = pd.Series([names.get(label) for label in labels], dtype=object)
+        table = clf.explain_types(top=MARKERS)
+        with warnings.catch_warnings(action="ignore", category=GeneGCNWarning):  # of reading, told already
+            found = None
+            if types.nunique() > 1:
+                found = clf.explain_types(sample.adata, types.to_numpy(), top=MARKERS)
+            largest = types.value_counts().index[:n_subnetworks] if clf.network_ is not None else []
+            explanation = clf.explain(sample.adata) if len(largest) else None
+            subnetworks = [_subnetwork(explanation, label) for label in largest]
         return cls(
             table,
-            tuple(_reasons(table, label, in_cells.get(label, ())) for label in positions),
-            tuple(graphs),
+            tuple(_reasons(label, table, found) for label in names.values()),
+            tuple(one for one in subnetworks if one is not None),
         )
 
 
-def _spoke_for(explanation: Explanation, label: Any, cells: np.ndarray) -> tuple[str, ...]:
-    genes = explanation.genes(label, IN_CELLS, cells=cells)
-    mean = np.asarray(explanation.X[cells].mean(axis=0)).ravel()
-    is_low = dict(zip(explanation.gene_names, mean < explanation.groups[0].baseline, strict=True))
-    return tuple(gene + "↓" * bool(is_low[gene]) for gene in genes.loc[genes["total"] > 0, "gene"])
+def _subnetwork(explanation: Explanation | None, label: Any) -> Subnetwork | None:
+    """Return None if the model gives no cell the type before the shift is removed, or has no edge."""
+    assert explanation is not None
+    try:
+        return explanation.subnetwork(label, keep=KEEP, n_permutations=0)
+    except ArgumentError:
+        return None
 
 
-def _reasons(table: pd.DataFrame, label: Any, in_cells: tuple[str, ...]) -> TypeReasons:
+def _reasons(label: Any, table: pd.DataFrame, found: pd.DataFrame | None) -> TypeReasons:
     own = table[table["type"] == label]
     others, nearest = own[own["against"] == OTHERS], own[own["against"] != OTHERS]
+    in_cells: tuple[str, ...] = ()
+    if found is not None:
+        is_stable = (found["stability"] >= STABLE) & (found["against"] == OTHERS)
+        in_cells = tuple(found["gene"][is_stable & (found["type"] == label)])
     return TypeReasons(
         name=str(label),
         markers=tuple(others["gene"]),

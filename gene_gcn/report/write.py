@@ -76,13 +76,20 @@ class Report:
 
     @classmethod
     def of(
-        cls, clf: GeneGCNClassifier, adata: AnnData, key: str, truth: Any, name: str, command: str
+        cls,
+        clf: GeneGCNClassifier,
+        adata: AnnData,
+        key: str,
+        truth: Any,
+        name: str,
+        command: str,
+        subnetworks: int,
     ) -> Report:
         """Collect what `write_report` writes."""
         comparison = None if truth is None or not adata.n_obs else Comparison.of(clf, adata, truth, key)
         cells, sample = read(clf, adata)
         types, model = TypesFound.of(adata, key), ModelUsed.of(clf)
-        reasons = None if sample is None else Reasons.of(clf, sample, key)
+        reasons = None if sample is None else Reasons.of(clf, sample, key, subnetworks)
         pictures = Pictures()
         if sample is not None:
             pictures = Pictures.of(clf, adata, key, sample, types, reasons, comparison)
@@ -129,6 +136,7 @@ def write_report(
     key: str = "gene_gcn",
     name: str | None = None,
     command: str = "",
+    subnetworks: int = 4,
 ) -> None:
     """Write an HTML page about annotated cells, for a browser or for print.
 
@@ -152,18 +160,25 @@ def write_report(
         What the cells are called, such as the name of their file; by default that of `path`.
     command : str
         What repeats the report, to be shown at its end.
+    subnetworks : int
+        For how many types, those with most cells, the subnetwork is searched for if the model has a network
+        (`gene_gcn.explain.Explanation.subnetwork`, without p-values). Each takes some seconds.
 
     Raises
     ------
     ArgumentError
-        The path has another ending, or `adata` is not annotated by this classifier.
+        The path has another ending, `adata` is not annotated by this classifier, `truth` is not one label per
+        cell, or `subnetworks` is negative.
     """
     check_is_fitted(clf)
     check_report_path(path)
     _check_annotated(clf, adata, key)
+    if isinstance(subnetworks, bool) or subnetworks != int(subnetworks) or subnetworks < 0:
+        text = " must be a number of types, or 0 to search for none."
+        raise ArgumentError("subnetworks", Argument("subnetworks", subnetworks), text)
     files = report_files(path)
     name = files[0].stem if name is None else name
-    report = Report.of(clf, adata, key, truth, name, command)
+    report = Report.of(clf, adata, key, truth, name, command, int(subnetworks))
     contents = [
         report.to_html(),
         json.dumps(type_counts(name, report.types), indent=1),
