@@ -90,7 +90,7 @@ def evaluate(
     if report is not None:
         from gene_gcn.report import write_report
 
-        write_report(report, clf, adata, truth=label, name=cells.name, command=typed_command(context))
+        write_report(report, clf, adata, y=label, name=cells.name, command=typed_command(context))
         say(f"Report    {report}")
 
 

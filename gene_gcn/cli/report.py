@@ -61,5 +61,5 @@ def report(
     if label is not None:
         read_labels(adata, label, allow_missing=True)  # raises before cells are annotated
     clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha)
-    write_report(out, clf, adata, truth=label, name=cells.name, command=typed_command(context))
+    write_report(out, clf, adata, y=label, name=cells.name, command=typed_command(context))
     say(f"Report    {out}")

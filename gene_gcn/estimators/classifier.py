@@ -647,7 +647,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             "version": __version__,
             "normalization": self.normalizer_.method,
             "network": str(source or self.network_ or "none"),
-        }
+        } | ({} if alpha is None else {"alpha": float(alpha)})
         self._annotation(adata, adapt, unknown, alpha).write(adata, key_added, origin)
 
     def _annotation(

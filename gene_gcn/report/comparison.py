@@ -72,12 +72,10 @@ class Comparison:
         return [known.name for known in self.types if not known.is_of_model]
 
     @classmethod
-    def of(cls, clf: GeneGCNClassifier, adata: AnnData, truth: Any, key: str) -> Comparison | None:
-        """Compare; None if no cell has a label."""
-        labels = read_labels(adata, truth, allow_missing=True)
+    def of(cls, clf: GeneGCNClassifier, adata: AnnData, y: Any, key: str) -> Comparison:
+        """Compare with labels, or the column of `obs` that has them; some may be missing."""
+        labels = read_labels(adata, y, allow_missing=True)
         rows = np.flatnonzero(~is_missing(labels))
-        if not len(rows):
-            return None
         true, types = map(labels_as_text, to_same_kind(labels[rows], clf.classes_))
         renamed = dict(zip(map(str, clf.classes_), types, strict=True))
         predicted = np.array([renamed.get(name, name) for name in as_types(adata.obs[key])[rows]], object)
@@ -87,7 +85,7 @@ class Comparison:
             predicted=predicted,
             rows=rows,
             classes=list(types),
-            label=truth if isinstance(truth, str) else "the labels given",
+            label=y if isinstance(y, str) else "the labels given",
             n_without=adata.n_obs - len(rows),
             metrics=metrics.evaluate(true, predicted),
             calibration_error=metrics.expected_calibration_error(true, predicted, confidence),

@@ -32,7 +32,7 @@ DPI = 110  # of the parts that are not drawn as lines
 FEWEST_CELLS = 20  # from which on cells are placed by UMAP
 MOST_NAMES = 5  # of types in a text
 MOST_TYPES = 20  # in the figure of markers
-MOST_GENES = 40  # in the figure of a subnetwork
+MOST_GENES = 25  # in the figure of a subnetwork
 WIDE = 640  # pixels, from which on a figure keeps its size on a phone and can be moved
 PIXELS_PER_POINT = 96 / 72
 

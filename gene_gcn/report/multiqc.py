@@ -56,6 +56,6 @@ def general_statistics(name: str, cells: CellsRead, types: TypesFound) -> dict[s
     return {
         "id": "gene_gcn_statistics",
         "plot_type": "generalstats",
-        "headers": {column: {"namespace": "gene_gcn"} | header for column, (_, header) in there.items()},
+        "pconfig": [{column: {"namespace": "gene_gcn"} | header} for column, (_, header) in there.items()],
         "data": {name: {column: value for column, (value, _) in there.items()}},
     }

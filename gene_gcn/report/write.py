@@ -80,13 +80,13 @@ class Report:
         clf: GeneGCNClassifier,
         adata: AnnData,
         key: str,
-        truth: Any,
+        y: Any,
         name: str,
         command: str,
         subnetworks: int,
     ) -> Report:
         """Collect what `write_report` writes."""
-        comparison = None if truth is None or not adata.n_obs else Comparison.of(clf, adata, truth, key)
+        comparison = None if y is None or not adata.n_obs else Comparison.of(clf, adata, y, key)
         cells, sample = read(clf, adata)
         types, model = TypesFound.of(adata, key), ModelUsed.of(clf)
         reasons = None if sample is None else Reasons.of(clf, sample, key, subnetworks)
@@ -132,7 +132,7 @@ def write_report(
     clf: GeneGCNClassifier,
     adata: AnnData,
     *,
-    truth: Any = None,
+    y: Any = None,
     key: str = "gene_gcn",
     name: str | None = None,
     command: str = "",
@@ -152,7 +152,7 @@ def write_report(
         The fitted classifier that annotated the cells.
     adata : AnnData
         Cells that `clf.annotate` annotated; not changed. Its `X_umap` is drawn, if it has one.
-    truth : str or array-like, shape (B,), optional
+    y : str or array-like, shape (B,), optional
         Known types: a column of `adata.obs`, or labels. Cells without a label are not compared.
     key : str
         What `key_added` of `annotate` was.
@@ -167,8 +167,8 @@ def write_report(
     Raises
     ------
     ArgumentError
-        The path has another ending, `adata` is not annotated by this classifier, `truth` is not one label per
-        cell, or `subnetworks` is negative.
+        The path has another ending, `adata` is not annotated by this classifier, y is not one label per cell or has
+        none, or `subnetworks` is negative.
     """
     check_is_fitted(clf)
     check_report_path(path)
@@ -178,7 +178,7 @@ def write_report(
         raise ArgumentError("subnetworks", Argument("subnetworks", subnetworks), text)
     files = report_files(path)
     name = files[0].stem if name is None else name
-    report = Report.of(clf, adata, key, truth, name, command, int(subnetworks))
+    report = Report.of(clf, adata, key, y, name, command, int(subnetworks))
     contents = [
         report.to_html(),
         json.dumps(type_counts(name, report.types), indent=1),
