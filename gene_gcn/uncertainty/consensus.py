@@ -148,9 +148,7 @@ def cluster_votes(name: np.ndarray, name_before: np.ndarray, cluster: np.ndarray
     group = cluster[inside]
     width = int(max(name.max(initial=0), name_before.max(initial=0))) + 1
     members = _members(group)
-    counts, before = (
-        (members @ _one_hot(names[inside], width)).toarray() for names in (name, name_before)
-    )
+    counts, before = ((members @ _one_hot(names[inside], width)).toarray() for names in (name, name_before))
     cells = np.bincount(group)
     fractions = counts / cells[:, None]
     best = fractions.argmax(axis=1)
