@@ -668,9 +668,10 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
     def _read_over(self, adata: AnnData, over: str) -> Clusters | Neighbors | None:
         groups = read_over(adata, over)
         if groups is None and not self.judges_novelty:
-            remedy = " needs the components of an exact fit with missing_genes='impute' and names of genes"
-            given = "; pass the name of a column of .obs with clusters instead."
-            raise ArgumentError("over", Argument("over", over), remedy, given)
+            needed = " needs a model that was fitted exactly, to genes with names and with "
+            remedy = "; name a column of .obs that holds clusters instead."
+            impute = Argument("missing_genes", "impute")
+            raise ArgumentError("over", Argument("over", over), needed, impute, remedy)
         return groups
 
     def _annotation(

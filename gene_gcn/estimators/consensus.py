@@ -143,12 +143,10 @@ def _read_graph(matrix: object, over: str) -> Neighbors:
     graph.setdiag(0)
     graph.eliminate_zeros()
     wrong = not np.isfinite(graph.data).all() or (graph.data < 0).any()
-    if wrong or "distance" in over:
+    if wrong or "distance" in over:  # what scanpy and squidpy call it
         what = "has weights that are negative or not finite" if wrong else "holds distances"
-        text = f" {what}; pass a graph whose weights say how near cells are, such as "
-        better = Argument(
-            "over", over.replace("distances", "connectivities") if not wrong else "connectivities"
-        )
+        text = f" {what}; pass a graph with larger weights for nearer cells, such as "
+        better = Argument("over", "connectivities")
         raise ArgumentError("over", Argument("over", over), text, better, ".")
     if graph.nnz:
         graph.data /= graph.data.max()

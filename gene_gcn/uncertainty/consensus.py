@@ -6,12 +6,12 @@ is then multiplied by how much more frequent the type is among the other cells o
 .. math:: q_{ck} \propto p_{ck} \left( \frac{\pi_{ck}}{\pi_k} \right)^s, \qquad
     \pi_{ck} = \frac{\sum_{j \in g, j \ne c} q_{jk} + m \, \pi_k}{|g| - 1 + m}
 
-The frequencies are estimated from the probabilities, in a few rounds, as in expectation maximization (Saerens
-et al. 2002, doi:10.1162/089976602753284446). A cluster of one type pulls the cells of which the model is unsure.
-A type that a part of the cluster holds in earnest is frequent there, too, so its cells keep it; and a rare
-type is not outvoted by a common one, since what counts is the ratio to its own frequency. The exponent s < 1
-allows for clusters that were made from the expression itself, which is no independent observation; m cells of
-the composition of all steady small clusters.
+The frequencies are estimated from the probabilities, in a few rounds, as in expectation maximization
+(Saerens et al. 2002, doi:10.1162/089976602753284446). A cluster of one type pulls the cells of which the
+model is unsure. A type to which part of the cluster surely belongs is frequent there, too, so its cells keep
+it; and a rare type is not outvoted by a common one, since what counts is the ratio to its own frequency. The
+exponent s < 1 allows for clusters that were made from the expression itself, which are no independent
+observation; m cells of the composition of all cells steady small clusters.
 
 With a graph of neighbors, such as spatial ones, the weighted sum over these takes the place of that over the
 cluster.
@@ -162,7 +162,7 @@ def cluster_votes(name: np.ndarray, name_before: np.ndarray, cluster: np.ndarray
 
 
 def neighbor_shares(name: np.ndarray, graph: sparse.csr_matrix) -> np.ndarray:
-    """Return the weighted fraction (B,) of the neighbors of each cell that have its name (B,); NaN without any.
+    """Return the weighted fraction (B,) of the neighbors of each cell with its name (B,), or NaN.
 
     The graph is that of `neighbor_consensus`.
     """
