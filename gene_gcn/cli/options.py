@@ -110,6 +110,13 @@ Alpha = Annotated[
         "probability, such as 0.1.",
     ),
 ]
+Over = Annotated[
+    str | None,
+    typer.Option(
+        help="Let cells agree with their clusters (a column of .obs, such as leiden), with their neighbors "
+        "(a graph in .obsp, such as spatial_connectivities), or with clusters found here (clusters).",
+    ),
+]
 Adapt = Annotated[
     bool,
     typer.Option(

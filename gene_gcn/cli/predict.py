@@ -18,6 +18,7 @@ from gene_gcn.cli.options import (
     Force,
     Genome,
     ModelFolder,
+    Over,
     QueryGeneColumn,
     QueryLayer,
     QueryScale,
@@ -29,6 +30,9 @@ from gene_gcn.cli.spelling import typed_command
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
+
+LISTED_CLUSTERS = 10
 
 
 def predict(
@@ -51,6 +55,7 @@ def predict(
     genome: Genome = None,
     unknown: Unknown = False,
     alpha: Alpha = None,
+    over: Over = None,
     adapt: Adapt = True,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each type into the table.")
@@ -67,10 +72,12 @@ def predict(
     clf = load_model(model, layer, use_raw, gene_column, scale)
     adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
-    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha)
+    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha, over=over)
     write_predictions(out, adata, probabilities=probabilities)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
     _say_shift(adata.uns["gene_gcn"])
+    if over is not None:
+        _say_consensus(adata)
     say(f"Written   {out}")
     if report is not None:
         from gene_gcn.report import write_report
@@ -83,6 +90,28 @@ def _say_shift(made: dict[str, Any]) -> None:
     if "shift" in made:
         kept = "removed" if made["shift_removed"] else f"kept: {made['shift_kept_because']}"
         say(f"Shift     {made['shift']:.3f}, {kept}")
+
+
+def _say_consensus(adata: AnnData) -> None:
+    obs, made = adata.obs, adata.uns["gene_gcn"]
+    changed = int((obs["gene_gcn"].astype(str) != obs["gene_gcn_cell"].astype(str)).sum())
+    fraction = f" ({changed / len(obs):.1%})" if len(obs) else ""
+    result = f"{changed:,} cells{fraction} changed their type"
+    if "clusters" not in made:
+        say(f"Consensus over {made['over']}: {result}")
+        return
+    clusters = made["clusters"]
+    mixed = clusters[clusters["heterogeneous"]]
+    found = f"{len(clusters):,} clusters, {len(mixed):,} of them heterogeneous"
+    say(f"Consensus over {made['over']}: {found}; {result}")
+    if len(mixed):
+        largest = mixed.sort_values("cells", ascending=False, kind="stable").head(LISTED_CLUSTERS)
+        title = "Heterogeneous clusters" + (", the largest" if len(largest) < len(mixed) else "")
+        table = new_table(title, "cluster", "cells", "most frequent type", "share", "entropy (bits)")
+        for name, row in largest.iterrows():
+            numbers = f"{row['share']:.0%}", f"{row['entropy']:.2f}"
+            table.add_row(str(name), f"{row['cells']:,}", row["type"], *numbers)
+        say(table)
 
 
 def _say_types(labels: pd.Series, confidence: pd.Series) -> None:

@@ -17,6 +17,7 @@ from gene_gcn.cli.options import (
     Force,
     Genome,
     ModelFolder,
+    Over,
     QueryGeneColumn,
     QueryLayer,
     QueryScale,
@@ -44,6 +45,7 @@ def report(
     genome: Genome = None,
     unknown: Unknown = False,
     alpha: Alpha = None,
+    over: Over = None,
     adapt: Adapt = True,
     force: Force = False,
 ) -> None:
@@ -60,6 +62,6 @@ def report(
 
     if label is not None:
         read_labels(adata, label, allow_missing=True)  # raises before cells are annotated
-    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha)
+    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha, over=over)
     write_report(out, clf, adata, y=label, name=cells.name, command=typed_command(context))
     say(f"Report    {out}")

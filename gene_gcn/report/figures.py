@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 
 from gene_gcn import plots
 from gene_gcn.errors import ArgumentError, GeneGCNWarning
 from gene_gcn.plots.figure import root_figure
 from gene_gcn.plots.types import as_types
+from gene_gcn.report.agreement import Agreement
 from gene_gcn.report.cells_read import Sample
 from gene_gcn.report.comparison import Comparison
 from gene_gcn.report.reasons import Reasons
@@ -86,6 +88,7 @@ class Pictures:
     confidence: Picture | None = None
     markers: Picture | None = None
     subnetworks: tuple[Picture, ...] = ()
+    changes: Picture | None = None
     confusion: Picture | None = None
     calibration: Picture | None = None
 
@@ -98,6 +101,7 @@ class Pictures:
         sample: Sample,
         types: TypesFound,
         reasons: Reasons | None,
+        agreement: Agreement | None,
         comparison: Comparison | None,
     ) -> Pictures:
         """Draw all that can be drawn."""
@@ -109,6 +113,7 @@ class Pictures:
             confidence=_draw_confidence(adata, key, types),
             markers=None if reasons is None else _draw_markers(clf, sample, key, types, reasons),
             subnetworks=() if reasons is None else tuple(_draw_subnetworks(reasons)),
+            changes=None if agreement is None else _draw_changes(agreement),
             confusion=None if comparison is None else _draw_confusion(comparison),
             calibration=None if comparison is None else _draw_calibration(adata, key, comparison),
         )
@@ -220,6 +225,20 @@ def _draw_subnetworks(reasons: Reasons) -> Iterator[Picture]:
             f"{found.type}: {drawn}"
             + ("." if len(graph) == len(genes) else ", those with the largest contributions."),
         )
+
+
+def _draw_changes(agreement: Agreement) -> Picture | None:
+    changed = agreement.before != agreement.after
+    if not changed.any():
+        return None
+    pairs = pd.Series(agreement.before[changed]) + " to " + pd.Series(agreement.after[changed])
+    most = pairs.value_counts()
+    return Picture.of(
+        plots.label_flow(agreement.before, agreement.after, names=("each cell alone", "consensus")),
+        f"Flows from the types of cells alone to those of the consensus; {changed.sum():,} cells changed, most "
+        f"of them from {most.index[0]} ({most.iloc[0]:,}).",
+        "What the consensus changed. Cells that kept their type are gray.",
+    )
 
 
 def _draw_confusion(comparison: Comparison) -> Picture:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gene_gcn.estimators.consensus import OWN_CLUSTERS
+from gene_gcn.report.agreement import Agreement
 from gene_gcn.report.cells_read import CellsRead
 from gene_gcn.report.model_used import ModelUsed, NetworkUsed
 from gene_gcn.report.types_found import TypesFound
@@ -37,6 +39,10 @@ MCINNES = (
 WOLF = (
     "Wolf FA, Angerer P, Theis FJ (2018) SCANPY: large-scale single-cell gene expression data analysis. "
     "Genome Biol 19:15. doi:10.1186/s13059-017-1382-0"
+)
+TRAAG = (
+    "Traag VA, Waltman L, van Eck NJ (2019) From Louvain to Leiden: guaranteeing well-connected communities. "
+    "Sci Rep 9:5233. doi:10.1038/s41598-019-41695-z"
 )
 _IDENTIFIER = re.compile(
     r"\b(?:doi:\s*|https?://doi\.org/)(10\.\S+?)[.,;)]*(?=\s|$)|\barXiv:(\d{4}\.\d{4,5})"
@@ -71,11 +77,22 @@ class Methods:
         return " ".join(self.sentences)
 
     @classmethod
-    def of(cls, cells: CellsRead, types: TypesFound, model: ModelUsed, has_umap: bool) -> Methods:
+    def of(
+        cls,
+        cells: CellsRead,
+        types: TypesFound,
+        model: ModelUsed,
+        agreement: Agreement | None,
+        has_umap: bool,
+    ) -> Methods:
         """Say how the types were made."""
         writer = _Writer()
         writer.training(model)
         writer.query(cells, types, model)
+        if agreement is not None:
+            what = "Leiden clusters" if agreement.over == OWN_CLUSTERS else agreement.over
+            cited = f" {writer.cite(TRAAG)}" if agreement.over == OWN_CLUSTERS else ""
+            writer.add(f"Types are a consensus over {what}{cited}.")
         if has_umap:
             umap, scanpy = writer.cite(MCINNES), writer.cite(WOLF)
             writer.add(f"Cells are shown by UMAP {umap}, computed with scanpy {scanpy}.")

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from gene_gcn.cells import is_anndata
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.report.advice import advice
+from gene_gcn.report.agreement import Agreement
 from gene_gcn.report.cells_read import CellsRead, read
 from gene_gcn.report.comparison import Comparison
 from gene_gcn.report.figures import Pictures
@@ -52,6 +53,7 @@ class Report:
     methods : Methods
     pictures : Pictures
     reasons : Reasons or None
+    agreement : Agreement or None
     comparison : Comparison or None
     n_sampled : int
         Cells in figures and explanations.
@@ -66,6 +68,7 @@ class Report:
     methods: Methods
     pictures: Pictures
     reasons: Reasons | None
+    agreement: Agreement | None
     comparison: Comparison | None
     n_sampled: int
 
@@ -89,10 +92,11 @@ class Report:
         comparison = None if y is None or not adata.n_obs else Comparison.of(clf, adata, y, key)
         cells, sample = read(clf, adata)
         types, model = TypesFound.of(adata, key), ModelUsed.of(clf)
+        agreement = Agreement.of(adata, key) if adata.n_obs else None
         reasons = None if sample is None else Reasons.of(clf, sample, key, subnetworks)
         pictures = Pictures()
         if sample is not None:
-            pictures = Pictures.of(clf, adata, key, sample, types, reasons, comparison)
+            pictures = Pictures.of(clf, adata, key, sample, types, reasons, agreement, comparison)
         return cls(
             name=name,
             created=datetime.now(UTC).astimezone().date().isoformat(),
@@ -100,9 +104,10 @@ class Report:
             cells=cells,
             types=types,
             model=model,
-            methods=Methods.of(cells, types, model, pictures.umap_is_own),
+            methods=Methods.of(cells, types, model, agreement, pictures.umap_is_own),
             pictures=pictures,
             reasons=reasons,
+            agreement=agreement,
             comparison=comparison,
             n_sampled=0 if sample is None else sample.X.shape[0],
         )
@@ -167,8 +172,8 @@ def write_report(
     Raises
     ------
     ArgumentError
-        The path has another ending, `adata` is not annotated by this classifier, y is not one label per cell or has
-        none, or `subnetworks` is negative.
+        The path has another ending, `adata` is not annotated by this classifier, y is not one label per cell
+        or has none, or `subnetworks` is negative.
     """
     check_is_fitted(clf)
     check_report_path(path)
