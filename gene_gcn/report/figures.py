@@ -235,8 +235,8 @@ def _draw_changes(agreement: Agreement) -> Picture | None:
     most = pairs.value_counts()
     return Picture.of(
         plots.label_flow(agreement.before, agreement.after, names=("each cell alone", "consensus")),
-        f"Flows from the types of cells alone to those of the consensus; {changed.sum():,} cells changed, most "
-        f"of them from {most.index[0]} ({most.iloc[0]:,}).",
+        f"Flows from the types of cells alone to those of the consensus; {changed.sum():,} cells changed, "
+        f"most of them from {most.index[0]} ({most.iloc[0]:,}).",
         "What the consensus changed. Cells that kept their type are gray.",
     )
 
