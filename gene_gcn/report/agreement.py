@@ -13,7 +13,7 @@ from gene_gcn.plots.types import as_types
 if TYPE_CHECKING:
     from anndata import AnnData
 
-MOST_CLUSTERS = 30
+MOST_CLUSTERS = 15
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Agreement:
     before, after : ndarray of object, shape (B,)
         Types of the cells, alone and with the consensus.
     clusters : tuple of Cluster
-        Heterogeneous ones first, then those with most cells; 30 at most; empty for neighbors.
+        Heterogeneous ones first, then those with most cells; 15 at most; empty for neighbors.
     n_clusters, n_heterogeneous : int
     """
 
