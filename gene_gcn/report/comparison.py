@@ -10,6 +10,7 @@ import pandas as pd
 
 from gene_gcn.benchmark import metrics
 from gene_gcn.cells import is_missing, labels_as_text, read_labels, to_same_kind
+from gene_gcn.estimators.annotation import UNKNOWN
 from gene_gcn.plots.types import as_types
 
 if TYPE_CHECKING:
@@ -87,10 +88,18 @@ class Comparison:
             classes=list(types),
             label=y if isinstance(y, str) else "the labels given",
             n_without=adata.n_obs - len(rows),
-            metrics=metrics.evaluate(true, predicted),
+            metrics=metrics.evaluate(true, predicted) | {"macro_f1": _macro_f1(true, predicted)},
             calibration_error=metrics.expected_calibration_error(true, predicted, confidence),
             types=tuple(_known_types(true, predicted, set(types))),
         )
+
+
+def _macro_f1(true: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the mean F1 of all types that occur; "unknown" is a mistake, but not a type of its own."""
+    from sklearn.metrics import f1_score
+
+    types = sorted({*true, *predicted} - ({UNKNOWN} - {*true}))
+    return float(f1_score(true, predicted, labels=types, average="macro", zero_division=0))
 
 
 def _known_types(true: np.ndarray, predicted: np.ndarray, of_model: set[str]) -> list[KnownType]:
