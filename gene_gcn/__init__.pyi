@@ -3,6 +3,7 @@ from . import explain as explain
 from . import networks as networks
 from . import nn as nn
 from . import plots as plots
+from . import report as report
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier
 from .estimators.embedding import CellEmbedding as CellEmbedding
 from .estimators.suspicious import suspicious as suspicious

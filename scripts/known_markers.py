@@ -70,7 +70,7 @@ def print_table(data: Path, top: int, merge: bool) -> None:
                 {k: k for k in MARKERS},
             )
         clf = GeneGCNClassifier(random_state=0).fit(adata, labels)
-        table = clf.explain_types(top)
+        table = clf.explain_types(top=top)
         in_data = {gene.upper() for gene in adata.var_names}
         for label in (label for label in clf.classes_ if label in keys):
             chosen = table[(table["type"] == label) & (table["against"] == "others")]

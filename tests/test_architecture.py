@@ -29,6 +29,7 @@ ROOMS = [
     "estimators",
     "plots",
     "benchmark",
+    "report",
     "cli",
 ]
 # Packages whose names are imported at first use declare them in a stub.

@@ -38,7 +38,9 @@ def write_predictions(
     path : str or PathLike
         ``.h5ad`` for the whole of the annotated cells; ``.csv`` or ``.tsv``, also with ``.gz``, for a table
         with the columns ``cell, label, confidence, second_label, second_confidence`` and, where they were
-        computed, ``novelty`` and ``set``, the types of a set joined by "|".
+        computed, ``novelty`` and ``set``, the types of a set joined by "|"; after a consensus,
+        ``cell_label`` and ``cell_confidence`` of each cell alone, ``cluster`` if clusters were found, and
+        ``cluster_share`` or ``neighbor_share``.
     cells : AnnData
         Annotated cells.
     key : str
@@ -83,23 +85,37 @@ def _write_text(file: Path, table: pd.DataFrame) -> None:
 def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:
     import numpy as np  # which, like pandas, takes long to load
 
-    from gene_gcn.cells.label_values import UNASSIGNED
-
     table = cells.obs[[key, f"{key}_confidence"]].set_axis(["label", "confidence"], axis=1)
-    label = table["label"].astype(object)
-    table["label"] = label.where(label.notna(), UNASSIGNED)  # where types are numbers
+    table["label"] = _labels(table["label"])
     probability, types = cells.obsm[f"{key}_proba"].to_numpy(), cells.uns[key]["types"]
     second = np.argsort(-probability, axis=1, kind="stable")[:, 1]
     table["second_label"] = types[second]
     table["second_confidence"] = probability[np.arange(len(table)), second]
     if f"{key}_novelty" in cells.obs:
         table["novelty"] = cells.obs[f"{key}_novelty"]
+    if "over" in cells.uns[key]:
+        _add_consensus(table, cells.obs, key)
     if f"{key}_set" in cells.obsm:
         table["set"] = ["|".join(types[inside]) for inside in cells.obsm[f"{key}_set"].to_numpy()]
     if probabilities:
         for index, name in enumerate(types):
             table[f"probability {name}"] = probability[:, index]
     return table
+
+
+def _labels(types: pd.Series) -> pd.Series:
+    from gene_gcn.cells.label_values import UNASSIGNED
+
+    label = types.astype(object)
+    return label.where(label.notna(), UNASSIGNED)  # where types are numbers
+
+
+def _add_consensus(table: pd.DataFrame, obs: pd.DataFrame, key: str) -> None:
+    table["cell_label"] = _labels(obs[f"{key}_cell"])
+    table["cell_confidence"] = obs[f"{key}_cell_confidence"]
+    for name in ("cluster", "cluster_share", "neighbor_share"):
+        if f"{key}_{name}" in obs:
+            table[name] = obs[f"{key}_{name}"]
 
 
 def check_predictions_path(path: str | os.PathLike[str]) -> None:

@@ -10,7 +10,13 @@ from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.atomic import check_replaceable
 
-__all__ = ["check_inputs", "check_output_file", "check_output_folder", "check_output_model"]
+__all__ = [
+    "check_inputs",
+    "check_output_file",
+    "check_output_folder",
+    "check_output_model",
+    "check_output_report",
+]
 
 NETWORKS = ("none", "coexpression", "string", "biogrid")  # what --network may be besides a file
 
@@ -43,23 +49,36 @@ def check_output_model(out: Path, *, force: bool) -> None:
         )
 
 
-def check_output_file(out: Path, cells: Path, *, force: bool) -> None:
-    """Refuse a file that exists, unless forced, the file of `cells` always, and folders without access."""
+def check_output_file(out: Path, cells: Path, *, force: bool, argument: str = "out") -> None:
+    """Refuse a file that exists, unless forced, the file of `cells` always, and folders without access.
+
+    `argument` is the one that errors are about.
+    """
     if out.is_dir():
-        raise ArgumentError("out", Argument("out", out), " is a folder; choose a file.")
-    check_replaceable(out, "out")
+        raise ArgumentError(argument, Argument(argument, out), " is a folder; choose a file.")
+    check_replaceable(out, argument)
     if out.exists() and cells.exists() and out.samefile(cells):
-        raise ArgumentError("out", Argument("out", out), " is the cell file itself; choose another file.")
+        text = " is the cell file itself; choose another file."
+        raise ArgumentError(argument, Argument(argument, out), text)
     if out.exists() and not force:
         raise ArgumentError(
-            "out",
+            argument,
             f"{str(out)!r} already exists; pass ",
             Argument("force", True),
             " to replace it, or choose another ",
-            Argument("out"),
+            Argument(argument),
             ".",
         )
     check_output_folder(out.absolute().parent)
+
+
+def check_output_report(page: Path, cells: Path, *, force: bool, argument: str = "report") -> None:
+    """Refuse the path of a report with another ending, and files that `check_output_file` refuses."""
+    from gene_gcn.report import check_report_path, report_files
+
+    check_report_path(page)
+    for file in report_files(page):
+        check_output_file(file, cells, force=force, argument=argument)
 
 
 def check_output_folder(folder: Path) -> None:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_folder
+from gene_gcn.cli.checks import (
+    check_inputs,
+    check_output_file,
+    check_output_folder,
+    check_output_report,
+)
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.inputs import load_model, read_labeled_cells
 from gene_gcn.cli.options import (
@@ -22,7 +27,9 @@ from gene_gcn.cli.options import (
     QueryLayer,
     QueryScale,
     QueryUseRaw,
+    ReportFile,
 )
+from gene_gcn.cli.spelling import typed_command
 from gene_gcn.errors import LabelWarning, warn
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ METRICS, PREDICTIONS, FIGURE = OUTPUTS = ("metrics.json", "predictions.csv", "co
 
 
 def evaluate(
+    context: typer.Context,
     cells: Cells,
     model: ModelFolder,
     label: Label,
@@ -44,6 +52,7 @@ def evaluate(
     gene_column: QueryGeneColumn = None,
     scale: QueryScale = None,
     genome: Genome = None,
+    report: ReportFile = None,
     force: Force = False,
 ) -> None:
     """Compare the predictions of a trained model with known types."""
@@ -51,6 +60,8 @@ def evaluate(
         check_output_folder(out)
         for name in OUTPUTS:
             check_output_file(out / name, cells, force=force)
+    if report is not None:
+        check_output_report(report, cells, force=force)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
     adata = read_labeled_cells(cells, label, genome)
@@ -76,6 +87,11 @@ def evaluate(
         counts = {"cells": adata.n_obs, "unknown_types": unknown, "recall": recall["recall"].to_dict()}
         _write(out, adata, truth, predicted, scores | counts)
         say(f"Written   {', '.join(str(out / name) for name in OUTPUTS)}")
+    if report is not None:
+        from gene_gcn.report import write_report
+
+        write_report(report, clf, adata, y=label, name=cells.name, command=typed_command(context))
+        say(f"Report    {report}")
 
 
 def _say_recall(recall: pd.DataFrame) -> None:

@@ -29,11 +29,17 @@ def fetch(
     ] = None,
     min_score: Annotated[int, typer.Option(help="STRING: lowest score to keep, 0 to 1000.")] = 400,
     evidence: Annotated[str, typer.Option(help="BioGRID: physical, genetic or all.")] = "physical",
+    terms: Annotated[
+        bool, typer.Option("--terms", help="STRING: also the terms that genes are annotated with.")
+    ] = False,
 ) -> None:
     """Download a network into the cache, so that --network string or biogrid works offline."""
     from gene_gcn import networks
+    from gene_gcn.errors import Argument, ArgumentError
     from gene_gcn.networks.string_db.network import fetch_aliases
 
+    if terms and database is not Database.string:
+        raise ArgumentError("terms", Argument("terms"), " is for STRING; BioGRID has no terms.")
     if database is Database.string:
         network = networks.string(organism, version=version, min_score=min_score, progress=DownloadProgress())
         assert network.source is not None and network.source.version is not None
@@ -43,6 +49,9 @@ def fetch(
             if not error.missing:
                 raise
             say(f"STRING has no aliases here, so genes are matched by its preferred names only ({error})")
+        if terms:
+            version = network.source.version
+            say(repr(networks.string_terms(organism, version=version, progress=DownloadProgress())))
     else:
         network = networks.biogrid(
             organism, version=version, evidence=cast("Evidence", evidence), progress=DownloadProgress()

@@ -63,6 +63,14 @@ Genome = Annotated[
     typer.Option("--genome", help="Genome whose genes to read, if a file of 10x Genomics has several."),
 ]
 
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Also write an HTML page (.html): what came in, what was named how surely, and why.",
+    ),
+]
+
 # Options of a trained model; what is not given stays as in training.
 ModelFolder = Annotated[Path, typer.Option("--model", "-m", help="Model folder, written by gene-gcn train.")]
 QueryLayer = Annotated[
@@ -85,5 +93,35 @@ QueryScale = Annotated[
         "--scale",
         help="Scale of the values: counts, cp10k (any linear values), log1p, log2p1, log10p1 or sqrt. "
         "Default: inferred; where that is a guess, as in training if that was stated.",
+    ),
+]
+
+# How a query is annotated.
+Unknown = Annotated[
+    bool,
+    typer.Option(
+        "--unknown", help='Call cells that are of none of the types "unknown"; write their novelty.'
+    ),
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option(
+        help="Write for each cell the set of types that it may have, which lacks its type with this "
+        "probability, such as 0.1.",
+    ),
+]
+Over = Annotated[
+    str | None,
+    typer.Option(
+        help="Let cells agree with their clusters (a column of .obs, such as leiden), with their neighbors "
+        "(a graph in .obsp, such as spatial_connectivities), or with clusters found here (clusters).",
+    ),
+]
+Adapt = Annotated[
+    bool,
+    typer.Option(
+        "--adapt/--no-adapt",
+        help="Take out what all types of the file have in common that differs from the training cells, "
+        "as between laboratories, or annotate each cell on its own.",
     ),
 ]

@@ -8,25 +8,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
-from gene_gcn.cli.checks import check_inputs, check_output_file
+from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_report
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.inputs import load_model, read_cells
 from gene_gcn.cli.options import (
+    Adapt,
+    Alpha,
     Cells,
     Force,
     Genome,
     ModelFolder,
+    Over,
     QueryGeneColumn,
     QueryLayer,
     QueryScale,
     QueryUseRaw,
+    ReportFile,
+    Unknown,
 )
+from gene_gcn.cli.spelling import typed_command
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
+
+LISTED_CLUSTERS = 10
 
 
 def predict(
+    context: typer.Context,
     cells: Cells,
     model: ModelFolder,
     out: Annotated[
@@ -43,50 +53,65 @@ def predict(
     gene_column: QueryGeneColumn = None,
     scale: QueryScale = None,
     genome: Genome = None,
-    unknown: Annotated[
-        bool,
-        typer.Option(
-            "--unknown", help='Call cells that are of none of the types "unknown"; write their novelty.'
-        ),
-    ] = False,
-    alpha: Annotated[
-        float | None,
-        typer.Option(
-            help="Write for each cell the set of types that it may have, which lacks its type with this "
-            "probability, such as 0.1.",
-        ),
-    ] = None,
-    adapt: Annotated[
-        bool,
-        typer.Option(
-            "--adapt/--no-adapt",
-            help="Take out what all types of the file have in common that differs from the training cells, "
-            "as between laboratories, or annotate each cell on its own.",
-        ),
-    ] = True,
+    unknown: Unknown = False,
+    alpha: Alpha = None,
+    over: Over = None,
+    adapt: Adapt = True,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each type into the table.")
     ] = False,
+    report: ReportFile = None,
     force: Force = False,
 ) -> None:
     """Predict the types of cells with a trained model."""
     check_predictions_path(out)
     check_output_file(out, cells, force=force)
+    if report is not None:
+        check_output_report(report, cells, force=force)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
     adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
-    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha)
+    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha, over=over)
     write_predictions(out, adata, probabilities=probabilities)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
     _say_shift(adata.uns["gene_gcn"])
+    if over is not None:
+        _say_consensus(adata)
     say(f"Written   {out}")
+    if report is not None:
+        from gene_gcn.report import write_report
+
+        write_report(report, clf, adata, name=cells.name, command=typed_command(context))
+        say(f"Report    {report}")
 
 
 def _say_shift(made: dict[str, Any]) -> None:
     if "shift" in made:
         kept = "removed" if made["shift_removed"] else f"kept: {made['shift_kept_because']}"
         say(f"Shift     {made['shift']:.3f}, {kept}")
+
+
+def _say_consensus(adata: AnnData) -> None:
+    obs, made = adata.obs, adata.uns["gene_gcn"]
+    changed = int((obs["gene_gcn"].astype(str) != obs["gene_gcn_cell"].astype(str)).sum())
+    fraction = f" ({changed / len(obs):.1%})" if len(obs) else ""
+    result = f"{changed:,} cells{fraction} changed their type"
+    if "clusters" not in made:
+        say(f"Consensus over {made['over']}: {result}")
+        return
+    clusters = made["clusters"]
+    mixed = clusters[clusters["heterogeneous"]]
+    found = f"{len(clusters):,} clusters, {len(mixed):,} of them heterogeneous"
+    say(f"Consensus over {made['over']}: {found}; {result}")
+    if len(mixed):
+        largest = mixed.sort_values("cells", ascending=False, kind="stable").head(LISTED_CLUSTERS)
+        title = "Heterogeneous clusters" + (", the largest" if len(largest) < len(mixed) else "")
+        table = new_table(title, "cluster", "cells", "most frequent type", "share", "entropy (bits)")
+        for name, row in largest.iterrows():
+            numbers = f"{row['share']:.0%}", f"{row['entropy']:.2f}"
+            table.add_row(str(name), f"{row['cells']:,}", row["type"], *numbers)
+        say(table)
 
 
 def _say_types(labels: pd.Series, confidence: pd.Series) -> None:

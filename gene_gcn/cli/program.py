@@ -21,6 +21,7 @@ from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.predict import predict
+from gene_gcn.cli.report import report
 from gene_gcn.cli.reproduce import reproduce
 from gene_gcn.cli.spelling import Spelling, find_options
 from gene_gcn.cli.suspicious import suspicious
@@ -44,6 +45,7 @@ app.command()(demo)
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(report)
 app.command()(suspicious)
 app.command()(fetch)
 app.command("networks")(list_networks)

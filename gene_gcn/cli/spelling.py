@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from shlex import join
 
 import typer
 from typer.core import TyperGroup, TyperOption
@@ -12,7 +13,7 @@ from typer.main import get_command
 
 from gene_gcn.errors import Argument
 
-__all__ = ["Spelling", "find_options"]
+__all__ = ["Spelling", "find_options", "typed_command"]
 
 EMPTY = "''"
 # Options whose name is not that of the argument.
@@ -67,6 +68,24 @@ class Spelling:
         if argument.value is None:
             return f"{name} {_NONE.get(argument.name, EMPTY)}"
         return f"{name} {_spell_value(argument.value)}"
+
+
+def typed_command(context: typer.Context) -> str:
+    """Return the command that is running, as it could be typed again: with the options that were given."""
+    words = context.command_path.split()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)  # an enumeration of click, which newer typers hold inside
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        value = context.params[name]
+        if not isinstance(parameter, TyperOption):
+            words += map(str, value if isinstance(value, (list, tuple)) else [value])
+        elif parameter.is_flag:
+            words.append(parameter.opts[0] if value else parameter.secondary_opts[0])
+        else:
+            words += [max(parameter.opts, key=len), str(value)]
+    return join(words)
 
 
 def _spell_value(value: object) -> str:

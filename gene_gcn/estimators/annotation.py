@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from gene_gcn.cells import UNASSIGNED
 from gene_gcn.cells.keys import RESERVED
+from gene_gcn.estimators.consensus import Clusters, Neighbors
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,6 +37,7 @@ class Annotation:
     novelty : ndarray, shape (B,), or None
         p-values; cells below `UNKNOWN_BELOW` are unknown.
     sets : ndarray of bool, shape (B, K), or None
+    consensus : Consensus or None
     """
 
     classes: np.ndarray
@@ -44,15 +46,27 @@ class Annotation:
     shift: QueryShift | None
     novelty: np.ndarray | None
     sets: np.ndarray | None
+    consensus: Consensus | None = None
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Cells that are of none of the types, shape (B,)."""
+        if self.novelty is None:
+            return np.zeros(len(self.probability), bool)
+        return (self.novelty < UNKNOWN_BELOW) & ~self.empty
+
+    def with_consensus(self, over: Clusters | Neighbors) -> Annotation:
+        """Let cells agree with others; those that are empty or unknown stay so and do not vote."""
+        probability = over.consensus(self.probability, ~(self.empty | self.unknown))
+        return replace(self, probability=probability, consensus=Consensus(self.probability, over))
 
     def write(self, adata: AnnData, key_added: str, origin: Mapping[str, Any]) -> None:
         """Write into an AnnData, as `GeneGCNClassifier.annotate` documents it.
 
         `key_added` is checked; `origin` says how the types were made.
         """
-        types = types_of_cells(self.classes, self.probability.argmax(1), self.empty)
+        types = self._types(self.probability)
         if self.novelty is not None:
-            types = _with_unknown(types, (self.novelty < UNKNOWN_BELOW) & ~self.empty)
             adata.obs[f"{key_added}_novelty"] = self.novelty
         adata.obs[key_added] = types
         adata.obs[f"{key_added}_confidence"] = self.probability.max(1)
@@ -66,7 +80,59 @@ class Annotation:
         if self.shift is not None:
             told |= {"shift": self.shift.size, "shift_removed": self.shift.is_removed}
             told |= {"shift_kept_because": self.shift.reason} if self.shift.reason else {}
+        if self.consensus is not None:
+            told |= self.consensus.write(adata, key_added, types, self._types(self.consensus.before))
         adata.uns[key_added] = {**origin, **told}
+
+    def _types(self, probability: np.ndarray) -> pd.Categorical:
+        types = types_of_cells(self.classes, probability.argmax(1), self.empty)
+        return _with_unknown(types, self.unknown)
+
+
+@dataclass(frozen=True, eq=False)
+class Consensus:
+    """What cells were called one by one, and with whom they agreed.
+
+    Attributes
+    ----------
+    before : ndarray, shape (B, K)
+        Probabilities of each cell alone.
+    over : Clusters or Neighbors
+    """
+
+    before: np.ndarray
+    over: Clusters | Neighbors
+
+    def write(
+        self, adata: AnnData, key_added: str, types: pd.Categorical, types_before: pd.Categorical
+    ) -> dict[str, Any]:
+        """Write the columns of obs, given types after and before; return what is written into uns."""
+        adata.obs[f"{key_added}_cell"] = types_before
+        adata.obs[f"{key_added}_cell_confidence"] = self.before.max(1)
+        name, name_before = (_codes(each, len(types.categories)) for each in (types, types_before))
+        if isinstance(self.over, Neighbors):
+            adata.obs[f"{key_added}_neighbor_share"] = self.over.shares(name)
+            return {}
+        votes = self.over.votes(name, name_before)
+        names = pd.Index(self.over.names, name="cluster")
+        if self.over.are_own:
+            adata.obs[f"{key_added}_cluster"] = pd.Categorical.from_codes(self.over.cluster, names)
+        adata.obs[f"{key_added}_cluster_share"] = votes.share_of_cell
+        labels = np.array([*map(str, types.categories), UNASSIGNED], dtype=object)
+        columns = {
+            "cells": votes.cells,
+            "type": labels[votes.name],
+            "share": votes.share,
+            "share_before": votes.share_before,
+            "entropy": votes.entropy,
+            "heterogeneous": votes.heterogeneous,
+        }
+        return {"clusters": pd.DataFrame(columns, index=names)}
+
+
+def _codes(types: pd.Categorical, missing: int) -> np.ndarray:
+    """Return the positions (B,) of types among the categories; `missing` where types, as numbers, are."""
+    return np.where(types.codes < 0, missing, types.codes).astype(np.int64)
 
 
 def _with_unknown(types: pd.Categorical, unknown: np.ndarray) -> pd.Categorical:

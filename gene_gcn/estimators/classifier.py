@@ -31,7 +31,13 @@ from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, ShiftWarning, warn
 from gene_gcn.estimators.annotation import Annotation
 from gene_gcn.estimators.base import CellEstimator, Query
-from gene_gcn.estimators.explaining import ExplainedTypes, explain_query, linear_logits
+from gene_gcn.estimators.consensus import Clusters, Neighbors, find_clusters, read_over
+from gene_gcn.estimators.explaining import (
+    ExplainedTypes,
+    explain_query,
+    linear_logits,
+    positions_of_labels,
+)
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -40,7 +46,7 @@ from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
-from gene_gcn.explain import Explanation, type_markers
+from gene_gcn.explain import Explanation, stable_markers, type_markers
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
@@ -592,6 +598,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         adapt: Literal["auto"] | None = "auto",
         unknown: bool = False,
         alpha: float | None = None,
+        over: str | None = None,
     ) -> None:
         """Write the types of an AnnData's cells into it.
 
@@ -599,6 +606,14 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         `obsm[key_added + "_proba"]` (DataFrame of all types) and `uns[key_added]` (how they were made). With
         `unknown`, `obs[key_added + "_novelty"]` has the p-values of `novelty`; with `alpha`,
         `obsm[key_added + "_set"]` has the sets of `predict_set` (DataFrame of bool).
+
+        With `over`, cells agree with their cluster or their neighbors (`gene_gcn.uncertainty.consensus`), and
+        the columns above have the result. `obs[key_added + "_cell"]` and `..."_cell_confidence"]` keep the
+        type and the confidence of each cell alone. `obs[key_added + "_cluster_share"]`, or
+        `..."_neighbor_share"]`, has the fraction of the cluster or of the neighbors that has the type of the
+        cell, and `uns[key_added]["clusters"]` a row per cluster: "cells", "type" (the most frequent),
+        "share" (the fraction that has it), "share_before" (that had it alone), "entropy" (of the types, in
+        bits) and "heterogeneous" (a share below 0.7). Sets and novelty are those of each cell alone.
 
         Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
         missing. Columns of the DataFrames are named after the types, except that "|" stands for "/", which
@@ -619,12 +634,19 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             Call cells whose novelty is below 0.01 "unknown".
         alpha : float, optional
             Probability that the set of a cell lacks its type.
+        over : str, optional
+            What to agree over: a column of `obs` with the cluster of each cell, such as "leiden"; a graph in
+            `obsp`, such as "spatial_connectivities" or "connectivities"; or, if neither has such a name,
+            "clusters": Leiden clusters of the cells in the model's components, after the shift is removed,
+            written into `obs[key_added + "_cluster"]`. These need an exact fit, names of genes, and the extra
+            `clusters`. "unknown" and "unassigned" cells stay so and do not vote; cells without a cluster or
+            neighbors keep their type.
 
         Raises
         ------
         ArgumentError
-            `adata` is not an AnnData, `key_added` cannot be written to files, `adapt` or `alpha` are out of
-            range, or as in `predict_proba` and `novelty`.
+            `adata` is not an AnnData, `key_added` cannot be written to files, `adapt`, `alpha` or `over` are
+            out of range, or as in `predict_proba` and `novelty`.
         """
         if not is_anndata(adata):
             kind = type(adata).__name__
@@ -637,20 +659,38 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if alpha is not None:
             self._check_alpha(alpha)
         check_is_fitted(self)
+        groups = None if over is None else self._read_over(adata, over)
         source = self.network_.source if self.network_ is not None else None
         origin = {
             "version": __version__,
             "normalization": self.normalizer_.method,
             "network": str(source or self.network_ or "none"),
-        }
-        self._annotation(adata, adapt, unknown, alpha).write(adata, key_added, origin)
+        } | ({} if alpha is None else {"alpha": float(alpha)})
+        if over is not None:
+            origin["over"] = over
+        self._annotation(adata, adapt, unknown, alpha, over, groups).write(adata, key_added, origin)
+
+    def _read_over(self, adata: AnnData, over: str) -> Clusters | Neighbors | None:
+        groups = read_over(adata, over)
+        if groups is None and not self.judges_novelty:
+            needed = " needs a model that was fitted exactly, to genes with names and with "
+            remedy = "; name a column of .obs that holds clusters instead."
+            impute = Argument("missing_genes", "impute")
+            raise ArgumentError("over", Argument("over", over), needed, impute, remedy)
+        return groups
 
     def _annotation(
-        self, X: CellsLike, adapt: str | None, unknown: bool = False, alpha: float | None = None
+        self,
+        X: CellsLike,
+        adapt: str | None,
+        unknown: bool = False,
+        alpha: float | None = None,
+        over: str | None = None,
+        groups: Clusters | Neighbors | None = None,
     ) -> Annotation:
         query = self._read_query(X, "their confidence is lowered")
         view = None
-        if (unknown and query.matrix.shape[0]) or (
+        if ((unknown or (over and groups is None)) and query.matrix.shape[0]) or (
             (adapt or alpha is not None) and self._can_be_shifted(query)
         ):
             view = self._view(query)
@@ -661,7 +701,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             probability = logits.softmax(1).numpy()
         if alpha is not None and view is not None:
             _warn_of_lost_coverage(view.shift)
-        return Annotation(
+        annotation = Annotation(
             self.classes_,
             query.evidence.shrink(probability, self.prior_),
             query.evidence.is_empty,
@@ -669,6 +709,11 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             view.novelty() if view is not None and unknown else None,
             None if alpha is None else self._sets(logits, alpha),
         )
+        if over is None:
+            return annotation
+        if groups is None:
+            groups = find_clusters(np.empty((0, 0)) if view is None else view.components("clustering"))
+        return annotation.with_consensus(groups)
 
     def _can_be_shifted(self, query: Query) -> bool:
         """Return whether the shift of a query can be told: of an exact fit, for normalized expression."""
@@ -731,32 +776,68 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         names = self._gene_names()
         return explain_query(query, model, explained, names, self.gene_column, self.network_)
 
-    def explain_types(self, top: int = 20) -> pd.DataFrame:
+    def explain_types(
+        self,
+        X: CellsLike | None = None,
+        y: str | Sequence[Any] | None = None,
+        *,
+        top: int = 20,
+        n_bootstraps: int = 100,
+    ) -> pd.DataFrame:
         """Return markers: the genes by which the model tells the mean cell of each type from other types.
+
+        Without cells, types are compared by their mean training cells, which the model keeps. With cells, by
+        the means of these: the training cells, for instance, or those of another laboratory. Their types are
+        drawn again, cell by cell, `n_bootstraps` times, to find how stable the lists are. The model stays as
+        it is.
 
         Parameters
         ----------
+        X : optional
+            Cells as in `predict_proba`, and with its errors. Only genes measured in all of them are listed.
+        y : str or sequence, shape (B,), optional
+            The types of X, or the column of `X.obs` that has them; cells without one are left out. By default
+            those that `predict` gives.
         top : int
             Number of genes, at most, for each type and comparison.
+        n_bootstraps : int
+            Samples of the cells, drawn with `random_state`.
 
         Returns
         -------
         DataFrame
             "type", "gene", "contribution" (to the difference of the logits), "mean_in_type" and
-            "mean_in_others" (normalized expression), "against": "others", or the nearest type.
+            "mean_in_others" (normalized expression); with cells, "fraction_in_type" and "fraction_in_others"
+            of cells that express the gene, and "stability", the fraction of samples in which the gene is
+            among the first `top`; "against": "others", or the nearest type.
 
         Raises
         ------
         ArgumentError
-            The model was trained by gradients, or `top` is not a positive number.
+            The model was trained by gradients; `top` or `n_bootstraps` is not a positive number; y has types
+            that the model does not know, or cells of fewer than two.
 
         See Also
         --------
         gene_gcn.explain.type_markers : how they are chosen.
+        gene_gcn.explain.stable_markers : the same with cells.
         """
         model = self._explainable()
-        mean = model.reference.profiles.mean
-        return type_markers(linear_logits(model), mean, self._gene_names(), self.classes_.tolist(), top)
+        logits, names, classes = linear_logits(model), self._gene_names(), self.classes_.tolist()
+        if X is None:
+            if y is not None:
+                text = " has the types of cells; pass these cells as "
+                raise ArgumentError("y", Argument("y"), text, Argument("X"), ".")
+            return type_markers(logits, model.reference.profiles.mean, names, classes, top)
+        X = as_cells(X, [y] if isinstance(y, str) else ())
+        query = self._read_query(X, "their markers say little")
+        if y is None:
+            of_cell = np.where(query.matrix.getnnz(axis=1) > 0, self._logits(query).argmax(1).numpy(), -1)
+        else:
+            of_cell = positions_of_labels(read_labels(X, y, allow_missing=True), self.classes_)
+        matrix = query.matrix @ sparse.diags(query.measured.astype(np.float32))
+        settings = {"n_bootstraps": n_bootstraps, "seed": self._seed()}
+        return stable_markers(logits, matrix.tocsr(), of_cell, names, classes, top, **settings)
 
     def _explainable(self) -> LinearModel:
         check_is_fitted(self)

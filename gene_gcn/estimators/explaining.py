@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import sparse
 
+from gene_gcn.cells import is_missing, to_same_kind
+from gene_gcn.cells.expression import first_few
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.fitted import LinearModel
@@ -17,7 +20,7 @@ from gene_gcn.explain import CellGroup, Explanation, LinearLogits
 from gene_gcn.explain.checks import position_of
 from gene_gcn.networks import GeneNetwork
 
-__all__ = ["ExplainedTypes", "explain_query", "linear_logits"]
+__all__ = ["ExplainedTypes", "explain_query", "linear_logits", "positions_of_labels"]
 
 
 def linear_logits(model: LinearModel) -> LinearLogits:
@@ -71,6 +74,27 @@ class ExplainedTypes:
             problem = " is also among types; compare a type with another one."
             raise ArgumentError("against", Argument("against", against), problem)
         return cls(classes, chosen, other)
+
+
+def positions_of_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the position of each label among the types of a model, −1 for missing ones.
+
+    Raises
+    ------
+    ArgumentError
+        A label is none of the types.
+    """
+    positions = np.full(len(labels), -1)
+    is_labeled = ~is_missing(labels)
+    given, known = to_same_kind(labels[is_labeled], classes)
+    found = pd.Index(known).get_indexer(pd.Index(given))
+    if (found < 0).any():
+        unknown, count = np.unique(given[found < 0], return_counts=True)
+        names, ours = first_few(unknown.tolist()), first_few(known.tolist())
+        problem = f"y has {count.sum():,} cells of types that the model does not know ({names}); "
+        raise ArgumentError("y", f"{problem}name them as it does ({ours}), or leave their labels empty.")
+    positions[is_labeled] = found
+    return positions
 
 
 def explain_query(

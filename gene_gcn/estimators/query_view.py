@@ -69,22 +69,32 @@ class QueryView:
         ArgumentError
             The model has no imputer, or too few cells of a type.
         """
-        imputer, held_out = self.model.imputer, self.model.reference.held_out
-        if imputer is None:
-            wanted = Argument("missing_genes", "impute")
-            raise ArgumentError(
-                "missing_genes",
-                "novelty needs a model that was fitted to genes with names and with ",
-                wanted,
-                ".",
-            )
+        held_out = self.model.reference.held_out
+        components = self.components("novelty")
         if not len(held_out.types):
             problem = "novelty needs two types with two training cells each, from which to hold some out"
             raise ArgumentError("y", f"{problem}; fit with more cells.")
+        return novelty_p_values(self.logits, components, held_out)
+
+    def components(self, purpose: str) -> np.ndarray:
+        """Return the components (B, R) of the cells on the axes of the imputer, without the shift.
+
+        Genes that the query lacks are imputed. An error says that `purpose` needs them.
+
+        Raises
+        ------
+        ArgumentError
+            The model has no imputer.
+        """
+        imputer = self.model.imputer
+        if imputer is None:
+            wanted = Argument("missing_genes", "impute")
+            problem = f"{purpose} needs a model that was fitted to genes with names and with "
+            raise ArgumentError("missing_genes", problem, wanted, ".")
         if self.present.all():
             encoder = imputer.axes.numpy()
         else:
             encoder = imputer.encoder(torch.from_numpy(self.present)).numpy()[self.present]
         mean = imputer.mean.numpy()
         components = self.X @ encoder - (mean[self.present] + self.shift.genes) @ encoder
-        return novelty_p_values(self.logits, components + mean @ imputer.axes.numpy(), held_out)
+        return components + mean @ imputer.axes.numpy()

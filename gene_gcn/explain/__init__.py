@@ -1,4 +1,4 @@
-"""Why a cell gets its type: exact contributions of genes and of edges of the network, markers of types."""
+"""Why a cell gets its type: exact contributions of genes and edges, markers of types, enriched terms."""
 
 import lazy_loader
 

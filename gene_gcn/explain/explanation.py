@@ -21,6 +21,7 @@ from gene_gcn.explain.edge_differences import MOST_CELLS, candidate_pairs, diffe
 from gene_gcn.explain.graph_files import write_cyjs, write_graphml
 from gene_gcn.explain.linear_logits import LinearLogits
 from gene_gcn.explain.subnetwork import Subnetwork, SubnetworkOptions, TypeSearch, find_subnetwork
+from gene_gcn.explain.term_enrichment import enrichment
 from gene_gcn.explain.type_margins import named_types
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
 
+    from gene_gcn.networks import GeneTerms
     from gene_gcn.networks.resolve import NetworkLike
 
     CellIndex = int | Sequence[int] | np.ndarray | None
@@ -191,6 +193,57 @@ class Explanation:
         for group, _, deviation in self._mean_deviations(cells):
             mask += group.measured[target] * value * deviation[source] * self.logits.weight[target, index]
         return mask
+
+    def enrichment(
+        self,
+        terms: GeneTerms,
+        type: Any = None,
+        top: int = 100,
+        *,
+        cells: CellIndex = None,
+        background: Sequence[str] | None = None,
+        **options: Any,
+    ) -> pd.DataFrame:
+        """Return terms that are enriched among the genes by which cells get a type.
+
+        These are the `top` genes that add most to its logit, of those that the cells express more than the
+        baseline does.
+
+        Parameters
+        ----------
+        terms : GeneTerms
+            From :func:`gene_gcn.networks.string_terms`, for instance.
+        type, cells
+            As in `genes`.
+        top : int
+            Number of genes, at most.
+        background : sequence of str, optional
+            All genes that could have been chosen; by default those that any of the explained cells expresses.
+        **options
+            ``categories``, ``max_fdr``, ``min_size`` and ``max_size`` of :func:`gene_gcn.explain.enrichment`.
+
+        Returns
+        -------
+        DataFrame
+            As of :func:`gene_gcn.explain.enrichment`.
+
+        Raises
+        ------
+        ArgumentError
+            As in `genes` and in :func:`gene_gcn.explain.enrichment`, or no gene adds to the logit.
+        """
+        check_top(top)
+        total = self._gene_table(self._index(type), cells)["total"].to_numpy()
+        is_up = sum(deviation for _, _, deviation in self._mean_deviations(cells)) > 0
+        order = np.argsort(-total, kind="stable")
+        chosen = order[(is_up & (total > 0))[order]][:top]
+        if not len(chosen):
+            what = "no gene that they express more than the baseline adds to the logit"
+            raise ArgumentError("cells", Argument("cells", cells), f": {what}; choose other cells or a type.")
+        names = np.array(self.gene_names, dtype=object)
+        if background is None:
+            background = names[(self.X > 0).sum(axis=0).A1 > 0]
+        return enrichment(names[chosen], terms, background, **options)
 
     def summary(self, cells: CellIndex = None) -> pd.DataFrame:
         """Return how the mean logits of cells come about, a row per type.

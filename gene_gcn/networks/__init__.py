@@ -1,8 +1,9 @@
 """Gene networks from STRING, BioGRID, edge files and co-expression.
 
-A :class:`GeneNetwork` is an immutable value. :func:`string` and :func:`biogrid` download what is not in the
-cache; :func:`cached` lists its content and :func:`remove` removes files. :func:`for_genes` returns a network
-under the names of the user's genes; :func:`resolve_network` accepts whatever an estimator's `network` can be.
+A :class:`GeneNetwork` is an immutable value. :func:`string`, :func:`biogrid` and, for annotations of genes,
+:func:`string_terms` download what is not in the cache; :func:`cached` lists its content and :func:`remove`
+removes files. :func:`for_genes` returns a network under the names of the user's genes;
+:func:`resolve_network` accepts whatever an estimator's `network` can be.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from gene_gcn.networks.coexpression import coexpression
 from gene_gcn.networks.edges import read
 from gene_gcn.networks.for_genes import for_genes
 from gene_gcn.networks.from_file import from_file
+from gene_gcn.networks.gene_terms import GeneTerms
 from gene_gcn.networks.matching import GeneMatch, match_genes
 from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.resolve import ResolvedNetwork, read_network, resolve_network
 from gene_gcn.networks.source import NetworkSource
 from gene_gcn.networks.string_db.network import string, string_versions
+from gene_gcn.networks.string_db.terms import string_terms
 from gene_gcn.storage.cache import cached, remove
 from gene_gcn.storage.download import DownloadError
 
@@ -26,6 +29,7 @@ __all__ = [
     "DownloadError",
     "GeneMatch",
     "GeneNetwork",
+    "GeneTerms",
     "NetworkSource",
     "ResolvedNetwork",
     "biogrid",
@@ -40,5 +44,6 @@ __all__ = [
     "remove",
     "resolve_network",
     "string",
+    "string_terms",
     "string_versions",
 ]

@@ -7,18 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, warn
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.names import gene_kind, genome_of, without_genome
-from gene_gcn.genes.organisms import find_organism
-from gene_gcn.networks.aliases import biogrid_aliases, string_aliases
+from gene_gcn.networks.aliases import biogrid_aliases
 from gene_gcn.networks.biogrid_db.network import biogrid, fetch_archive
 from gene_gcn.networks.biogrid_db.tables import parse_biogrid_genes
 from gene_gcn.networks.matching import GeneMatch, match_genes
 from gene_gcn.networks.network import GeneNetwork
-from gene_gcn.networks.string_db.network import VERSION, fetch_aliases, fetch_info, string
-from gene_gcn.networks.string_db.tables import parse_aliases, parse_info
+from gene_gcn.networks.string_db.names import fetched_aliases
+from gene_gcn.networks.string_db.network import string
 from gene_gcn.storage import cache
-from gene_gcn.storage.download import DownloadError
 
 # Symbols in capitals are taken to be human, although those of most mammals and birds are in capitals too.
 _ORGANISM_OF_KIND = {
@@ -88,7 +86,7 @@ def for_genes(
     organism = _infer_organism(genes, genome) if organism is None else organism
     if database == "string":
         network = string(organism, **options)
-        aliases = _string_aliases(
+        aliases = fetched_aliases(
             organism,
             _version_of(network),
             base_url=options.get("base_url"),
@@ -154,31 +152,13 @@ def _version_of(network: GeneNetwork) -> str | None:
     return None if network.source is None else network.source.version
 
 
-def _string_aliases(organism: str | int, version: str | None = None, **fetching: Any) -> pd.DataFrame:
-    version = version or VERSION
-    taxid = find_organism(organism).taxid
-    info = fetch_info(taxid, version, **fetching)
-    with cache.discarding(info):
-        names = parse_info(info)
-    try:
-        file = fetch_aliases(taxid, version, **fetching)
-        with cache.discarding(file):
-            table = parse_aliases(file)
-    except DownloadError as error:
-        if not error.missing:
-            raise
-        warn(NetworkWarning(f"{error} Genes are matched only by STRING's preferred names and ids."))
-        table = pd.DataFrame(columns=["protein", "alias", "source"], dtype=str)
-    return string_aliases(table, names)
-
-
 def _biogrid_aliases(
     organism: str | int, release: str | None, genes: Sequence[str], options: dict[str, Any]
 ) -> pd.DataFrame:
     """Return BioGRID's own names or, for Ensembl ids, which it lacks, STRING's."""
     progress = options.get("progress", False)
     if "Ensembl" in gene_kind(map(without_genome, genes)):
-        return _string_aliases(organism, progress=progress)
+        return fetched_aliases(organism, progress=progress)
     if (path := options.get("path")) is not None:
         return biogrid_aliases(parse_biogrid_genes(path, organism))
     archive = fetch_archive(release, base_url=options.get("base_url"), progress=progress)

@@ -1,5 +1,11 @@
+from .clusters import leiden_clusters as leiden_clusters
 from .conformal import class_p_values as class_p_values
 from .conformal import uncertified_types as uncertified_types
+from .consensus import ClusterVotes as ClusterVotes
+from .consensus import cluster_consensus as cluster_consensus
+from .consensus import cluster_votes as cluster_votes
+from .consensus import neighbor_consensus as neighbor_consensus
+from .consensus import neighbor_shares as neighbor_shares
 from .label_quality import confusable_pairs as confusable_pairs
 from .label_quality import label_quality as label_quality
 from .label_quality import suspicious_labels as suspicious_labels

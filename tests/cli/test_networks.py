@@ -36,3 +36,15 @@ def test_organisms_that_cannot_be_fetched_are_named(string_host, error_of):
 def test_missing_aliases_are_reported(string_host, capsys):
     assert run("fetch", "string") == 0
     assert "genes are matched by its preferred names only" in capsys.readouterr().out
+
+
+def test_terms_are_fetched_on_request(with_aliases, capsys, error_of):
+    path = "/download/protein.enrichment.terms.v12.0/9606.protein.enrichment.terms.v12.0.txt.gz"
+    row = b"9606.ENSP01\tReactome Pathways\tHSA-69541\tStabilization of p53\n"
+    with_aliases.files[path] = gzip.compress(b"#string_protein_id\tcategory\tterm\tdescription\n" + row)
+    assert run("fetch", "string") == 0 and path not in with_aliases.paths()
+    assert run("fetch", "string", "--terms") == 0 and path in with_aliases.paths()
+    assert "GeneTerms(1 genes, 1 terms, STRING 12.0, Homo sapiens)" in capsys.readouterr().out
+    assert run("networks") == 0
+    assert "9606.protein.enrichment.terms.v12.0.txt.gz" in capsys.readouterr().out
+    assert "--terms is for STRING" in error_of("fetch", "biogrid", "--terms")

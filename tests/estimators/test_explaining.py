@@ -175,12 +175,44 @@ def test_genes_without_names_are_called_by_position():
 
 
 def test_markers_are_genes_with_higher_rates(clf):
-    markers = clf.explain_types(5)
+    markers = clf.explain_types(top=5)
     others = markers[markers["against"] == "others"]
     assert others.groupby("type").size().tolist() == [5, 5, 5]
     for k, name in enumerate(TYPES):
         genes = others.loc[others["type"] == name, "gene"].str.removeprefix("GENE").astype(int)
         assert np.mean(RATES[k, genes] > np.delete(RATES, k, 0).mean(0)[genes]) >= 0.8
+
+
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.MissingGenesWarning")
+def test_markers_in_cells(clf):
+    train = draw(150, 0)
+    table = clf.explain_types(train, "cell_type", top=8, n_bootstraps=10)
+    plain = clf.explain_types(top=8)
+    pd.testing.assert_frame_equal(table[plain.columns], plain, rtol=1e-5, atol=1e-6)
+    assert table["stability"].between(0, 1).all() and table["fraction_in_type"].between(0, 1).all()
+    pd.testing.assert_frame_equal(clf.explain_types(train, "cell_type", top=8, n_bootstraps=10), table)
+
+    query = draw(60, 7)
+    by_name = clf.explain_types(query, clf.predict(query), n_bootstraps=5)
+    pd.testing.assert_frame_equal(clf.explain_types(query, n_bootstraps=5), by_name)
+    half = clf.explain_types(query[:, ::2].copy(), "cell_type", n_bootstraps=5)
+    assert set(half["gene"]) <= set(GENES[::2])
+
+
+def test_labels_of_cells_are_those_of_the_model(clf):
+    query = draw(60, 7)
+    labels = query.obs["cell_type"].astype(object)
+    labels[labels == "NK"] = None
+    table = clf.explain_types(query, labels, n_bootstraps=5)
+    kept = query[labels.notna().to_numpy()].copy()
+    pd.testing.assert_frame_equal(clf.explain_types(kept, "cell_type", n_bootstraps=5), table)
+    assert set(table["type"]) == {"B", "T"}
+    with pytest.raises(
+        ArgumentError, match=r"y has 60 cells of types that the model does not know \(b cell\)"
+    ):
+        clf.explain_types(query, ["b cell"] * 60)
+    with pytest.raises(ArgumentError, match="y= has the types of cells; pass these cells as X="):
+        clf.explain_types(y="cell_type")
 
 
 @pytest.mark.parametrize(

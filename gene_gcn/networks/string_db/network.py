@@ -27,6 +27,7 @@ from gene_gcn.networks.string_db.tables import (
     check_info,
     check_links,
     check_network,
+    check_terms,
     parse_info,
     parse_links,
 )
@@ -41,9 +42,10 @@ KNOWN_VERSIONS = ("12.0", "11.5", "11.0b", "11.0", "10.5")
 LINKS = {"functional": "protein.links", "physical": "protein.physical.links"}
 
 # 9606.protein.links.v12.0.txt.gz, 9606.protein.physical.links.detailed.v12.0.txt.gz,
-# protein.links.full.v11.5.txt
-_FILE_NAME = re.compile(
-    r"(?:(?P<taxid>\d+)\.)?protein\.(?P<physical>physical\.)?links(?:\.detailed|\.full)?"
+# protein.links.full.v11.5.txt, 9606.protein.enrichment.terms.v12.0.txt.gz
+FILE_NAME = re.compile(
+    r"(?:(?P<taxid>\d+)\.)?protein\."
+    r"(?:(?P<physical>physical\.)?links(?:\.detailed|\.full)?|enrichment\.terms)"
     r"\.v(?P<version>\d+(?:\.\d+)?)"
 )
 _TAXON = re.compile(r"(\d+)\.(.+)")
@@ -190,6 +192,18 @@ def fetch_aliases(
     return _fetch("protein.aliases", organism, version, check, base_url, progress)
 
 
+def fetch_terms(
+    organism: str | int,
+    version: str = VERSION,
+    *,
+    base_url: str | None = None,
+    progress: bool | ProgressBar = False,
+) -> Path:
+    """Return the file of annotations of an organism's proteins; see ``string_terms``."""
+    check = check_terms(find_organism(organism).taxid)
+    return _fetch("protein.enrichment.terms", organism, version, check, base_url, progress)
+
+
 def string_versions(*, base_url: str | None = None) -> list[str]:
     """List the versions of STRING, newest first: the current one, requested from STRING, and earlier ones.
 
@@ -281,8 +295,8 @@ def _read(
 ) -> GeneNetwork:
     """Read a network from files on disk."""
     path = existing_file(path)
-    named = _FILE_NAME.search(path.name)
-    info_path = existing_file(info, "info") if info is not None else _find_info(path)
+    named = FILE_NAME.search(path.name)
+    info_path = existing_file(info, "info") if info is not None else find_info(path)
     version = version or (named["version"] if named else None)
     links = parse_links(
         path,
@@ -290,12 +304,12 @@ def _read(
         channels=links_filter.channels or None,
         corrects_homology=version is not None and _is_before_12(version),
     )
-    taxid = _check_organism(links, path, organism)
-    names = {} if info_path is None else parse_info(info_path).to_dict()
     ids = links["source"].cat.categories
+    taxid = check_organism(ids, path, organism)
+    names = {} if info_path is None else parse_info(info_path).to_dict()
     if info_path is not None:
-        _check_names(names, ids, info_path, path)
-    labels = [names.get(protein) or _without_taxon(protein) for protein in ids]
+        check_names(names, ids, info_path, path)
+    labels = [names.get(protein) or without_taxon(protein) for protein in ids]
     table = pd.DataFrame(
         {side: rename_categories(links[side].array, labels) for side in ("source", "target")}
     )
@@ -310,18 +324,18 @@ def _is_before_12(version: str) -> bool:
     return number is not None and int(number[0]) < 12
 
 
-def _check_names(names: dict[str, str], ids: pd.Index, info: Path, links: Path) -> None:
-    """Refuse a file that names none of the proteins of the links, and warn of one that names only some."""
+def check_names(names: dict[str, str], ids: pd.Index, info: Path, path: Path) -> None:
+    """Refuse a file that names none of the proteins of another one, and warn of one that names only some."""
     unnamed = [protein for protein in ids if not names.get(protein)]
     if not unnamed:
         return
     same = "the file of the same organism and version with "
     if len(unnamed) == len(ids):
-        text = f"{info} contains none of the proteins of {links} ({ids[0]}, …); pass {same}"
+        text = f"{info} contains none of the proteins of {path} ({ids[0]}, …); pass {same}"
         raise ArgumentError("info", text, Argument("info"), ".")
     text = (
-        f"{info} names only {len(ids) - len(unnamed):,} of {len(ids):,} proteins of {links}; the others, "
-        f"{_without_taxon(unnamed[0])} for instance, keep their ids, so their genes lose these edges. "
+        f"{info} names only {len(ids) - len(unnamed):,} of {len(ids):,} proteins of {path}; the others, "
+        f"{without_taxon(unnamed[0])} for instance, keep their ids, which are not names of genes. "
         f"Is it of another version? Pass {same}"
     )
     warn(NetworkWarning(text, Argument("info"), "."))
@@ -348,8 +362,9 @@ def _checked_version(version: str) -> str:
     return str(version)
 
 
-def _find_info(path: Path) -> Path | None:
-    named = _FILE_NAME.search(path.name)
+def find_info(path: Path) -> Path | None:
+    """Return the file of preferred names that belongs to another file of STRING, if it is beside it."""
+    named = FILE_NAME.search(path.name)
     if not named or not named["taxid"]:
         return None
     name = f"{named['taxid']}.protein.info.v{named['version']}.txt"
@@ -358,15 +373,14 @@ def _find_info(path: Path) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _check_organism(links: pd.DataFrame, path: Path, organism: str | int | None) -> str | None:
-    """Return the taxonomy id in the STRING ids; refuse several ids, and another one than requested."""
-    matches = map(_TAXON.fullmatch, links["source"].cat.categories)
-    found = sorted({match[1] for match in matches if match})
+def check_organism(ids: pd.Index, path: Path, organism: str | int | None) -> str | None:
+    """Return the taxonomy id in STRING ids; refuse several of them, and another one than requested."""
+    found = sorted({match[1] for match in map(_TAXON.fullmatch, ids) if match})
     if len(found) > 1:
         raise ArgumentError(
             "path",
             f"{path} contains {len(found)} organisms (taxids {', '.join(found[:5])}); use the file of a "
-            "single one, named {taxid}.protein.links.v{version}.txt.gz.",
+            "single one, whose name starts with its taxid.",
         )
     if organism is None:
         return found[0] if found else None
@@ -377,6 +391,7 @@ def _check_organism(links: pd.DataFrame, path: Path, organism: str | int | None)
     return taxid
 
 
-def _without_taxon(protein: str) -> str:
+def without_taxon(protein: str) -> str:
+    """Return a STRING id without the taxonomy id before it: ``ENSP00000269305``."""
     match = _TAXON.fullmatch(protein)
     return match[2] if match else protein

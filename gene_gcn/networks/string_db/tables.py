@@ -1,4 +1,4 @@
-"""STRING's files as tables: links, info and aliases."""
+"""STRING's files as tables: links, info, aliases and terms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.networks.categoricals import read_categoricals
+from gene_gcn.networks.categoricals import read_categoricals, select_categories
 from gene_gcn.storage.text_files import (
     VERBATIM,
     damage_as_argument_error,
@@ -37,6 +37,7 @@ CHANNELS = (
 )
 SPELLINGS = {"cooccurrence": "cooccurence", "experiments": "experimental", "databases": "database"}
 IN_FULL = {"experimental": "experiments"}  # how the full layout spells channels
+TERMS_COLUMNS = ("protein", "category", "term", "description")
 LARGEST_SCORE = 1000
 PRIOR = 0.041  # probability that two random proteins are associated
 
@@ -326,8 +327,42 @@ def parse_aliases(path: str | os.PathLike[str], taxid: str | None = None) -> pd.
     return _read_first_columns(path, ["protein", "alias", "source"], "path", taxid)
 
 
-def _read_first_columns(path: Path, names: list[str], argument: str, taxid: str | None) -> pd.DataFrame:
-    """Read the first columns of a table of proteins; refuse rows of something else and a last one cut off."""
+def parse_terms(path: str | os.PathLike[str], taxid: str | None = None) -> pd.DataFrame:
+    """Read a ``protein.enrichment.terms`` file: the terms that each protein is annotated with.
+
+    Parameters
+    ----------
+    path : path
+        The file, plain or gzip.
+    taxid : str, optional
+        The organism that all proteins must be of; by default any.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``protein`` (STRING id), ``category`` (``"Reactome Pathways"``, …), ``term`` (``"HSA-202403"``, …) and
+        ``description``, all categorical.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ArgumentError
+        If the file is empty, damaged, a web page or has another header, or a row has no protein, category or
+        term.
+    """
+    path = existing_file(path)
+    _check_terms_header(path)
+    return _read_first_columns(path, list(TERMS_COLUMNS), "path", taxid, required=("category", "term"))
+
+
+def _read_first_columns(
+    path: Path, names: list[str], argument: str, taxid: str | None, required: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Read the first columns of a table of proteins; refuse rows of something else and a last one cut off.
+
+    If columns are `required`, no field of theirs may be empty, and others may.
+    """
     columns = list(range(len(names)))
     options: dict[str, Any] = {"sep": "\t", "skiprows": 1, "header": None, "names": names, **VERBATIM}
     with damage_as_argument_error(path, argument), open_file(path) as file:
@@ -337,7 +372,9 @@ def _read_first_columns(path: Path, names: list[str], argument: str, taxid: str 
     ids = table.iloc[:, 0].cat
     is_protein = re.compile(rf"{taxid or '[0-9]+'}\.\S+").fullmatch
     wrong = np.array([is_protein(name) is None for name in ids.categories], dtype=bool)[ids.codes]
-    wrong[-1] |= not table.iloc[-1, -1]
+    wrong[-1] |= not required and not table.iloc[-1, -1]
+    for name in required:
+        wrong |= select_categories(table[name], lambda text: not text.strip())
     if wrong.any():
         row = " ".join(table.iloc[at := int(np.argmax(wrong))])[:80]
         whose = f" of organism {taxid}" if taxid else ""
@@ -373,6 +410,11 @@ def check_aliases(taxid: str) -> Callable[[Path], Any]:
     return lambda path: parse_aliases(path, taxid)
 
 
+def check_terms(taxid: str) -> Callable[[Path], Any]:
+    """Return a check of a new file: it raises ArgumentError unless that is its ``enrichment.terms``."""
+    return lambda path: parse_terms(path, taxid)
+
+
 def _check_info_header(path: Path) -> None:
     header = read_header(path, "info").split("\t")
     first = header[0].lstrip("#")
@@ -392,6 +434,16 @@ def _check_aliases_header(path: Path) -> None:
             "path",
             f"{path} is not a protein.aliases file of STRING: its header is {' '.join(header)[:80]!r}, not "
             "'#string_protein_id alias source'.",
+        )
+
+
+def _check_terms_header(path: Path) -> None:
+    header = read_header(path).split("\t")
+    if [field.strip("# ") for field in header] != ["string_protein_id", *TERMS_COLUMNS[1:]]:
+        raise ArgumentError(
+            "path",
+            f"{path} is not a protein.enrichment.terms file of STRING: its header is "
+            f"{' '.join(header)[:80]!r}, not '#string_protein_id category term description'.",
         )
 
 

@@ -1,0 +1,67 @@
+"""`gene-gcn report`: one HTML page about the types of new cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gene_gcn.cli.checks import check_inputs, check_output_report
+from gene_gcn.cli.console import say
+from gene_gcn.cli.inputs import load_model, read_cells
+from gene_gcn.cli.options import (
+    Adapt,
+    Alpha,
+    Cells,
+    Force,
+    Genome,
+    ModelFolder,
+    Over,
+    QueryGeneColumn,
+    QueryLayer,
+    QueryScale,
+    QueryUseRaw,
+    Unknown,
+)
+from gene_gcn.cli.spelling import typed_command
+
+
+def report(
+    context: typer.Context,
+    cells: Cells,
+    model: ModelFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write (.html).")] = Path("report.html"),
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label", "-l", help="Column of .obs (or of the table) with known types, to compare with."
+        ),
+    ] = None,
+    layer: QueryLayer = None,
+    use_raw: QueryUseRaw = None,
+    gene_column: QueryGeneColumn = None,
+    scale: QueryScale = None,
+    genome: Genome = None,
+    unknown: Unknown = False,
+    alpha: Alpha = None,
+    over: Over = None,
+    adapt: Adapt = True,
+    force: Force = False,
+) -> None:
+    """Predict the types of cells, and write a page to read about them.
+
+    Beside it, files for MultiQC are written (_mqc.json).
+    """
+    check_output_report(out, cells, force=force, argument="out")
+    check_inputs(cells)
+    clf = load_model(model, layer, use_raw, gene_column, scale)
+    adata = read_cells(cells, *([] if label is None else [label]), genome=genome)
+    from gene_gcn.cells import read_labels
+    from gene_gcn.report import write_report
+
+    if label is not None:
+        read_labels(adata, label, allow_missing=True)  # raises before cells are annotated
+    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha, over=over)
+    write_report(out, clf, adata, y=label, name=cells.name, command=typed_command(context))
+    say(f"Report    {out}")

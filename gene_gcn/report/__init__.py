@@ -1,0 +1,5 @@
+"""One HTML page about annotated cells: what came in, what it was called, how surely, and why."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
