@@ -31,7 +31,14 @@ from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, ShiftWarning, warn
 from gene_gcn.estimators.annotation import Annotation
 from gene_gcn.estimators.base import CellEstimator, Query
-from gene_gcn.estimators.explaining import ExplainedTypes, explain_query, linear_logits
+from gene_gcn.estimators.explaining import (
+    N_STEPS,
+    ExplainedTypes,
+    explain_by_gradients,
+    explain_query,
+    integrated_gradients,
+    linear_logits,
+)
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -40,7 +47,7 @@ from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
-from gene_gcn.explain import Explanation, type_markers
+from gene_gcn.explain import Explanation, GradientExplanation, type_markers
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
@@ -699,12 +706,15 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
 
     # ---- explaining ----
 
-    def explain(self, X: CellsLike, types: Any = None, against: Any = None) -> Explanation:
+    def explain(
+        self, X: CellsLike, types: Any = None, against: Any = None, *, n_steps: int = N_STEPS
+    ) -> Explanation | GradientExplanation:
         """Say what each gene, and each edge of the network, adds to the logits of cells.
 
-        Contributions are exact. With the logits of the mean training cell they sum to those whose softmax
+        With the logits of the mean training cell, contributions sum to the logits whose softmax
         `predict_proba` returns, before cells with few genes are drawn towards the prior. Those of `annotate`
-        differ where it removes the shift of a query.
+        differ where it removes the shift of a query. Contributions are exact for the default model; those of
+        models trained by gradients are integrated gradients, computed when they are asked for.
 
         Parameters
         ----------
@@ -714,21 +724,32 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             The types to explain; by default all.
         against : type, optional
             Explain by how much the logits of `types` exceed the logit of this type.
+        n_steps : int
+            Gradients on the path from the mean training cell to each cell; more make the gap between
+            contributions and logits smaller. Not used for the default model.
 
         Returns
         -------
-        gene_gcn.explain.Explanation
+        gene_gcn.explain.Explanation or gene_gcn.explain.GradientExplanation
+            The latter for models trained by gradients.
 
         Raises
         ------
         ArgumentError
-            The model was trained by gradients, X has no cells, or `types` and `against` are not different
-            types of the model.
+            X has no cells, `types` and `against` are not different types of the model, or `n_steps` is not
+            a positive number.
         """
-        model = self._explainable()
+        check_is_fitted(self)
         explained = ExplainedTypes.of(self.classes_.tolist(), types, against)
+        if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
+            problem = " must be a whole number of at least 1."
+            raise ArgumentError("n_steps", Argument("n_steps", n_steps), problem)
         query = self._read_query(X, "their explanations say little")
-        return explain_query(query, model, explained, self._gene_names(), self.gene_column)
+        names = self._gene_names()
+        if isinstance(self.fitted_, LinearModel):
+            return explain_query(query, self.fitted_, explained, names, self.gene_column)
+        gradients = integrated_gradients(self.fitted_, n_steps, self.device)
+        return explain_by_gradients(query, gradients, explained, names, self.gene_column)
 
     def explain_types(self, top: int = 20) -> pd.DataFrame:
         """Return markers: the genes by which the model tells the mean cell of each type from other types.
@@ -753,15 +774,11 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         --------
         gene_gcn.explain.type_markers : how they are chosen.
         """
-        model = self._explainable()
+        check_is_fitted(self)
+        if not isinstance(model := self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients: to list markers of types use 'lbfgs'")
         mean = model.reference.profiles.mean
         return type_markers(linear_logits(model), mean, self._gene_names(), self.classes_.tolist(), top)
-
-    def _explainable(self) -> LinearModel:
-        check_is_fitted(self)
-        if not isinstance(self.fitted_, LinearModel):
-            self._refuse("optimizer", "trains by gradients, which explain does not support yet: use 'lbfgs'")
-        return self.fitted_
 
     def _gene_names(self) -> tuple[str, ...]:
         """Return the names of the genes, or their positions if they have none."""

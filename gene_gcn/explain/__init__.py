@@ -1,4 +1,4 @@
-"""Why a cell gets its type: exact contributions of genes and of edges of the network, markers of types."""
+"""Why a cell gets its type: contributions of genes and of edges of the network, markers of types."""
 
 import lazy_loader
 
