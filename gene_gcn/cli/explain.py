@@ -26,6 +26,8 @@ from gene_gcn.errors import Argument, ArgumentError, GeneGCNWarning
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
+    from anndata import AnnData
 
     from gene_gcn import GeneGCNClassifier
     from gene_gcn.explain import BaseExplanation
@@ -111,7 +113,7 @@ def _find(clf: GeneGCNClassifier, argument: str, name: str) -> Any:
 
 
 def _choose_cells(
-    clf: GeneGCNClassifier, adata: Any, chosen: list[Any], other: Any, whose: Any
+    clf: GeneGCNClassifier, adata: AnnData, chosen: list[Any], other: Any, whose: Any
 ) -> tuple[list[Any], dict[Any, np.ndarray]]:
     """Return the types to explain that have cells, and the positions of the cells of each."""
     import warnings
@@ -139,7 +141,7 @@ def _write(
     explanation: BaseExplanation,
     cells: dict[Any, np.ndarray],
     top: int,
-    adata: Any,
+    adata: AnnData,
     edges_of: list[Any],
 ) -> None:
     name = out.name.lower()
@@ -163,33 +165,43 @@ def _say(explanation: BaseExplanation, cells: dict[Any, np.ndarray], top: int) -
         _say_overview(explanation, cells)
         return
     for label in explanation.types:
-        row, positions = summary.loc[label], cells[label]
-        # The edges first: for a model trained by gradients, they are computed with the genes.
-        edges = explanation.edges(label, top, cells=positions)
-        genes = explanation.genes(label, top, cells=positions)
+        positions = cells[label]
         against = "" if explanation.against is None else f" against {explanation.against}"
         say(f"\n{label}{against}: mean over {count(positions, 'cell')}")
-        parts = " ".join(_signed(value, name) for name, value in row.drop(["baseline", "logit"]).items())
-        say(f"logit {row['logit']:.2f} = {row['baseline']:.2f} baseline {parts}")
-        _say_genes(genes, explanation.parts)
-        _say_edges(edges)
+        _say_logit(summary.loc[label], explanation)
+        _say_genes(explanation.genes(label, top, cells=positions), explanation.parts)
+        _say_edges(explanation.edges(label, top, cells=positions), explanation.parts)
 
 
-def _signed(value: float, name: object) -> str:
-    return f"{'−' if value < 0 else '+'} {abs(value):.2f} {str(name).replace('_', ' ')}"
+def _say_logit(row: pd.Series, explanation: BaseExplanation) -> None:
+    shown = [part for part in explanation.parts if row[part]]
+    what = "logit" if explanation.against is None else "difference of logits"
+    parts = " ".join(f"{'−' if row[part] < 0 else '+'} {abs(row[part]):.2f} {_words(part)}" for part in shown)
+    say(f"{what} {row['logit']:.2f} = {row['baseline']:.2f} baseline {parts}")
+    if "gap" in row:
+        say(f"gap {row['gap']:z.3f}, by which these do not sum to it")
 
 
-def _say_genes(genes: Any, parts: list[str]) -> None:
+def _words(part: str) -> str:
+    return part.replace("_", " ")
+
+
+def _say_genes(genes: pd.DataFrame, parts: list[str]) -> None:
     shown = [part for part in parts if genes[part].any()]
-    table = new_table("Genes", "gene", *(part.replace("_", " ") for part in shown), "total")
+    shown = [*shown, "total"] if len(shown) > 1 else ["total"]
+    table = new_table("Genes", "gene", *map(_words, shown))
     for _, row in genes.iterrows():
-        table.add_row(row["gene"], *(f"{row[part]:z.3f}" for part in [*shown, "total"]))
+        table.add_row(row["gene"], *(f"{row[part]:z.3f}" for part in shown))
     say(table)
 
 
-def _say_edges(edges: Any) -> None:
+def _say_edges(edges: pd.DataFrame, parts: list[str]) -> None:
     edges = edges[edges["contribution"] != 0]
     if edges.empty:
+        reason = "the model takes nothing of a network"
+        if "from_network" not in parts:
+            reason = "they are not told apart in models with several layers"
+        say(f"No edges: {reason}.")
         return
     table = new_table("Edges", "source → target", "contribution")
     for edge in edges.itertuples():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import anndata
 import networkx as nx
@@ -38,7 +39,7 @@ def test_table_has_the_contributions_of_all_types(folder, tmp_path, capsys):
         np.testing.assert_allclose(of_type["total"], expected.loc[GENES, "total"], rtol=1e-5, atol=1e-8)
         assert f"{name}: mean over {(predicted == name).sum()} cells" in printed
         logit = explanation.summary(predicted == name).loc[name]
-        assert f"logit {logit['logit']:.2f} = {logit['baseline']:.2f} baseline" in printed
+        assert f"\nlogit {logit['logit']:.2f} = {logit['baseline']:.2f} baseline" in printed
         assert re.search(
             rf"^ {expected.index[0]} .* {expected['total'].iloc[0]:.3f} $", printed, re.MULTILINE
         )
@@ -68,7 +69,7 @@ def test_cells_are_written_with_contributions(folder, by_gradients, tmp_path, ca
     back, printed = anndata.read_h5ad(out), capsys.readouterr().out
     assert set(back.varp) == {"explain_NK", "explain_B"} and back.varm["explain"].shape == (30, 2)
     assert list(back.uns["explain"]["types"]) == ["NK", "B"] and back.varp["explain_NK"].nnz
-    assert printed.count("source → target") == 2 and " gap" in printed
+    assert printed.count("source → target") == 2 and "\ngap " in printed
     assert explain(folder, out, "--force", "--top", "3") == 0
     assert not anndata.read_h5ad(out).varp
 
@@ -103,3 +104,15 @@ def test_mistakes_are_named_before_anything_is_written(folder, tmp_path, error_o
     assert not out.exists()
     out.write_text("precious")
     assert "already exists" in error_of(*where) and out.read_text() == "precious"
+
+
+def test_commands_of_the_documentation_run(folder, tmp_path, monkeypatch):
+    page = Path(__file__).resolve().parents[2] / "docs" / "explain.md"
+    commands = re.findall(r"^gene-gcn (explain [^#\n]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(commands) == 3
+    make_cells(1).write_h5ad(tmp_path / "new_cells.h5ad")
+    (tmp_path / "model").symlink_to(folder / "model")
+    monkeypatch.chdir(tmp_path)
+    for command in map(str.split, commands):
+        assert run(*command) == 0
+        assert Path(command[command.index("--out") + 1]).is_file()
