@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 GRAPHS = (".graphml", ".cyjs")
 ENDINGS = (*TABLES, *GRAPHS, ".h5ad")
 MOST_DETAILED = 3  # types with tables of their own; of more, there is one table with a row per type
+FEWER_CELLS = 100  # of a type, for models whose explanation takes tenths of a second per cell
 FEW = 4  # genes in a row of that table
 
 
@@ -66,6 +67,14 @@ def explain(
             "those predicted to be of it.",
         ),
     ] = None,
+    max_cells: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Cells of a type that are averaged over, taken evenly from all. Default: 100 for models "
+            "trained by gradients, which take long; all for others.",
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="Genes and edges that are printed, or in a graph.")] = 10,
     layer: QueryLayer = None,
     use_raw: QueryUseRaw = None,
@@ -89,6 +98,7 @@ def explain(
     check_writable(out, adata)
     chosen, cells_of_types = _choose_cells(clf, adata, chosen, other, whose)
     explanation = clf.explain(adata, chosen, other)
+    cells_of_types = _limit(cells_of_types, max_cells, explanation)
     _say(explanation, cells_of_types, top)
     _write(out, explanation, cells_of_types, top, adata, edges_of=chosen if types else [])
     say(f"Written   {out}")
@@ -134,6 +144,27 @@ def _choose_cells(
         say(f"Left out  {', '.join(without)}: no cell is predicted to be of it")
     cells = {label: found for label, found in cells.items() if len(found)}
     return list(cells), cells
+
+
+def _limit(
+    cells: dict[Any, np.ndarray], max_cells: int | None, explanation: BaseExplanation
+) -> dict[Any, np.ndarray]:
+    """Return at most so many cells of each type."""
+    import numpy as np
+
+    from gene_gcn.explain import GradientExplanation
+
+    if max_cells is None:
+        if not isinstance(explanation, GradientExplanation):
+            return cells
+        max_cells = FEWER_CELLS
+    limited = {}
+    for label, found in cells.items():
+        evenly = np.linspace(0, len(found) - 1, min(max_cells, len(found))).round().astype(int)
+        limited[label] = found[evenly]
+    if any(len(limited[label]) < len(found) for label, found in cells.items()):
+        say(f"          {max_cells:,} cells of a type at most are explained")
+    return limited
 
 
 def _write(

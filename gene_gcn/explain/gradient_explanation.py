@@ -60,8 +60,8 @@ class GradientExplanation(BaseExplanation):
     types: Sequence[Any]
     against: Any = None
     gene_column: str | None = None
-    # Integrals of the types over the cells that were asked for last.
-    _last: dict[str, Any] = field(default_factory=dict, init=False)
+    # Integrals by the weights of the cells, then by type; the last choices of cells, one for each type or so.
+    _computed: dict[bytes, dict[int, Integrals]] = field(default_factory=dict, init=False)
 
     @property
     def parts(self) -> list[str]:
@@ -163,10 +163,10 @@ class GradientExplanation(BaseExplanation):
     def _integrate(self, indices: Sequence[int], cells: CellIndex) -> list[Integrals]:
         """Return the integrals of types, each with K = 1, averaged over cells."""
         share = self._shares(cells)
-        if self._last.get("share") != share.tobytes():
-            self._last.clear()
-            self._last.update(share=share.tobytes(), integrals={})
-        known = self._last["integrals"]
+        known = self._computed.pop(share.tobytes(), {})
+        while len(self._computed) > len(self.types):
+            del self._computed[next(iter(self._computed))]  # the oldest
+        self._computed[share.tobytes()] = known
         new = [index for index in indices if index not in known]
         if new:
             known |= dict(zip(new, self._integrate_panels(new, share), strict=True))

@@ -70,6 +70,10 @@ def test_cells_are_written_with_contributions(folder, by_gradients, tmp_path, ca
     assert set(back.varp) == {"explain_NK", "explain_B"} and back.varm["explain"].shape == (30, 2)
     assert list(back.uns["explain"]["types"]) == ["NK", "B"] and back.varp["explain_NK"].nnz
     assert printed.count("source → target") == 2 and "\ngap " in printed
+    limit = ("--max-cells", "2", "--type", "NK", "--force")
+    assert explain(folder, out, *limit, model="gradients") == 0
+    printed = capsys.readouterr().out
+    assert "NK: mean over 2 cells" in printed and " 2 cells of a type at most are explained" in printed
     assert explain(folder, out, "--force", "--top", "3") == 0
     assert not anndata.read_h5ad(out).varp
 
