@@ -50,6 +50,9 @@ def print_gaps(data: Path) -> None:
                 f"{name}, {n_steps} steps: gap {gap / difference:.2%}, {seconds:.3f} CPU s per cell",
                 flush=True,
             )
+        if clf.attention is not None:
+            weight = explanation.attention("GNLY", 0, 1)["weight"].item()
+            print(f"largest attention weight of GNLY in the first cell: {weight * adata.n_vars:.2f} / N")
 
 
 def main() -> None:
