@@ -62,8 +62,9 @@ def predict(
     over: Annotated[
         str | None,
         typer.Option(
-            help="Let cells agree with their clusters (a column of .obs, such as leiden), with their neighbors "
-            "(a graph in .obsp, such as spatial_connectivities), or with clusters found here (clusters).",
+            help="Let cells agree with their clusters (a column of .obs, such as leiden), with their "
+            "neighbors (a graph in .obsp, such as spatial_connectivities), or with clusters found by this "
+            "command (clusters).",
         ),
     ] = None,
     adapt: Annotated[

@@ -608,7 +608,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         `..."_neighbor_share"]`, has the fraction of the cluster or of the neighbors that has the type of the
         cell, and `uns[key_added]["clusters"]` a row per cluster: "cells", "type" (the most frequent),
         "share" (the fraction that has it), "share_before" (that had it alone), "entropy" (of the types, in
-        bits) and "heterogeneous" (a share below 0.7). Sets and novelty are those of each cell alone.
+        bits) and "heterogeneous" (a share below 0.7). `uns[key_added]["over"]` names the clusters or the
+        graph. Sets and novelty are those of each cell alone.
 
         Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
         missing. Columns of the DataFrames are named after the types, except that "|" stands for "/", which
@@ -662,7 +663,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             "network": str(source or self.network_ or "none"),
         }
         if over is not None:
-            origin["over"] = over
+            origin["over"] = over if groups is not None else f"{key_added}_cluster"
         self._annotation(adata, adapt, unknown, alpha, over, groups).write(adata, key_added, origin)
 
     def _read_over(self, adata: AnnData, over: str) -> Clusters | Neighbors | None:
