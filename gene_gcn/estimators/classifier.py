@@ -655,7 +655,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if alpha is not None:
             self._check_alpha(alpha)
         check_is_fitted(self)
-        groups = None if over is None else self._read_over(adata, over)
+        groups = None if over is None else self._read_over(adata, over, key_added)
         source = self.network_.source if self.network_ is not None else None
         origin = {
             "version": __version__,
@@ -666,7 +666,10 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             origin["over"] = over if groups is not None else f"{key_added}_cluster"
         self._annotation(adata, adapt, unknown, alpha, over, groups).write(adata, key_added, origin)
 
-    def _read_over(self, adata: AnnData, over: str) -> Clusters | Neighbors | None:
+    def _read_over(self, adata: AnnData, over: str, key_added: str) -> Clusters | Neighbors | None:
+        if over in (key_added, f"{key_added}_cell"):
+            problem = " holds types that would be replaced; copy the column, or choose another "
+            raise ArgumentError("over", Argument("over", over), problem, Argument("key_added"), ".")
         groups = read_over(adata, over)
         if groups is None and not self.judges_novelty:
             needed = " needs a model that was fitted exactly, to genes with names and with "

@@ -47,7 +47,7 @@ def test_consensus_over_a_column(folder, tmp_path, capsys, error_of):
     out, arguments = tmp_path / "p.csv", ("predict", folder / "query.h5ad", "-m", folder / "model")
     assert run(*arguments, "--over", "one", "-o", out) == 0
     printed = capsys.readouterr().out
-    assert "Consensus over one: 1 clusters, 1 of them heterogeneous; 0 cells (0.0%) changed" in printed
+    assert "Consensus over one: 1 cluster, 1 of them heterogeneous; 0 cells (0.0%) changed" in printed
     assert "Heterogeneous clusters" in printed and "1.58" in printed
     assert {"cell_label", "cluster", "cluster_share"} <= set(pd.read_csv(out).columns)
     assert "--over 'two' is not in .obs or .obsp; to find clusters, pass --over 'clusters'" in error_of(

@@ -104,7 +104,7 @@ def test_own_clusters(clf, tmp_path):
 def test_missing_clusters_and_types_that_are_numbers():
     cells, query = draw(120, 3), draw(60, 4)
     clf = GeneGCNClassifier(random_state=0).fit(cells, np.searchsorted(TYPES, cells.obs["cell_type"]))
-    query.X[0] = 0
+    query.X = sparse.csr_matrix(query.X.toarray() * (np.arange(60) > 0)[:, None])  # the first cell is empty
     query.obs["group"] = np.where(np.arange(60) < 50, np.arange(60) % 2, np.nan)  # as numbers with gaps
     with pytest.warns(match="none of the model's"):
         clf.annotate(query, over="group")
@@ -126,6 +126,7 @@ def test_mistakes(clf, monkeypatch):
         ),
         (3, "over=3 is not in .obs"),
         ("depth", "fractional numbers"),
+        ("gene_gcn", "would be replaced; copy the column, or choose another key_added="),
         ("distances", "holds distances; .* over='connectivities'"),
         ("negative", "negative or not finite"),
     ]:
