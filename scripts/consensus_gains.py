@@ -107,7 +107,7 @@ def print_cost() -> None:
     name = cluster_consensus(probability, cluster).argmax(axis=1)
     cluster_votes(name, probability.argmax(axis=1), cluster)
     print(f"consensus, 1,000,000 cells of 20 types: {time.process_time() - start:.1f} CPU s")
-    for n_cells in (5_000, 20_000, 60_000, 120_000):
+    for n_cells in (5_000, 20_000, 60_000, 120_000, 1_000_000):
         centers = rng.normal(size=(20, 30))
         components = centers[rng.integers(20, size=n_cells)] + rng.normal(size=(n_cells, 30))
         start = time.process_time()
