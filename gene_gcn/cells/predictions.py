@@ -40,8 +40,8 @@ def write_predictions(
         ``.h5ad`` for the whole of the annotated cells; ``.csv`` or ``.tsv``, also with ``.gz``, for a table
         with the columns ``cell, label, confidence, second_label, second_confidence`` and, where they were
         computed, ``novelty`` and ``set``, the types of a set joined by "|"; after a consensus,
-        ``cell_label`` and ``cell_confidence`` of each cell alone, ``cluster`` if clusters were found, and
-        ``cluster_share`` or ``neighbor_share``.
+        ``cell_label`` and ``cell_confidence`` of each cell alone, and ``cluster`` and ``cluster_share`` or
+        ``neighbor_share``.
     cells : AnnData
         Annotated cells.
     key : str
@@ -112,7 +112,7 @@ def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:
     if f"{key}_novelty" in cells.obs:
         table["novelty"] = cells.obs[f"{key}_novelty"]
     if "over" in cells.uns[key]:
-        _add_consensus(table, cells.obs, key)
+        _add_consensus(table, cells, key)
     if f"{key}_set" in cells.obsm:
         table["set"] = ["|".join(types[inside]) for inside in cells.obsm[f"{key}_set"].to_numpy()]
     if probabilities:
@@ -128,12 +128,15 @@ def _labels(types: pd.Series) -> pd.Series:
     return label.where(label.notna(), UNASSIGNED)  # where types are numbers
 
 
-def _add_consensus(table: pd.DataFrame, obs: pd.DataFrame, key: str) -> None:
+def _add_consensus(table: pd.DataFrame, cells: AnnData, key: str) -> None:
+    obs, made = cells.obs, cells.uns[key]
     table["cell_label"] = _labels(obs[f"{key}_cell"])
     table["cell_confidence"] = obs[f"{key}_cell_confidence"]
-    for name in ("cluster", "cluster_share", "neighbor_share"):
-        if f"{key}_{name}" in obs:
-            table[name] = obs[f"{key}_{name}"]
+    if "clusters" in made:
+        table["cluster"] = obs[made["over"]]
+        table["cluster_share"] = obs[f"{key}_cluster_share"]
+    else:
+        table["neighbor_share"] = obs[f"{key}_neighbor_share"]
 
 
 def check_predictions_path(path: str | os.PathLike[str]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
 from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_report
-from gene_gcn.cli.console import new_table, say
+from gene_gcn.cli.console import count, new_table, say
 from gene_gcn.cli.inputs import load_model, read_cells
 from gene_gcn.cli.options import (
     Adapt,
@@ -102,7 +102,7 @@ def _say_consensus(adata: AnnData) -> None:
         return
     clusters = made["clusters"]
     mixed = clusters[clusters["heterogeneous"]]
-    found = f"{len(clusters):,} clusters, {len(mixed):,} of them heterogeneous"
+    found = f"{count(clusters, 'cluster')}, {len(mixed):,} of them heterogeneous"
     say(f"Consensus over {made['over']}: {found}; {result}")
     if len(mixed):
         largest = mixed.sort_values("cells", ascending=False, kind="stable").head(LISTED_CLUSTERS)

@@ -616,7 +616,8 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         `..."_neighbor_share"]`, has the fraction of the cluster or of the neighbors that has the type of the
         cell, and `uns[key_added]["clusters"]` a row per cluster: "cells", "type" (the most frequent),
         "share" (the fraction that has it), "share_before" (that had it alone), "entropy" (of the types, in
-        bits) and "heterogeneous" (a share below 0.7). Sets and novelty are those of each cell alone.
+        bits) and "heterogeneous" (a share below 0.7). `uns[key_added]["over"]` names the clusters or the
+        graph. Sets and novelty are those of each cell alone.
 
         Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
         missing. Columns of the DataFrames are named after the types, except that "|" stands for "/", which
@@ -662,7 +663,7 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         if alpha is not None:
             self._check_alpha(alpha)
         check_is_fitted(self)
-        groups = None if over is None else self._read_over(adata, over)
+        groups = None if over is None else self._read_over(adata, over, key_added)
         source = self.network_.source if self.network_ is not None else None
         origin = {
             "version": __version__,
@@ -670,10 +671,13 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             "network": str(source or self.network_ or "none"),
         } | ({} if alpha is None else {"alpha": float(alpha)})
         if over is not None:
-            origin["over"] = over
+            origin["over"] = over if groups is not None else f"{key_added}_cluster"
         self._annotation(adata, adapt, unknown, alpha, over, groups).write(adata, key_added, origin)
 
-    def _read_over(self, adata: AnnData, over: str) -> Clusters | Neighbors | None:
+    def _read_over(self, adata: AnnData, over: str, key_added: str) -> Clusters | Neighbors | None:
+        if over in (key_added, f"{key_added}_cell"):
+            problem = " holds types that would be replaced; copy the column, or choose another "
+            raise ArgumentError("over", Argument("over", over), problem, Argument("key_added"), ".")
         groups = read_over(adata, over)
         if groups is None and not self.judges_novelty:
             needed = " needs a model that was fitted exactly, to genes with names and with "

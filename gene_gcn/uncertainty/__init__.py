@@ -1,4 +1,4 @@
-"""How sure a classification is, and of what: shifts of queries, novel types, sets and fractions of types."""
+"""How sure a classification is, and of what: shifts, novel types, sets and fractions of types, consensus."""
 
 import lazy_loader
 

@@ -46,7 +46,9 @@ def leiden_clusters(components: np.ndarray) -> np.ndarray:
         n_iterations=2,
         random_state=SEED,
     )
-    return holder.obs["leiden"].astype(int).to_numpy()
+    found = holder.obs["leiden"].cat.codes.to_numpy()
+    rank = np.argsort(np.argsort(-np.bincount(found), kind="stable"), kind="stable")
+    return rank[found].astype(np.int64)
 
 
 def _nearest(components: np.ndarray) -> np.ndarray:

@@ -43,6 +43,18 @@ def test_unknown_cells_sets_and_probabilities(folder, tmp_path, capsys, error_of
     assert "--alpha 2" in error_of("predict", folder / "query.h5ad", "-m", model, "--alpha", "2")
 
 
+def test_consensus_over_a_column(folder, tmp_path, capsys, error_of):
+    out, arguments = tmp_path / "p.csv", ("predict", folder / "query.h5ad", "-m", folder / "model")
+    assert run(*arguments, "--over", "one", "-o", out) == 0
+    printed = capsys.readouterr().out
+    assert "Consensus over one: 1 cluster, 1 of them heterogeneous; 0 cells (0.0%) changed" in printed
+    assert "Heterogeneous clusters" in printed and "1.58" in printed
+    assert {"cell_label", "cluster", "cluster_share"} <= set(pd.read_csv(out).columns)
+    assert "--over 'two' is not in .obs or .obsp; to find clusters, pass --over 'clusters'" in error_of(
+        *arguments, "--over", "two", "-o", tmp_path / "q.csv"
+    )
+
+
 @pytest.fixture
 def expected(folder, tmp_path) -> str:
     """The predictions of the query cells."""
