@@ -20,6 +20,7 @@ __all__ = [
     "DivergenceError",
     "DuplicateGenesWarning",
     "EmptyCellsWarning",
+    "ExplanationWarning",
     "GeneGCNWarning",
     "GeneNamesWarning",
     "LabelWarning",
@@ -127,6 +128,10 @@ class DuplicateGenesWarning(GeneGCNWarning):
 
 class EmptyCellsWarning(GeneGCNWarning):
     """Cells express none of the model's genes."""
+
+
+class ExplanationWarning(GeneGCNWarning):
+    """Contributions do not sum to the logits closely enough."""
 
 
 class GeneNamesWarning(GeneGCNWarning):

@@ -22,6 +22,7 @@ from .normalizer import settle_scale as settle_scale
 from .predictions import check_predictions_path as check_predictions_path
 from .predictions import check_table_path as check_table_path
 from .predictions import check_writable as check_writable
+from .predictions import write_cells as write_cells
 from .predictions import write_predictions as write_predictions
 from .predictions import write_table as write_table
 from .references import are_references as are_references

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+from typing import Any
+
 from gene_gcn.errors import Argument, ArgumentError
 
-__all__ = ["RESERVED", "check_key"]
+__all__ = ["RESERVED", "check_key", "column_names"]
 
 RESERVED = ("_index", ".", "..")  # in HDF5, or by anndata
 
@@ -21,3 +24,21 @@ def check_key(key_added: str) -> None:
         raise ArgumentError(
             "key_added", key, " has '/', which names in .h5ad files cannot have; pass ", better, "."
         )
+
+
+def column_names(classes: Iterable[Any], index_name: Hashable = None) -> list[str]:
+    """Return a name for the column of each type that a DataFrame in an .h5ad file can have.
+
+    They are the types, with "|" instead of "/", and "_" added to what is reserved or taken.
+    """
+    names: list[str] = []
+    taken = {*RESERVED, index_name}
+    labels = [str(label) for label in classes]
+    kept = {label for label in labels if "/" not in label}
+    for label in labels:
+        name = label.replace("/", "|")
+        while name in taken or (name != label and name in kept):
+            name += "_"
+        taken.add(name)
+        names.append(name)
+    return names

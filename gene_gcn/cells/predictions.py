@@ -19,6 +19,7 @@ __all__ = [
     "check_predictions_path",
     "check_table_path",
     "check_writable",
+    "write_cells",
     "write_predictions",
     "write_table",
 ]
@@ -56,16 +57,33 @@ def write_predictions(
     check_predictions_path(path)
     with replacing(path) as file:
         if file.name.lower().endswith(".h5ad"):
-            from gene_gcn.cells.h5ad import write_h5ad  # with h5py, which takes long to load
-
-            with _writable_names(cells):
-                write_h5ad(file, cells)
-            return
-        _write_text(file, _table(cells, key, probabilities))
+            _write_h5ad(file, cells)
+        else:
+            _write_text(file, _table(cells, key, probabilities))
 
 
-def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
-    """Write a table with a row per cell as ``.csv`` or ``.tsv``, also with ``.gz``.
+def write_cells(path: str | os.PathLike[str], cells: AnnData) -> None:
+    """Write cells as ``.h5ad``.
+
+    Raises
+    ------
+    ArgumentError
+        If the path has another ending.
+    """
+    _check_ending("Cells", path, (".h5ad",))
+    with replacing(path) as file:
+        _write_h5ad(file, cells)
+
+
+def _write_h5ad(file: Path, cells: AnnData) -> None:
+    from gene_gcn.cells.h5ad import write_h5ad  # with h5py, which takes long to load
+
+    with _writable_names(cells):
+        write_h5ad(file, cells)
+
+
+def write_table(path: str | os.PathLike[str], table: pd.DataFrame, index_label: str = "cell") -> None:
+    """Write a table, by default with a row per cell, as ``.csv`` or ``.tsv``, also with ``.gz``.
 
     Raises
     ------
@@ -74,12 +92,12 @@ def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
     """
     check_table_path(path)
     with replacing(path) as file:
-        _write_text(file, table)
+        _write_text(file, table, index_label)
 
 
-def _write_text(file: Path, table: pd.DataFrame) -> None:
+def _write_text(file: Path, table: pd.DataFrame, index_label: str = "cell") -> None:
     separator = "\t" if ".tsv" in file.suffixes[-2:] else ","
-    table.to_csv(file, sep=separator, index_label="cell", float_format="%.6g")
+    table.to_csv(file, sep=separator, index_label=index_label, float_format="%.6g")
 
 
 def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:

@@ -19,6 +19,8 @@ from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.atomic import check_replaceable, replacing
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gene_gcn import GeneNetwork
     from gene_gcn.benchmark.external_baselines import External
 
@@ -28,6 +30,9 @@ CellFile = Annotated[Path, typer.Argument(metavar="CELLS", help="Labeled cells w
 LabelColumn = Annotated[str, typer.Option("--label", "-l", help="Column of .obs with the cell types.")]
 NetworkFile = Annotated[Path, typer.Option(help="STRING protein.links, BioGRID or edge file.")]
 BatchSize = Annotated[int, typer.Option(min=1)]
+RowsFile = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Table of every row to write (.csv, .tsv, also .gz).")
+]
 
 
 @app.command()
@@ -165,6 +170,23 @@ def _parts(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
+def _check_out(path: Path | None) -> None:
+    """Raise the ArgumentError that `_write_rows` would raise."""
+    from gene_gcn.cells import check_table_path
+
+    if path is not None:
+        check_table_path(path)
+        check_replaceable(path, "out")
+        check_output_folder(path.absolute().parent)
+
+
+def _write_rows(path: Path | None, rows: pd.DataFrame) -> None:
+    """Write a table, whole or not at all."""
+    if path is not None:
+        with replacing(path) as file:
+            rows.to_csv(file, sep="\t" if ".tsv" in file.suffixes[-2:] else ",", index=False)
+
+
 def _whole_numbers(argument: str, text: str) -> list[int]:
     parts = _parts(text)
     if not parts or not all(part.isdecimal() and int(part) for part in parts):
@@ -192,9 +214,7 @@ def label_errors(
     rates: Annotated[str, typer.Option(help="Percentages of labels to flip, comma-separated.")] = "5,10,20",
     seeds: Annotated[int, typer.Option(min=1, help="Repeats with other flips.")] = 1,
     genome: Genome = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Table of every row to write (.csv, .tsv, also .gz).")
-    ] = None,
+    out: RowsFile = None,
 ) -> None:
     """Flip labels at random and measure how well gene-gcn suspicious finds them."""
     check_memory_limit()
@@ -202,7 +222,7 @@ def label_errors(
 
     from gene_gcn.benchmark import label_errors as bench
     from gene_gcn.benchmark.accuracy import CellSet
-    from gene_gcn.cells import check_cells_path, check_table_path, read_cells
+    from gene_gcn.cells import check_cells_path, read_cells
 
     percentages = _whole_numbers("rates", rates)
     if max(percentages) > 99:
@@ -210,10 +230,7 @@ def label_errors(
     for path in cells:
         check_cells_path(path)
     check_names(cells)
-    if out is not None:
-        check_table_path(out)
-        check_replaceable(out, "out")
-        check_output_folder(out.absolute().parent)
+    _check_out(out)
     rows = []
     for path in cells:
         adata = read_cells(path, obs_columns=[label], genome=genome)
@@ -222,9 +239,7 @@ def label_errors(
             rows.append(row)
             typer.echo(f"{row['set']}  {row['rate']:.0%}, seed {row['seed']}  AUROC {row['auroc']:.3f}")
     results = pd.DataFrame(rows)
-    if out is not None:
-        with replacing(out) as file:
-            results.to_csv(file, sep="\t" if ".tsv" in file.suffixes[-2:] else ",", index=False)
+    _write_rows(out, results)
     typer.echo("\n" + "\n".join(bench.markdown(results)))
 
 
@@ -290,7 +305,7 @@ def attention(
     genes: Annotated[str, typer.Option(help="Numbers of genes, comma-separated.")] = "1000,5000,20499",
     device: str = "cpu",
     seed: int = 0,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write every row to this .csv.")] = None,
+    out: RowsFile = None,
     figure: Annotated[
         Path | None, typer.Option("--plot", help="Draw time by number of genes (.png, .pdf, .svg).")
     ] = None,
@@ -298,6 +313,9 @@ def attention(
 ) -> None:
     """Measure time, memory and error of attention over all genes, by each method."""
     check_memory_limit()
+    _check_out(out)
+    if figure is not None:
+        check_replaceable(figure, "figure")
     import os
 
     import pandas as pd
@@ -320,10 +338,10 @@ def attention(
             f"{measured['method']}: {1e3 * measured['seconds']:.3g} ms a cell"
         )
     results = bench.with_ratios(pd.DataFrame(rows))
-    if out is not None:
-        results.to_csv(out, index=False)
+    _write_rows(out, results)
     if figure is not None:
-        bench.plot(results, figure)
+        with replacing(figure) as file:
+            bench.plot(results, file)
     typer.echo(
         "\n| N | C | batch | method | rows | ms per cell | times faster than dense | than flash "
         "| memory / input | error |\n|---|---|---|---|---|---|---|---|---|---|"

@@ -49,9 +49,6 @@ def fetch(
             if not error.missing:
                 raise
             say(f"STRING has no aliases here, so genes are matched by its preferred names only ({error})")
-        if terms:
-            version = network.source.version
-            say(repr(networks.string_terms(organism, version=version, progress=DownloadProgress())))
     else:
         network = networks.biogrid(
             organism, version=version, evidence=cast("Evidence", evidence), progress=DownloadProgress()
@@ -60,6 +57,8 @@ def fetch(
     assert source is not None
     say(repr(network))
     say(network.summary().to_string())
+    if terms:
+        say(repr(networks.string_terms(organism, version=source.version, progress=DownloadProgress())))
     say(f"License   {source.license}; please cite {source.citation}")
 
 

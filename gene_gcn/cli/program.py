@@ -18,6 +18,7 @@ from gene_gcn.cli.console import discard_output, flush_output, tolerate_any_enco
 from gene_gcn.cli.demo import demo
 from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
+from gene_gcn.cli.explain import explain
 from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.predict import predict
@@ -46,6 +47,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(report)
+app.command()(explain)
 app.command()(suspicious)
 app.command()(fetch)
 app.command("networks")(list_networks)

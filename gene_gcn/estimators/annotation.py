@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gene_gcn.cells import UNASSIGNED
-from gene_gcn.cells.keys import RESERVED
+from gene_gcn.cells.keys import column_names
 from gene_gcn.estimators.consensus import Clusters, Neighbors
 
 if TYPE_CHECKING:
@@ -160,20 +160,3 @@ def types_of_cells(classes: np.ndarray, best: np.ndarray, empty: np.ndarray) -> 
     if UNASSIGNED not in types:
         types.append(UNASSIGNED)
     return pd.Categorical.from_codes(np.where(empty, types.index(UNASSIGNED), best), categories=types)
-
-
-def column_names(classes: np.ndarray, index_name: Hashable) -> list[str]:
-    """Return a name for the column of each type that a DataFrame in an .h5ad file can have.
-
-    They are the types, with "|" instead of "/", and "_" added to what is reserved or taken.
-    """
-    names: list[str] = []
-    taken = {*RESERVED, index_name}
-    kept = {str(label) for label in classes if "/" not in str(label)}
-    for label in map(str, classes):
-        name = label.replace("/", "|")
-        while name in taken or (name != label and name in kept):
-            name += "_"
-        taken.add(name)
-        names.append(name)
-    return names

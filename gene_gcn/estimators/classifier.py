@@ -33,8 +33,11 @@ from gene_gcn.estimators.annotation import Annotation
 from gene_gcn.estimators.base import CellEstimator, Query
 from gene_gcn.estimators.consensus import Clusters, Neighbors, find_clusters, read_over
 from gene_gcn.estimators.explaining import (
+    N_STEPS,
     ExplainedTypes,
+    explain_by_gradients,
     explain_query,
+    integrated_gradients,
     linear_logits,
     positions_of_labels,
 )
@@ -46,7 +49,7 @@ from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
-from gene_gcn.explain import Explanation, stable_markers, type_markers
+from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneMatch, GeneNetwork, resolve_network
 from gene_gcn.training.imputation import PPCAImputer
@@ -744,12 +747,15 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
 
     # ---- explaining ----
 
-    def explain(self, X: CellsLike, types: Any = None, against: Any = None) -> Explanation:
+    def explain(
+        self, X: CellsLike, types: Any = None, against: Any = None, *, n_steps: int = N_STEPS
+    ) -> Explanation | GradientExplanation:
         """Say what each gene, and each edge of the network, adds to the logits of cells.
 
-        Contributions are exact. With the logits of the mean training cell they sum to those whose softmax
+        With the logits of the mean training cell, contributions sum to the logits whose softmax
         `predict_proba` returns, before cells with few genes are drawn towards the prior. Those of `annotate`
-        differ where it removes the shift of a query.
+        differ where it removes the shift of a query. Contributions are exact for the default model; those of
+        models trained by gradients are integrated gradients, computed when they are asked for.
 
         Parameters
         ----------
@@ -759,22 +765,32 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
             The types to explain; by default all.
         against : type, optional
             Explain by how much the logits of `types` exceed the logit of this type.
+        n_steps : int
+            Gradients on the path from the mean training cell to each cell; more make the gap between
+            contributions and logits smaller. Not used for the default model.
 
         Returns
         -------
-        gene_gcn.explain.Explanation
+        gene_gcn.explain.Explanation or gene_gcn.explain.GradientExplanation
+            The latter for models trained by gradients.
 
         Raises
         ------
         ArgumentError
-            The model was trained by gradients, X has no cells, or `types` and `against` are not different
-            types of the model.
+            X has no cells, `types` and `against` are not different types of the model, or `n_steps` is not
+            a positive number.
         """
-        model = self._explainable()
+        check_is_fitted(self)
         explained = ExplainedTypes.of(self.classes_.tolist(), types, against)
+        if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
+            problem = " must be a whole number of at least 1."
+            raise ArgumentError("n_steps", Argument("n_steps", n_steps), problem)
         query = self._read_query(X, "their explanations say little")
         names = self._gene_names()
-        return explain_query(query, model, explained, names, self.gene_column, self.network_)
+        if isinstance(self.fitted_, LinearModel):
+            return explain_query(query, self.fitted_, explained, names, self.gene_column, self.network_)
+        gradients = integrated_gradients(self.fitted_, n_steps, self.device)
+        return explain_by_gradients(query, gradients, explained, names, self.gene_column)
 
     def explain_types(
         self,
@@ -822,7 +838,9 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         gene_gcn.explain.type_markers : how they are chosen.
         gene_gcn.explain.stable_markers : the same with cells.
         """
-        model = self._explainable()
+        check_is_fitted(self)
+        if not isinstance(model := self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients: to list markers of types use 'lbfgs'")
         logits, names, classes = linear_logits(model), self._gene_names(), self.classes_.tolist()
         if X is None:
             if y is not None:
@@ -838,12 +856,6 @@ class GeneGCNClassifier(ClassifierMixin, CellEstimator):
         matrix = query.matrix @ sparse.diags(query.measured.astype(np.float32))
         settings = {"n_bootstraps": n_bootstraps, "seed": self._seed()}
         return stable_markers(logits, matrix.tocsr(), of_cell, names, classes, top, **settings)
-
-    def _explainable(self) -> LinearModel:
-        check_is_fitted(self)
-        if not isinstance(self.fitted_, LinearModel):
-            self._refuse("optimizer", "trains by gradients, which explain does not support yet: use 'lbfgs'")
-        return self.fitted_
 
     def _gene_names(self) -> tuple[str, ...]:
         """Return the names of the genes, or their positions if they have none."""

@@ -1,4 +1,4 @@
-"""From a fitted linear model, and cells that were read, to what `gene_gcn.explain` works on."""
+"""From a fitted model, and cells that were read, to what `gene_gcn.explain` works on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ from gene_gcn.cells import is_missing, to_same_kind
 from gene_gcn.cells.expression import first_few
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.base import Query
-from gene_gcn.estimators.fitted import LinearModel
-from gene_gcn.explain import CellGroup, Explanation, LinearLogits
+from gene_gcn.estimators.fitted import GradientModel, LinearModel
+from gene_gcn.explain import CellGroup, Explanation, GradientExplanation, IntegratedGradients, LinearLogits
 from gene_gcn.explain.checks import position_of
+from gene_gcn.explain.integrated_gradients import N_STEPS
 from gene_gcn.networks import GeneNetwork
 
-__all__ = ["ExplainedTypes", "explain_query", "linear_logits", "positions_of_labels"]
+__all__ = [
+    "N_STEPS",
+    "ExplainedTypes",
+    "explain_by_gradients",
+    "explain_query",
+    "integrated_gradients",
+    "linear_logits",
+    "positions_of_labels",
+]
 
 
 def linear_logits(model: LinearModel) -> LinearLogits:
@@ -52,6 +61,23 @@ class ExplainedTypes:
     classes: list[Any]
     chosen: list[int]
     against: int | None
+
+    @property
+    def labels(self) -> list[Any]:
+        """The explained types."""
+        return [self.classes[index] for index in self.chosen]
+
+    @property
+    def other(self) -> Any:
+        """The type whose logit is subtracted, or None."""
+        return None if self.against is None else self.classes[self.against]
+
+    def contrast(self) -> np.ndarray:
+        """Return the weights of all types' logits in each of the explained ones, (K, explained)."""
+        matrix = np.eye(len(self.classes))[:, self.chosen]
+        if self.against is not None:
+            matrix[self.against] -= 1
+        return matrix
 
     @classmethod
     def of(cls, classes: list[Any], types: Any, against: Any) -> ExplainedTypes:
@@ -105,7 +131,7 @@ def explain_query(
     gene_column: str | None = None,
     network: GeneNetwork | None = None,
 ) -> Explanation:
-    """Explain the logits of cells; see `GeneGCNClassifier.explain`.
+    """Explain the logits of a linear model; see `GeneGCNClassifier.explain`.
 
     Parameters
     ----------
@@ -123,20 +149,51 @@ def explain_query(
     ArgumentError
         There are no cells.
     """
-    if not query.matrix.shape[0]:
-        raise ArgumentError("X", "X contains no cells to explain; pass at least one.")
+    _check_cells(query)
     logits = linear_logits(model).select(types.chosen, types.against)
     return Explanation(
         query.matrix,
         logits,
         [_group(model, logits, cells, measured) for cells, measured in query.panels],
         gene_names,
-        [types.classes[index] for index in types.chosen],
-        None if types.against is None else types.classes[types.against],
+        types.labels,
+        types.other,
         gene_column,
         network,
         all_types=len(types.chosen) == len(types.classes),
     )
+
+
+def integrated_gradients(model: GradientModel, n_steps: int, device: str) -> IntegratedGradients:
+    """Return what integrates the gradients of a model."""
+    return IntegratedGradients(model.model, model.graph, model.imputer, model.mean, n_steps, device)
+
+
+def explain_by_gradients(
+    query: Query,
+    gradients: IntegratedGradients,
+    types: ExplainedTypes,
+    gene_names: Sequence[str],
+    gene_column: str | None = None,
+) -> GradientExplanation:
+    """Explain the logits of a model trained by gradients; the arguments are those of `explain_query`."""
+    _check_cells(query)
+    panels = list(query.panels)
+    return GradientExplanation(
+        query.matrix,
+        gradients,
+        types.contrast(),
+        panels,
+        gene_names,
+        types.labels,
+        types.other,
+        gene_column,
+    )
+
+
+def _check_cells(query: Query) -> None:
+    if not query.matrix.shape[0]:
+        raise ArgumentError("X", "X contains no cells to explain; pass at least one.")
 
 
 def _group(model: LinearModel, logits: LinearLogits, cells: np.ndarray, measured: np.ndarray) -> CellGroup:

@@ -132,12 +132,15 @@ class GradientModel:
         Prepared.
     imputer : PPCAImputer or None
         For genes that cells lack; None leaves them zero.
+    mean : Tensor, shape (N,)
+        The mean training cell, with which cells are compared to explain their types.
     """
 
-    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, imputer: PPCAImputer | None):
+    def __init__(self, model: GeneGCN, graph: GlobalGraph | None, imputer: PPCAImputer | None, mean: Tensor):
         self.model = model
         self.graph = graph
         self.imputer = imputer
+        self.mean = mean
 
     def logits(self, X: sparse.csr_matrix, present: Tensor | None, device: str) -> Tensor:
         from gene_gcn.training.data import CellDataset

@@ -196,4 +196,5 @@ def fit_by_gradients(
         options=options,
         seed=seed,
     )
-    return GradientModel(model, graph, imputer), history
+    mean = torch.from_numpy(np.asarray(cells.all_cells().mean(axis=0), np.float32).ravel())
+    return GradientModel(model, graph, imputer, mean if imputer is None else imputer.mean), history

@@ -22,7 +22,15 @@ from gene_gcn.training.imputation import PPCAImputer
 if TYPE_CHECKING:
     from gene_gcn.estimators.model_settings import ModelSettings
 
-__all__ = ["check_config", "check_model", "check_reference", "check_values", "reading", "writing"]
+__all__ = [
+    "check_baseline",
+    "check_config",
+    "check_model",
+    "check_reference",
+    "check_values",
+    "reading",
+    "writing",
+]
 
 PARTS = ("parameters", "classes", "prior", "normalizer", "network", "feature_names", "history")
 LONGEST_LABEL = 10_000
@@ -125,6 +133,15 @@ def check_reference(
     _require(len(cells) == 1, "tensor 'reference.types' has a wrong shape")
 
 
+def check_baseline(settings: ModelSettings, specs: Mapping[str, TensorSpec], num_genes: int) -> None:
+    """Refuse a mean cell that does not fit the model, or that an imputer has already (ArgumentError)."""
+    found = {name: spec for name, spec in specs.items() if name.startswith("baseline.")}
+    has_imputer = any(name.startswith("imputer.") for name in specs)
+    wanted = settings.chosen_optimizer != "lbfgs" and not has_imputer
+    expected = {"baseline.mean": TensorSpec("F32", (num_genes,))} if wanted else {}
+    _require(found == expected, "the mean training cell is missing, unknown, or has a wrong shape")
+
+
 def check_values(tensors: Mapping[str, torch.Tensor]) -> None:
     """Refuse numbers that cannot be those of a fitted model (ArgumentError)."""
     for name, tensor in tensors.items():
@@ -151,6 +168,7 @@ def check_values(tensors: Mapping[str, torch.Tensor]) -> None:
 # ---- parts of the config ----
 
 _SPECS = {
+    "baseline": ("mean",),
     "normalizer": ("gene_share",),
     "network": ("edge_index", "edge_weight"),
     "imputer": ("axes", "mean", "noise", "variances"),

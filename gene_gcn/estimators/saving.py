@@ -18,6 +18,7 @@ from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_o
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.reference import Reference
 from gene_gcn.estimators.saved_checks import (
+    check_baseline,
     check_config,
     check_model,
     check_reference,
@@ -92,13 +93,20 @@ class SavedClassifier:
             "normalizer": self.normalizer.arrays(),
             "network": {} if self.network is None else self.network.arrays(),
             "imputer": {} if self.imputer is None else self.imputer.tensors(),
-            "reference": self.fitted.reference.tensors() if isinstance(self.fitted, LinearModel) else {},
+            **self._training_cells(),
         }
         return {
             f"{part}.{name}": torch.tensor(value) if isinstance(value, np.ndarray) else value.detach().cpu()
             for part, values in parts.items()
             for name, value in values.items()
         }
+
+    def _training_cells(self) -> dict[str, Mapping[str, Any]]:
+        """Return what is kept of the training cells."""
+        if isinstance(self.fitted, LinearModel):
+            return {"reference": self.fitted.reference.tensors()}
+        # An imputer has their mean, too.
+        return {"baseline": {"mean": self.fitted.mean} if self.imputer is None else {}}
 
     @classmethod
     def read(cls, path: str | Path, parameter_names: Collection[str]) -> SavedClassifier:
@@ -119,7 +127,7 @@ class SavedClassifier:
     @classmethod
     def _build(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> SavedClassifier:
         parts: dict[str, dict[str, Tensor]] = {
-            name: {} for name in ("model", "normalizer", "network", "imputer", "reference")
+            name: {} for name in ("model", "normalizer", "network", "imputer", "reference", "baseline")
         }
         for name, value in tensors.items():
             part, _, key = name.partition(".")
@@ -158,6 +166,7 @@ def _check_contents(
     shapes = (config["normalizer"]["n_genes"], len(config["classes"]["values"]))
     check_model(settings, config["network"] is not None, specs, *shapes)
     check_reference(settings, specs, *shapes)
+    check_baseline(settings, specs, shapes[0])
 
 
 def _settings_of(config: dict[str, Any]) -> ModelSettings:
@@ -180,7 +189,8 @@ def _build_model(
         return LinearModel(head, graph, imputer, settings.count_layers(network) > 0, reference)
     model = settings.build(num_genes, num_classes, network)
     model.load_state_dict(parts["model"])
-    return GradientModel(model.eval(), settings.prepare_graph(network), imputer)
+    mean = parts["baseline"]["mean"] if imputer is None else imputer.mean
+    return GradientModel(model.eval(), settings.prepare_graph(network), imputer, mean)
 
 
 def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Why a cell gets its type: exact contributions of genes and edges, markers of types, enriched terms."""
+"""Why a cell gets its type: contributions of genes and edges, markers and subnetworks, enriched terms."""
 
 import lazy_loader
 

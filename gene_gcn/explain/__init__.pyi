@@ -1,6 +1,9 @@
+from .base import BaseExplanation as BaseExplanation
 from .edge_differences import differing_edges as differing_edges
 from .explanation import CellGroup as CellGroup
 from .explanation import Explanation as Explanation
+from .gradient_explanation import GradientExplanation as GradientExplanation
+from .integrated_gradients import IntegratedGradients as IntegratedGradients
 from .linear_logits import LinearLogits as LinearLogits
 from .markers import stable_markers as stable_markers
 from .markers import type_markers as type_markers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,32 +11,22 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils import check_random_state
 
-from gene_gcn.cells.expression import is_anndata
-from gene_gcn.cells.gene_columns import names_in_var
-from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.explain.base import BaseExplanation
 from gene_gcn.explain.checks import check_top, position_of
 from gene_gcn.explain.edge_differences import MOST_CELLS, candidate_pairs, differing_edges, known_edges
-from gene_gcn.explain.graph_files import write_cyjs, write_graphml
 from gene_gcn.explain.linear_logits import LinearLogits
 from gene_gcn.explain.subnetwork import Subnetwork, SubnetworkOptions, TypeSearch, find_subnetwork
 from gene_gcn.explain.term_enrichment import enrichment
 from gene_gcn.explain.type_margins import named_types
-from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
 
 if TYPE_CHECKING:
-    import networkx as nx
-    from anndata import AnnData
-
+    from gene_gcn.explain.base import CellIndex
     from gene_gcn.networks import GeneTerms
     from gene_gcn.networks.resolve import NetworkLike
 
-    CellIndex = int | Sequence[int] | np.ndarray | None
-
 __all__ = ["CellGroup", "Explanation"]
-
-PARTS = ["own", "from_network", "through_missing"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +52,7 @@ class CellGroup:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(BaseExplanation):
     r"""What each gene, and each edge of the network, adds to the logits of cells: exact, for a linear model.
 
     The logits of a cell x are compared with those of a baseline m, the mean training cell. What gene i adds
@@ -117,76 +106,12 @@ class Explanation:
     network: GeneNetwork | None = None
     all_types: bool = True
 
-    def __repr__(self) -> str:
-        what = ", ".join(map(str, self.types[:5])) + (", …" if len(self.types) > 5 else "")
-        against = "" if self.against is None else f" against {self.against}"
-        return f"Explanation({self.X.shape[0]:,} cells, {self.X.shape[1]:,} genes; {what}{against})"
-
-    # ---- tables ----
-
-    def genes(self, type: Any = None, top: int | None = 20, *, cells: CellIndex = None) -> pd.DataFrame:
-        """Return the genes that add most to the logit of a type, up or down.
-
-        Parameters
-        ----------
-        type
-            One of `types`; may be left out if only one is explained.
-        top : int or None
-            Number of genes; None for all.
-        cells : int, sequence of int or mask of bool, optional
-            The position of a cell, or of several, over which contributions are averaged; by default all.
-
-        Returns
-        -------
-        DataFrame
-            "gene", "own", "from_network", "through_missing" and their sum "total", in units of logits, sorted
-            by the size of the total.
-
-        Raises
-        ------
-        ArgumentError
-            The type is not explained, `top` is not positive, or there are no such cells.
-        """
-        table = self._gene_table(self._index(type), cells)
-        return _largest(table, "total", top)
-
-    def edges(self, type: Any = None, top: int | None = 20, *, cells: CellIndex = None) -> pd.DataFrame:
-        """Return the edges of the network that add most to the logit of a type, up or down.
-
-        Edges that end in the same gene sum to its "from_network". There are none if the model does not use
-        its network (λ = 0).
-
-        Parameters
-        ----------
-        type, top, cells
-            As in `genes`, and with its errors.
-
-        Returns
-        -------
-        DataFrame
-            "source", "target" and "contribution": what the expression of `source` adds by reaching `target`,
-            in units of logits.
-        """
-        names = np.asarray(self.gene_names, dtype=object)
-        mask = self.edge_mask(type, cells=cells)
-        source, target = self.edge_index
-        table = pd.DataFrame({"source": names[source], "target": names[target], "contribution": mask})
-        return _largest(table, "contribution", top)
-
     @property
     def edge_index(self) -> np.ndarray:
-        """Edges of the network, from genes of the first row to genes of the second: (2, E), as in PyG."""
         adjacency = self.logits.adjacency.tocoo()
         return np.stack([adjacency.col, adjacency.row])
 
     def edge_mask(self, type: Any = None, *, cells: CellIndex = None) -> np.ndarray:
-        """Return what each edge of `edge_index` adds to the logit of a type: (E,), as in PyG.
-
-        Parameters
-        ----------
-        type, cells
-            As in `genes`, and with its errors.
-        """
         index = self._index(type)
         (source, target), value = self.edge_index, self.logits.adjacency.tocoo().data
         mask = np.zeros(len(value))
@@ -244,103 +169,6 @@ class Explanation:
         if background is None:
             background = names[(self.X > 0).sum(axis=0).A1 > 0]
         return enrichment(names[chosen], terms, background, **options)
-
-    def summary(self, cells: CellIndex = None) -> pd.DataFrame:
-        """Return how the mean logits of cells come about, a row per type.
-
-        Parameters
-        ----------
-        cells
-            As in `genes`.
-
-        Returns
-        -------
-        DataFrame
-            "baseline", the logit of the mean training cell, "own", "from_network" and "through_missing",
-            summed over all genes, and "logit", the sum of these four.
-        """
-        totals = np.zeros((4, len(self.types)))
-        for group, share, deviation in self._mean_deviations(cells):
-            received = group.measured * (self.logits.adjacency @ deviation)
-            totals += [
-                share * self.logits.of(group.baseline),
-                deviation @ self.logits.weight,
-                received @ self.logits.weight,
-                deviation @ group.missing_weight,
-            ]
-        table = pd.DataFrame(totals.T, pd.Index(self.types, name="type"), ["baseline", *PARTS])
-        return table.assign(logit=totals.sum(axis=0))
-
-    def to_frame(self, cells: CellIndex = None) -> pd.DataFrame:
-        """Return the contributions of all genes to all types: "type" and the columns of `genes`.
-
-        Genes are in the order of the model. `cells` is as in `genes`.
-        """
-        tables = [self._gene_table(index, cells) for index in range(len(self.types))]
-        for label, table in zip(self.types, tables, strict=True):
-            table.insert(0, "type", label)
-        return pd.concat(tables, ignore_index=True)
-
-    # ---- graphs ----
-
-    def to_networkx(self, type: Any = None, top: int = 20, *, cells: CellIndex = None) -> nx.DiGraph:
-        """Return the genes and the edges that add most to the logit of a type as a graph.
-
-        Parameters
-        ----------
-        type, top, cells
-            As in `genes`, and with its errors; `top` is the number of genes and that of edges. Genes at the
-            ends of these edges are added.
-
-        Returns
-        -------
-        networkx.DiGraph
-            Nodes have "own", "from_network", "through_missing" and "total", edges "contribution".
-        """
-        import networkx as nx
-
-        table = self._gene_table(self._index(type), cells)
-        edges = self.edges(type, top, cells=cells)
-        chosen = dict.fromkeys([*_largest(table, "total", top)["gene"], *edges["source"], *edges["target"]])
-        graph = nx.DiGraph()
-        rows = table.set_index("gene").loc[list(chosen)].to_dict("index")
-        graph.add_nodes_from(rows.items())
-        graph.add_weighted_edges_from(edges.itertuples(index=False, name=None), weight="contribution")
-        return graph
-
-    def write_graphml(
-        self,
-        path: str | os.PathLike[str],
-        type: Any = None,
-        top: int = 20,
-        *,
-        cells: CellIndex = None,
-    ) -> None:
-        """Write the graph of `to_networkx` as GraphML, whole or not at all.
-
-        Raises
-        ------
-        ArgumentError
-            As in `genes`, or there is something other than a file at the path.
-        """
-        write_graphml(self.to_networkx(type, top, cells=cells), path)
-
-    def write_cyjs(
-        self,
-        path: str | os.PathLike[str],
-        type: Any = None,
-        top: int = 20,
-        *,
-        cells: CellIndex = None,
-    ) -> None:
-        """Write the graph of `to_networkx` as Cytoscape JSON (.cyjs), whole or not at all.
-
-        Raises
-        ------
-        ArgumentError
-            As in `genes`, or there is something other than a file at the path.
-        """
-        write_cyjs(self.to_networkx(type, top, cells=cells), path)
 
     # ---- subnetworks ----
 
@@ -523,55 +351,24 @@ class Explanation:
         order = np.argsort(-difference, kind="stable")
         return order[difference[order] > 0]
 
-    # ---- AnnData ----
-
-    def write(self, adata: AnnData, key_added: str = "explain", *, cells: CellIndex = None) -> None:
-        """Write the total contributions of all genes into an AnnData with these genes.
-
-        Writes `varm[key_added]`, an array (genes, K) that is NaN for genes the model does not have, and
-        `uns[key_added]` with the "types" of its columns, "against" and the "baseline" logits.
-
-        Parameters
-        ----------
-        adata : AnnData
-        key_added : str
-            Without "/".
-        cells
-            As in `genes`.
-
-        Raises
-        ------
-        ArgumentError
-            `adata` is not an AnnData or has none of the genes, `key_added` cannot be written to files, or as
-            in `genes`.
-        """
-        if not is_anndata(adata):
-            kind = type(adata).__name__
-            raise ArgumentError("adata", f"write takes an AnnData, but adata is a {kind}; use to_frame.")
-        check_key(key_added)
-        names = names_in_var(adata.var, self.gene_column) or tuple(map(str, adata.var_names))
-        unique, repeated = np.unique(np.array(names, dtype=object), return_inverse=True)
-        position = match_names(self.gene_names, unique.tolist())[repeated]
-        found = position >= 0
-        if not found.any():
-            raise ArgumentError(
-                "adata",
-                f"adata has none of the {len(self.gene_names):,} explained genes ({self.gene_names[0]}, …); "
-                "pass the AnnData that was explained.",
-            )
-        totals = [self._gene_table(index, cells)["total"].to_numpy() for index in range(len(self.types))]
-        values = np.full((adata.n_vars, len(self.types)), np.nan)
-        values[found] = np.stack(totals, axis=1)[position[found]]
-        adata.varm[key_added] = values
-        adata.uns[key_added] = {
-            "types": np.array([str(label) for label in self.types], dtype=object),
-            "against": "" if self.against is None else str(self.against),
-            "baseline": self.summary(cells)["baseline"].to_numpy(),
-        }
-
     # ---- parts ----
 
-    def _gene_table(self, index: int, cells: CellIndex) -> pd.DataFrame:
+    def _summary(self, indices: Sequence[int], cells: CellIndex) -> pd.DataFrame:
+        logits, columns = self.logits.select(list(indices), None), list(indices)
+        totals = np.zeros((4, len(columns)))
+        for group, share, deviation in self._mean_deviations(cells):
+            received = group.measured * (logits.adjacency @ deviation)
+            totals += [
+                share * logits.of(group.baseline),
+                deviation @ logits.weight,
+                received @ logits.weight,
+                deviation @ group.missing_weight[:, columns],
+            ]
+        types = pd.Index([self.types[index] for index in columns], name="type")
+        table = pd.DataFrame(totals.T, types, ["baseline", *self.parts])
+        return table.assign(logit=totals.sum(axis=0))
+
+    def _gene_parts(self, index: int, cells: CellIndex) -> np.ndarray:
         weight = self.logits.weight[:, index]
         parts = np.zeros((3, len(weight)))
         for group, _, deviation in self._mean_deviations(cells):
@@ -580,13 +377,11 @@ class Explanation:
                 group.measured * (self.logits.adjacency @ deviation) * weight,
                 deviation * group.missing_weight[:, index],
             ]
-        columns = dict(zip(PARTS, parts, strict=True))
-        return pd.DataFrame({"gene": list(self.gene_names), **columns, "total": parts.sum(axis=0)})
+        return parts
 
     def _mean_deviations(self, cells: CellIndex) -> Iterator[tuple[CellGroup, float, np.ndarray]]:
         """Yield groups with their share of the cells and the sum of x − m (N,) over them, divided by all."""
-        chosen = self._positions(cells)
-        share = np.bincount(chosen, minlength=self.X.shape[0]) / len(chosen)
+        share = self._shares(cells)
         for group in self.groups:
             of_group = np.zeros_like(share)
             of_group[group.cells] = share[group.cells]
@@ -595,17 +390,6 @@ class Explanation:
                 # As a sparse row, the product costs what the chosen cells cost, not what all cells do.
                 expression = (sparse.csr_matrix(of_group) @ self.X).toarray()[0]
                 yield group, total, group.measured * (expression - total * group.baseline)
-
-    def _positions(self, cells: CellIndex) -> np.ndarray:
-        everything = np.arange(self.X.shape[0])
-        try:
-            chosen = everything if cells is None else np.atleast_1d(everything[cells])
-        except (IndexError, ValueError) as error:
-            hint = f" must be positions of the {len(everything):,} explained cells, or a mask of them."
-            raise ArgumentError("cells", Argument("cells", cells), hint) from error
-        if not chosen.size:
-            raise ArgumentError("cells", "cells selects no cell; pass at least one position.")
-        return chosen.ravel()
 
     def _network(self, network: NetworkLike) -> GeneNetwork:
         """Return a network on the genes, by default that of the model."""
@@ -620,19 +404,6 @@ class Explanation:
             what = f"{method} needs all types of the model, but only {self} is there; explain without "
             raise ArgumentError("types", what, Argument("types"), " and ", Argument("against"), ".")
 
-    def _index(self, type: Any) -> int:
-        if type is None and len(self.types) == 1:
-            return 0
-        return position_of(type, self.types, "type")
-
 
 def _generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
     return np.random.default_rng(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-def _largest(table: pd.DataFrame, column: str, top: int | None) -> pd.DataFrame:
-    """Return the rows with the largest values, up or down; equal ones stay in order."""
-    if top is not None:
-        check_top(top)
-    order = np.argsort(-table[column].abs().to_numpy(), kind="stable")[:top]
-    return table.iloc[order].reset_index(drop=True)

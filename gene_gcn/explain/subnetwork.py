@@ -53,7 +53,8 @@ class Subnetwork:
     num_cells : int
         Number of cells of the type that were looked at.
     lower_bound : int
-        No set with fewer genes of the network, connected or not, does as well in these cells.
+        No set with fewer genes of the network, connected or not, meets `keep` and `exclude` in these cells; 0
+        if this one does not either.
     p_rewired, p_permuted : float
         P-values: how often the subnetwork of a rewired network, or of one whose genes are permuted within
         bins of equal expression, has edges that cost as little; NaN without permutations.

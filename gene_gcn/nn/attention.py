@@ -147,6 +147,21 @@ class GeneAttention(nn.Module):
         self._check_dense(x, *x.shape[:2])
         return self.scores(x, x).softmax(dim=-1)
 
+    def rows(self, x: Tensor, index: Tensor) -> Tensor:
+        """Return rows of the attention graphs: what some genes attend to.
+
+        The work is that of Q rows; the graphs are never computed.
+
+        Args:
+            x: Features, (B, N, C).
+            index: Numbers of the genes, (Q,).
+
+        Returns:
+            Weights of all genes, (B, H, Q, N), which sum to 1 over the last dimension.
+        """
+        self._check(x, None, None, None)
+        return self.scores(x[:, index], x).softmax(dim=-1)
+
     def _check_dense(self, x: Tensor, num_graphs: int, num_genes: int) -> None:
         entries = num_graphs * self.heads * num_genes**2
         if entries > MAX_DENSE_ENTRIES:

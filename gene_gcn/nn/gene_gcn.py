@@ -138,6 +138,26 @@ class GeneGCN(nn.Module):
                 equal = None  # neighbors make equal genes unequal
         return x.flatten(-2)
 
+    def attention_rows(self, x: Tensor, index: Tensor) -> Tensor:
+        """Return rows of the attention graphs of the first layer, (B, H, Q, N); see `GeneAttention.rows`.
+
+        Args:
+            x: Expression of the genes, (B, N).
+            index: Numbers of Q genes, (Q,).
+
+        Raises:
+            ArgumentError: If the model has no attention, or `x` has another shape.
+        """
+        conv = next(iter(self.convs), None)
+        if not isinstance(conv, InteractionConv) or conv.attention is None:
+            raise ArgumentError(
+                "attention",
+                "The model has no attention graphs; build it with ",
+                Argument("attention", "embedded_dot"),
+                ".",
+            )
+        return conv.attention.rows(self.embed(x), index)
+
     def _separate(self, x: Tensor, batch: Tensor, batch_size: int | None) -> Tensor:
         """Separate the cells of a batch: (B·N) or (B·N, 1) -> (B, N), and (B·N, C) -> (B, N, C)."""
         if x.dim() not in (1, 2) or (x.dim() == 2 and x.size(1) not in (1, self.channels)):

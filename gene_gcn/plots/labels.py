@@ -16,7 +16,9 @@ LEADER_FROM = 1.2  # heights of a label; one that is moved farther gets a line t
 
 
 class LabelPlacer(Artist):
-    """Keeps labels from overlapping, inside their axes: drawn before them, when the size of the axes is known.
+    """Keeps labels from overlapping, inside their axes.
+
+    It is drawn before them, when the size of the axes is known.
 
     Parameters
     ----------

@@ -10,13 +10,14 @@ import pandas as pd
 
 from gene_gcn.errors import ArgumentError, GeneGCNWarning
 from gene_gcn.estimators.fitted import LinearModel
+from gene_gcn.explain import Explanation
 from gene_gcn.explain.markers import OTHERS
 from gene_gcn.plots.types import as_types
 from gene_gcn.report.cells_read import Sample
 
 if TYPE_CHECKING:
     from gene_gcn import GeneGCNClassifier
-    from gene_gcn.explain import Explanation, Subnetwork
+    from gene_gcn.explain import Subnetwork
 
 MARKERS, AGAINST_NEAREST = 8, 5  # genes of a type that are listed
 STABLE = 0.8  # fraction of bootstrap samples in which a marker of these cells is among the first eight
@@ -77,8 +78,11 @@ class Reasons:
             if types.nunique() > 1:
                 found = clf.explain_types(sample.adata, types.to_numpy(), top=MARKERS)
             largest = types.value_counts().index[:n_subnetworks] if clf.network_ is not None else []
-            explanation = clf.explain(sample.adata) if len(largest) else None
-            subnetworks = [_subnetwork(explanation, label) for label in largest]
+            subnetworks = []
+            if len(largest):
+                explanation = clf.explain(sample.adata)
+                assert isinstance(explanation, Explanation)  # the fit is exact
+                subnetworks = [_subnetwork(explanation, label) for label in largest]
         return cls(
             table,
             tuple(_reasons(label, table, found) for label in names.values()),
@@ -86,9 +90,8 @@ class Reasons:
         )
 
 
-def _subnetwork(explanation: Explanation | None, label: Any) -> Subnetwork | None:
+def _subnetwork(explanation: Explanation, label: Any) -> Subnetwork | None:
     """Return None if the model gives no cell the type before the shift is removed, or has no edge."""
-    assert explanation is not None
     try:
         return explanation.subnetwork(label, keep=KEEP, n_permutations=0)
     except ArgumentError:

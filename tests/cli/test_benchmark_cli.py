@@ -101,6 +101,18 @@ def test_more_genes_than_in_the_file_are_refused(folder, capsys):
     assert "150 cells × 300 genes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [("--out", "rows.xlsx", "must end in .csv"), ("--plot", "", "--plot")],
+)
+def test_files_of_attention_that_cannot_be_written_are_refused_before_it_runs(
+    option, name, said, tmp_path, capsys
+):
+    assert main(["benchmark", "attention", "--genes", "60", option, str(tmp_path / name)]) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err and printed.out == ""
+
+
 def test_genome_is_chosen(folder, tmp_path, capsys):
     write_10x(tmp_path / "two", anndata.read_h5ad(folder / "cells.h5ad"), ("GRCh38_", "mm10___"))
     command = ["benchmark", "attention", str(tmp_path / "two"), "--genes", "60"]

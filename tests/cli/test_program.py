@@ -41,7 +41,18 @@ def test_version_and_no_arguments(capsys):
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "train", "predict", "evaluate", "suspicious", "fetch", "networks", "reproduce", "benchmark"],
+    [
+        "demo",
+        "train",
+        "predict",
+        "evaluate",
+        "explain",
+        "suspicious",
+        "fetch",
+        "networks",
+        "reproduce",
+        "benchmark",
+    ],
 )
 def test_every_command_has_help(command):
     assert main([command, "--help"]) == 0

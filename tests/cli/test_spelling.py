@@ -63,11 +63,11 @@ def test_commands_of_groups_are_found():
 
 
 def test_options_of_the_command_come_first():
-    first = {argv: {} for argv in ["demo", "train"]}
+    first = {argv: {} for argv in ["predict", "suspicious"]}
     for argv, options in first.items():
         for option in find_options(app, [argv]):
             options.setdefault(option.name, option.default)
-    assert (first["demo"]["network"], first["train"]["network"]) == ("coexpression", "none")
+    assert [str(options["out"]) for options in first.values()] == ["predictions.csv", "suspicious.csv"]
 
 
 def test_special_spellings_are_those_of_options():

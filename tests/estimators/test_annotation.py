@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gene_gcn.estimators.annotation import column_names, types_of_cells
-
-
-def test_columns_have_names_that_files_can_hold():
-    names = column_names(
-        np.array(["CD4+/CD25 T", "B", "a|b", "a/b", "_index", ".", "\u03b3\u03b4 T"]), "cell"
-    )
-    assert names == ["CD4+|CD25 T", "B", "a|b", "a|b_", "_index_", "._", "\u03b3\u03b4 T"]
-    assert column_names(np.array(["a/b", "a|b"]), None) == ["a|b_", "a|b"]
-    assert column_names(np.array(["cell", "B"]), "cell") == ["cell_", "B"]
-    assert column_names(np.array([0, 1]), None) == ["0", "1"]
+from gene_gcn.estimators.annotation import types_of_cells
 
 
 def test_empty_cells_are_unassigned():

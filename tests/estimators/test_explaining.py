@@ -13,8 +13,13 @@ from scipy import sparse
 from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.cells.gene_panels import GenePanels
 from gene_gcn.errors import ArgumentError
-from gene_gcn.estimators.explaining import ExplainedTypes, explain_query
-from gene_gcn.estimators.fitted import LinearModel
+from gene_gcn.estimators.explaining import (
+    ExplainedTypes,
+    explain_by_gradients,
+    explain_query,
+    integrated_gradients,
+)
+from gene_gcn.estimators.fitted import GradientModel, LinearModel
 
 N, TYPES = 80, np.array(["B", "NK", "T"])
 RATES = np.random.default_rng(0).gamma(0.5, 1.5, (3, N))
@@ -230,12 +235,76 @@ def test_types_that_cannot_be_explained_are_refused(clf, arguments, message):
 
 
 @pytest.mark.filterwarnings("ignore::gene_gcn.errors.EmptyCellsWarning")
-def test_no_cells_and_models_trained_by_gradients_are_refused(clf):
-    cells = draw(40, 6)
-    with pytest.raises(ArgumentError, match="X contains no cells to explain"):
-        clf.explain(cells[:0])
-    deep = GeneGCNClassifier(optimizer="sgd", max_epochs=1, random_state=0).fit(cells, "cell_type")
-    message = "optimizer='sgd' trains by gradients, which explain does not support yet"
-    for refused in (lambda: deep.explain(cells), deep.explain_types):
-        with pytest.raises(ArgumentError, match=message):
-            refused()
+def test_no_cells_are_refused(clf, by_gradients):
+    for fitted in (clf, by_gradients):
+        with pytest.raises(ArgumentError, match="X contains no cells to explain"):
+            fitted.explain(draw(40, 6)[:0])
+
+
+# ---- models trained by gradients ----
+
+
+@pytest.fixture(scope="module")
+def by_gradients() -> GeneGCNClassifier:
+    settings = {"attention": "embedded_dot", "hidden_channels": (8,), "max_epochs": 4, "random_state": 0}
+    return GeneGCNClassifier(NETWORK, **settings).fit(draw(150, 0), "cell_type")
+
+
+@pytest.mark.parametrize("step", [1, 2], ids=["all genes", "half of the genes"])
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.MissingGenesWarning")
+def test_integrated_gradients_sum_to_the_logits(by_gradients, step):
+    query = draw(12, 1)[:, ::step].copy()
+    logits = by_gradients._logits(by_gradients._read_query(query, "")).double().numpy()
+    explanation = by_gradients.explain(query, n_steps=256)
+    for cells in (3, None):
+        expected = logits.mean(axis=0) if cells is None else logits[cells]
+        summary = explanation.summary(cells)
+        np.testing.assert_allclose(summary["logit"], expected, atol=1e-5)
+        assert summary["gap"].abs().max() < 2e-2
+    assert (summary["through_missing"] == 0).all() == (step == 1)
+    against = by_gradients.explain(query, "T", "B", n_steps=256)
+    assert against.types == ["T"] and against.against == "B"
+    difference = (logits[:, 2] - logits[:, 0]).mean()
+    assert against.summary()["logit"].item() == pytest.approx(difference, abs=1e-5)
+
+
+def test_exact_and_integrated_contributions_are_equal_for_a_linear_model(clf):
+    """The default model, loaded as one that was trained by gradients."""
+    model, query = clf.fitted_, draw(10, 1)
+    by_gradients = GradientModel(model.module(), model.graph, model.imputer, model.imputer.mean)
+    types = ExplainedTypes.of(clf.classes_.tolist(), None, None)
+    gradients = integrated_gradients(by_gradients, 1, "cpu")
+    explanation = explain_by_gradients(clf._read_query(query, ""), gradients, types, GENES)
+    exact = clf.explain(query)
+    pd.testing.assert_frame_equal(explanation.to_frame(), exact.to_frame(), atol=1e-5)
+    np.testing.assert_array_equal(explanation.edge_index, exact.edge_index)
+    for name in TYPES:
+        mask = exact.edge_mask(name, cells=[1, 4])
+        np.testing.assert_allclose(explanation.edge_mask(name, cells=[1, 4]), mask, atol=1e-5)
+
+
+@pytest.mark.parametrize("missing_genes", ["impute", "zero"])
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.ExplanationWarning")
+def test_a_loaded_model_integrates_the_same(missing_genes, tmp_path):
+    settings = {"hidden_channels": (4,), "max_epochs": 1, "missing_genes": missing_genes}
+    clf = GeneGCNClassifier(NETWORK, random_state=0, **settings).fit(draw(40, 6), "cell_type")
+    clf.save(tmp_path / "model")
+    again = GeneGCNClassifier.load(tmp_path / "model")
+    query, mean = draw(3, 7), clf._read_query(draw(40, 6), "").matrix.mean(axis=0).A1
+    np.testing.assert_allclose(clf.fitted_.mean, mean, atol=1e-5)
+    frames = (each.explain(query, "B", n_steps=4).to_frame() for each in (clf, again))
+    pd.testing.assert_frame_equal(*frames)
+
+
+@pytest.mark.parametrize("n_steps", [0, 1.5, True])
+def test_numbers_of_steps_are_checked(by_gradients, n_steps):
+    with pytest.raises(ArgumentError, match=f"n_steps={n_steps} must be a whole number of at least 1"):
+        by_gradients.explain(draw(3, 1), n_steps=n_steps)
+
+
+def test_markers_need_the_exact_fit(by_gradients):
+    clf = GeneGCNClassifier(optimizer="sgd", max_epochs=1, random_state=0).fit(draw(40, 6), "cell_type")
+    with pytest.raises(ArgumentError, match="optimizer='sgd' trains by gradients: .* use 'lbfgs'"):
+        clf.explain_types()
+    with pytest.raises(ArgumentError, match="optimizer='auto'"):
+        by_gradients.explain_types()

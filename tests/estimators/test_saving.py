@@ -90,6 +90,15 @@ def test_what_could_not_be_loaded_is_not_saved(fuzz_models, tmp_path, change, pr
     assert GeneGCNClassifier.load(tmp_path / "m").score(cells, types) > 0.9
 
 
+def test_a_mean_cell_that_does_not_fit_is_not_saved(fuzz_models, tmp_path):
+    cells, types = fuzz_models.example_cells()
+    clf = GeneGCNClassifier(hidden_channels=(4,), missing_genes="zero", max_epochs=1, random_state=0)
+    clf.fit(cells, types)
+    clf.fitted_.mean = clf.fitted_.mean[1:]
+    with pytest.raises(ArgumentError, match="mean training cell is missing, unknown, or has a wrong shape"):
+        clf.save(tmp_path / "m")
+
+
 def test_parameters_that_fit_would_refuse_are_not_saved(fuzz_models, tmp_path):
     clf = GeneGCNClassifier(random_state=0).fit(*fuzz_models.example_cells())
     with pytest.raises(ArgumentError, match="max_epochs=0 must be a whole number"):

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 from explained_cells import GENES, TYPES, B, N, small_explanation
+from scipy import sparse
 
 from gene_gcn.errors import ArgumentError
 from gene_gcn.explain import CellGroup, LinearLogits
@@ -116,6 +118,42 @@ def test_contributions_are_written_into_an_anndata(tmp_path):
     assert np.isnan(values[-1]).all()
     assert list(back.uns["explain"]["types"]) == TYPES and back.uns["explain"]["against"] == ""
     np.testing.assert_allclose(back.uns["explain"]["baseline"], explanation.summary(3)["baseline"])
+
+
+def test_edges_are_written_into_an_anndata(tmp_path):
+    explanation = replace(small_explanation(), types=["B/pro", "NK", "T"])
+    names = [*GENES[::-1], "OTHER"]
+    adata = anndata.AnnData(np.ones((2, len(names)), np.float32))
+    adata.var_names = names
+    cells = {"B/pro": [0, 1], "NK": 3, "T": None}
+    with pytest.raises(ArgumentError, match="edges_of='NKT' is not among the 3 types"):
+        explanation.write(adata, cells=cells, edges_of=["NKT"])
+    assert not adata.varm and not adata.uns
+    explanation.write(adata, "why", cells=cells, edges_of=["NK", "B/pro"])
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    back = anndata.read_h5ad(tmp_path / "a.h5ad")
+    assert set(back.varp) == {"why_NK", "why_B|pro"}
+    for name, key in (("NK", "why_NK"), ("B/pro", "why_B|pro")):
+        assert sparse.issparse(back.varp[key])
+        written = pd.DataFrame(back.varp[key].toarray(), names, names)
+        assert (written.loc["OTHER"] == 0).all() and (written["OTHER"] == 0).all()
+        for edge in explanation.edges(name, None, cells=cells[name]).itertuples():
+            assert written.loc[edge.source, edge.target] == pytest.approx(edge.contribution)
+        received = explanation.genes(name, None, cells=cells[name]).set_index("gene")["from_network"]
+        np.testing.assert_allclose(written[GENES].sum(), received[GENES], atol=1e-12)
+
+
+def test_each_type_can_have_its_own_cells():
+    explanation = small_explanation()
+    cells = {"T": 0, "B": [1, 2], "NK": None}
+    summary, frame = explanation.summary(cells), explanation.to_frame(cells)
+    assert summary.index.tolist() == TYPES
+    for name, positions in cells.items():
+        pd.testing.assert_series_equal(summary.loc[name], explanation.summary(positions).loc[name])
+        total = explanation.genes(name, None, cells=positions).set_index("gene")["total"]
+        assert frame[frame["type"] == name].set_index("gene")["total"][total.index].equals(total)
+    with pytest.raises(ArgumentError, match="cells has no cells for 'NK'"):
+        explanation.to_frame({"B": 0})
 
 
 @pytest.mark.parametrize(

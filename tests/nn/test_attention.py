@@ -297,3 +297,23 @@ def test_many_genes_in_half_precision_are_close_to_double_precision(dtype, funct
 def test_more_equal_genes_than_half_precision_can_count(dtype):
     attention, x = attention_of("dot", 2, dtype=dtype), torch.ones(1, 70_000, 2, dtype=dtype)
     torch.testing.assert_close(attention(x, method="merged"), x)
+
+
+# ---- rows ----
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(("channels", "heads"), [(1, 1), (4, 2)])
+def test_rows_are_those_of_the_graph_written_out(name, channels, heads):
+    attention = attention_of(name, channels, heads)
+    x = torch.randn(3, 12, channels, generator=rng(0))
+    index = torch.tensor([7, 0, 7])
+    torch.testing.assert_close(attention.rows(x, index), attention.graph(x)[:, :, index])
+
+
+def test_rows_of_all_genes_need_no_square_matrix():
+    attention = attention_of("embedded_dot", 1, 1)
+    with LargestTensor() as largest:
+        rows = attention.rows(torch.rand(1, ALL_GENES, 1, generator=rng(0)), torch.tensor([3, 9]))
+    assert rows.shape == (1, 1, 2, ALL_GENES) and largest.entries <= 4 * ALL_GENES
+    torch.testing.assert_close(rows.sum(-1), torch.ones(1, 1, 2))

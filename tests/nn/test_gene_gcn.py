@@ -300,3 +300,12 @@ def test_layers_without_any_graph_are_rejected():
 def test_network_with_another_number_of_genes_is_rejected():
     with pytest.raises(ValueError, match=rf"matrix of shape \(5, 5\), but x has {N} genes"):
         model_of()(expression(), torch.eye(5).double().to_sparse_csr())
+
+
+def test_attention_rows_are_those_of_the_first_layer():
+    model, x = GeneGCN(9, 2, channels=2, num_layers=2), torch.rand(3, 9)
+    expected = model.convs[0].attention.graph(model.embed(x))[:, :, [4]]
+    torch.testing.assert_close(model.attention_rows(x, torch.tensor([4])), expected)
+    for without in (GeneGCN(9, 2, attention=None), GeneGCN(9, 2, num_layers=0)):
+        with pytest.raises(ArgumentError, match="no attention graphs; build it with attention="):
+            without.attention_rows(x, torch.tensor([4]))
