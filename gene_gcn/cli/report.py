@@ -47,6 +47,14 @@ def report(
     alpha: Alpha = None,
     over: Over = None,
     adapt: Adapt = True,
+    subnetworks: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Number of types, those with most cells, whose subnetwork is searched for if the model has "
+            "a network. Each takes some seconds, longer with many types.",
+        ),
+    ] = 4,
     force: Force = False,
 ) -> None:
     """Predict the types of cells, and write a page to read about them.
@@ -63,5 +71,6 @@ def report(
     if label is not None:
         read_labels(adata, label, allow_missing=True)  # raises before cells are annotated
     clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha, over=over)
-    write_report(out, clf, adata, y=label, name=cells.name, command=typed_command(context))
+    command = typed_command(context)
+    write_report(out, clf, adata, y=label, name=cells.name, command=command, subnetworks=subnetworks)
     say(f"Report    {out}")

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,13 @@ from gene_gcn.report.types_found import TypesFound
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from gene_gcn import GeneGCNClassifier
 
-DPI = 110  # of the parts that are not drawn as lines
+DPI = 110  # of the parts of an SVG that are not drawn as lines
+MOST_BYTES = 150_000  # of an SVG
+PNG_DPI, MOST_PIXELS = 115, 1_300  # of a PNG
 FEWEST_CELLS = 20  # from which on cells are placed by UMAP
 MOST_NAMES = 5  # of types in a text
 MOST_TYPES = 20  # in the figure of markers
@@ -62,21 +65,32 @@ class Picture:
 
     @classmethod
     def of(cls, ax: Axes, alt: str, caption: str) -> Picture:
-        """Draw the figure of some axes as SVG; the same figure gives the same bytes."""
+        """Draw the figure of some axes as SVG, or as PNG where that would be large.
+
+        The same figure gives the same bytes.
+        """
         from matplotlib import rc_context
 
-        buffer = io.BytesIO()
+        figure = root_figure(ax)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         with rc_context({"svg.hashsalt": "gene_gcn"}):
-            root_figure(ax).savefig(
-                buffer, format="svg", dpi=DPI, facecolor="white", bbox_inches="tight", metadata=nothing
-            )
-        svg = buffer.getvalue()
+            svg = _drawn(figure, format="svg", dpi=DPI, metadata=nothing)
         size = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
         assert size is not None  # matplotlib writes it
-        width, height = (round(float(points) * PIXELS_PER_POINT) for points in size.groups())
-        uri = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+        points = [float(length) for length in size.groups()]
+        kind, content = "svg+xml", svg
+        if len(svg) > MOST_BYTES:
+            dpi = min(PNG_DPI, 72 * MOST_PIXELS / max(points))
+            kind, content = "png", _drawn(figure, format="png", dpi=dpi, metadata={"Software": None})
+        uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        width, height = (round(length * PIXELS_PER_POINT) for length in points)
         return cls(uri, alt, caption, width, height)
+
+
+def _drawn(figure: Figure, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, facecolor="white", bbox_inches="tight", **options)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,22 @@ def test_advice_and_warnings_name_what_is_unusual(clf, tmp_path):
     assert "imputed by probabilistic principal component analysis [" in page.text
 
 
+def test_page_of_many_types_stays_small(tmp_path):
+    rng = np.random.default_rng(0)
+    types = np.arange(2400) % 60
+    rate = 0.2 + 8 * (np.arange(300) // 5 == types[:, None])
+    cells = anndata.AnnData(sparse.csr_matrix(rng.poisson(rate).astype(np.float32)))
+    cells.obs["cell_type"] = [f"a type with the long name of {i}" for i in types]
+    cells.obsm["X_umap"] = rng.normal(size=(2400, 2)) + types[:, None]
+    clf = GeneGCNClassifier(random_state=0).fit(cells, "cell_type")
+    clf.annotate(cells)
+    write_report(tmp_path / "a.html", clf, cells, y="cell_type")
+    assert (tmp_path / "a.html").stat().st_size < 3e6
+    page = Page.read(tmp_path / "a.html")
+    assert_sound(page)
+    assert any(image["src"].startswith("data:image/png") for image in page.of("img"))
+
+
 def test_cells_without_coordinates_are_placed_the_same_way_each_time(clf, annotated, tmp_path):
     del annotated.obsm["X_umap"]
     for name in "ab":
