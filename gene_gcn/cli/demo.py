@@ -12,6 +12,7 @@ from gene_gcn.cli.checks import check_output_folder
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.cli.options import Network, NetworkInfo, Organism
+from gene_gcn.cli.spelling import typed_command
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,11 +27,12 @@ OUTPUTS = {
     "model": "the model, for gene-gcn predict",
     "predictions.csv": "the annotated half and its predicted types",
     "predictions.h5ad": "the same as AnnData",
-    "confusion_matrix.png": "which types are mistaken for which",
+    "report.html": "what was named how surely, and why: open it in a browser",
 }
 
 
 def demo(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("gene_gcn_demo"),
     network: Network = "none",
     network_info: NetworkInfo = None,
@@ -69,7 +71,7 @@ def demo(
     _say_comparison(rows, len(whole.test))
     known = train.obs[LABEL] != HELD_OUT
     _say_unknown(new_classifier().fit(train[known.to_numpy()].copy(), LABEL), query)
-    write(out, clf, query)
+    write(out, clf, query, typed_command(context))
     say("\nWritten")
     for name, description in OUTPUTS.items():
         say(f"  {out / name!s:<36} {description}")
@@ -122,18 +124,16 @@ def uncertainty(accuracy: float, n: int) -> float:
     return z / (1 + z**2 / n) * math.sqrt(accuracy * (1 - accuracy) / n + z**2 / (4 * n**2))
 
 
-def write(folder: Path, clf: GeneGCNClassifier, query: AnnData) -> None:
-    """Write the model, the annotated cells and the confusion matrix."""
-    from gene_gcn import plots
+def write(folder: Path, clf: GeneGCNClassifier, query: AnnData, command: str) -> None:
+    """Write the model, the annotated cells and a report about them."""
     from gene_gcn.cells import write_predictions
-    from gene_gcn.storage.atomic import replacing
+    from gene_gcn.report import write_report
 
     clf.save(folder / "model")
     clf.annotate(query)
     write_predictions(folder / "predictions.csv", query)
     write_predictions(folder / "predictions.h5ad", query)
-    with replacing(folder / "confusion_matrix.png") as file:
-        plots.save_figure(plots.confusion_matrix(query.obs[LABEL], query.obs["gene_gcn"]), file)
+    write_report(folder / "report.html", clf, query, y=LABEL, name="PBMC 68k, held-out half", command=command)
 
 
 def _compare(clf: GeneGCNClassifier, train: AnnData, query: AnnData) -> list[dict[str, float]]:

@@ -32,7 +32,15 @@ def test_demo(tmp_path, capsys):
         assert text in printed
     called = re.search(r"(\d+) of the 48 CD19\+ B cells and (\d+) of the 302 others \"unknown\"", printed)
     assert int(called[1]) >= 20 and int(called[2]) <= 10
-    assert sorted(os.listdir(out)) == ["confusion_matrix.png", "model", "predictions.csv", "predictions.h5ad"]
+    assert sorted(os.listdir(out)) == [
+        "model",
+        "predictions.csv",
+        "predictions.h5ad",
+        "report.html",
+        "report_stats_mqc.json",
+        "report_types_mqc.json",
+    ]
+    assert "PBMC 68k" in (out / "report.html").read_text(encoding="utf-8")
     table = pd.read_csv(out / "predictions.csv", index_col="cell")
     cells = anndata.read_h5ad(out / "predictions.h5ad")
     assert len(table) == cells.n_obs == 350
