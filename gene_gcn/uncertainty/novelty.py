@@ -90,28 +90,27 @@ def novelty_p_values(logits: np.ndarray, components: np.ndarray, held_out: HeldO
     distance = np.log(distance.min(axis=1) + 1e-12)
     null_distance = np.log(null_distance.min(axis=1) + 1e-12)
     center, deviation = _median_and_deviation(null_distance)
+    far, null_far = ((values - center) / deviation for values in (distance, null_distance))
     named, null_named = logits.argmax(axis=1), held_out.logits.argmax(axis=1)
     energy, null_energy = -logsumexp(logits, axis=1), -logsumexp(held_out.logits, axis=1)
     location, spread = _location_and_spread(null_energy, null_named, logits.shape[1])
-    score = _add(distance, center, deviation, energy, location[named], spread[named])
-    null = _add(null_distance, center, deviation, null_energy, location[null_named], spread[null_named])
+    unsure = (energy - location[named]) / spread[named]
+    null_unsure = (null_energy - location[null_named]) / spread[null_named]
+    has_bulk = len(logits) >= FEWEST_CELLS
+    if has_bulk:
+        # The models that held-out cells were left out of saw fewer cells, and are less sure of all of them.
+        unsure = unsure - (np.median(unsure) - np.median(null_unsure))
+    score, null = _add(far, unsure), _add(null_far, null_unsure)
     score, null = _average_neighbors(score, components), _average_neighbors(null, held_out.components)
-    if len(score) >= FEWEST_CELLS:
+    if has_bulk:
         score = score - max(0.0, float(np.median(score) - np.median(null)))
     below = np.searchsorted(np.sort(null), score, side="left")
     return (1 + len(null) - below) / (len(null) + 1)
 
 
-def _add(
-    distance: np.ndarray,
-    center: float,
-    deviation: float,
-    energy: np.ndarray,
-    location: np.ndarray,
-    spread: np.ndarray,
-) -> np.ndarray:
-    far = np.clip((distance - center) / deviation, SMALLEST, LARGEST)
-    return DISTANCE_WEIGHT * far + np.clip((energy - location) / spread, SMALLEST, LARGEST)
+def _add(far: np.ndarray, unsure: np.ndarray) -> np.ndarray:
+    """Add both scores, in standard deviations; what one finds usual does not outweigh the other."""
+    return DISTANCE_WEIGHT * np.clip(far, SMALLEST, LARGEST) + np.clip(unsure, SMALLEST, LARGEST)
 
 
 def _inverse(covariance: np.ndarray) -> np.ndarray:
