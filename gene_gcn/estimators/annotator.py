@@ -1,0 +1,483 @@
+"""`CellAnnotator`: what a fitted classifier says of cells, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import check_is_fitted
+
+from gene_gcn import __version__
+from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, to_same_kind
+from gene_gcn.cells.keys import check_key
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, warn
+from gene_gcn.estimators.annotation import Annotation
+from gene_gcn.estimators.base import CellEstimator, Query
+from gene_gcn.estimators.consensus import Clusters, Neighbors, find_clusters, read_over
+from gene_gcn.estimators.explaining import (
+    N_STEPS,
+    ExplainedTypes,
+    explain_by_gradients,
+    explain_query,
+    integrated_gradients,
+    linear_logits,
+    positions_of_labels,
+)
+from gene_gcn.estimators.fitted import GradientModel, LinearModel
+from gene_gcn.estimators.query_view import QueryView
+from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
+from gene_gcn.networks import GeneMatch, GeneNetwork
+from gene_gcn.training.imputation import PPCAImputer
+from gene_gcn.uncertainty import QueryShift, class_p_values, type_fractions, uncertified_types
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from gene_gcn.estimators.base import CellsLike
+
+
+class CellAnnotator(ClassifierMixin, CellEstimator):
+    """A fitted classifier, as those see it who annotate cells.
+
+    `GeneGCNClassifier` adds its parameters, `fit`, `save` and `load`, and documents the attributes.
+    """
+
+    device: str
+    classes_: np.ndarray
+    prior_: np.ndarray
+    normalizer_: Normalizer
+    network_: GeneNetwork | None
+    gene_match_: GeneMatch | None
+    fitted_: LinearModel | GradientModel
+    imputer_: PPCAImputer | None
+    history_: pd.DataFrame
+
+    @property
+    def judges_novelty(self) -> bool:
+        """Whether the fitted model has what `novelty` needs: an exact fit to genes with names."""
+        check_is_fitted(self)
+        return isinstance(self.fitted_, LinearModel) and self.imputer_ is not None
+
+    # ---- annotating ----
+
+    def predict_proba(self, X: CellsLike) -> np.ndarray:
+        """Return the probability of each type.
+
+        A cell that expresses none of the model's genes gets `prior_`, and one that expresses very few is
+        drawn towards it; EmptyCellsWarning says how many.
+
+        Parameters
+        ----------
+        X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
+            Genes are matched by name in any order; missing ones are imputed (see `missing_genes`), with a
+            warning. Without names the columns must be those of the training set.
+
+        Returns
+        -------
+        ndarray of float32, shape (B, K)
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        ArgumentError
+            X cannot be read, or shares too few genes with the training set.
+        """
+        query = self._read_query(X, "their confidence is lowered")
+        return query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
+
+    def _logits(self, query: Query) -> torch.Tensor:
+        """Return the logits (B, K) of cells, each on its own."""
+        logits = torch.empty(query.matrix.shape[0], len(self.classes_))
+        for cells, genes in query.panels:
+            part = query.matrix if len(cells) == len(logits) else query.matrix[cells]
+            measured = None if genes.all() else torch.from_numpy(genes)
+            logits[torch.from_numpy(cells)] = self.fitted_.logits(part, measured, self.device)
+        return logits
+
+    def predict(self, X: CellsLike) -> np.ndarray:
+        """Return the most probable type of each cell, shape (B,), in the dtype of the labels.
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+        """
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
+
+    def score(self, X: CellsLike, y: str | Sequence[Any], sample_weight: np.ndarray | None = None) -> float:
+        """Return the accuracy on labeled cells; `y` may name a column of `X.obs`.
+
+        Numbers are compared by value, also with numerals: 0.0 equals 0 and "0".
+        """
+        X = as_cells(X, [y] if isinstance(y, str) else ())
+        true, predicted = to_same_kind(read_labels(X, y), self.predict(X))
+        return float(accuracy_score(true, predicted, sample_weight=sample_weight))
+
+    def predict_set(self, X: CellsLike, alpha: float = 0.1) -> np.ndarray:
+        """Return the types that each cell may have: conformal sets, for each type on its own.
+
+        The set of a cell holds its type with probability ``1 − alpha`` or more, whichever type that is, if
+        the cell is drawn like the training cells of the type. Cells of another laboratory are not: there the
+        promise is void. A set may be empty, for a cell unlike all types, or hold several types.
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+        alpha : float
+            Probability that the type of a cell is missing, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of bool, shape (B, K)
+            Columns in the order of `classes_`. LabelWarning names types with too few training cells to be
+            left out of any set; ShiftWarning says that the query is shifted, see `annotate`.
+        """
+        self._check_alpha(alpha)
+        query = self._read_query(X, "their sets hold more types")
+        if self._can_be_shifted(query):
+            _warn_of_lost_coverage(self._view(query).shift)
+        return self._sets(self._logits(query), alpha)
+
+    def novelty(self, X: CellsLike) -> np.ndarray:
+        """Return how well each cell agrees with the types that the classifier knows.
+
+        Cells are judged as one query: each with its nearest neighbors, after the shift of the query is
+        removed (see `annotate`), and around its bulk, which is taken to be known. A query most of whose cells
+        are of no known type is therefore misjudged.
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+
+        Returns
+        -------
+        ndarray, shape (B,)
+            p-values, small for cells of none of the types.
+
+        Raises
+        ------
+        ArgumentError
+            The model was trained by gradients, without `missing_genes="impute"`, or without names of genes.
+        """
+        query = self._read_query(X, "they look like any type")
+        return self._view(query).novelty() if query.matrix.shape[0] else np.empty(0)
+
+    def abundance(self, X: CellsLike, level: float = 0.95) -> pd.DataFrame:
+        """Estimate the fractions of the types in a sample.
+
+        Counting names overstates types with which others are confused. Here the fractions are chosen under
+        which the probabilities of all cells are most likely (Saerens et al. 2002,
+        doi:10.1162/089976602753284446).
+
+        Parameters
+        ----------
+        X
+            The cells of one sample, as in `predict_proba`, and with its errors.
+        level : float
+            Of the intervals, over bootstrap samples of the cells.
+
+        Returns
+        -------
+        DataFrame
+            A row per type: "fraction", "lower", "upper", and "counted", the share of cells with that name.
+        """
+        if not 0 < level < 1:
+            raise ArgumentError("level", Argument("level", level), " must be between 0 and 1, such as 0.95.")
+        annotation = self._annotation(X, "auto")
+        probability = annotation.probability[~annotation.empty]
+        if not len(probability):
+            raise ArgumentError("X", "X has no cells with expression of which to estimate fractions.")
+        fractions, lower, upper = type_fractions(probability, self.prior_, level=level)
+        counted = np.bincount(probability.argmax(1), minlength=len(self.classes_)) / len(probability)
+        columns = {"fraction": fractions, "lower": lower, "upper": upper, "counted": counted}
+        return pd.DataFrame(columns, index=pd.Index(self.classes_, name="type"))
+
+    def annotate(
+        self,
+        adata: AnnData,
+        key_added: str = "gene_gcn",
+        *,
+        adapt: Literal["auto"] | None = "auto",
+        unknown: bool = False,
+        alpha: float | None = None,
+        over: str | None = None,
+    ) -> None:
+        """Write the types of an AnnData's cells into it.
+
+        Writes `obs[key_added]` (categorical), `obs[key_added + "_confidence"]` (probability of that type),
+        `obsm[key_added + "_proba"]` (DataFrame of all types) and `uns[key_added]` (how they were made). With
+        `unknown`, `obs[key_added + "_novelty"]` has the p-values of `novelty`; with `alpha`,
+        `obsm[key_added + "_set"]` has the sets of `predict_set` (DataFrame of bool).
+
+        With `over`, cells agree with their cluster or their neighbors (`gene_gcn.uncertainty.consensus`), and
+        the columns above have the result. `obs[key_added + "_cell"]` and `..."_cell_confidence"]` keep the
+        type and the confidence of each cell alone. `obs[key_added + "_cluster_share"]`, or
+        `..."_neighbor_share"]`, has the fraction of the cluster or of the neighbors that has the type of the
+        cell, and `uns[key_added]["clusters"]` a row per cluster: "cells", "type" (the most frequent),
+        "share" (the fraction that has it), "share_before" (that had it alone), "entropy" (of the types, in
+        bits) and "heterogeneous" (a share below 0.7). `uns[key_added]["over"]` names the clusters or the
+        graph. Sets and novelty are those of each cell alone.
+
+        Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
+        missing. Columns of the DataFrames are named after the types, except that "|" stands for "/", which
+        .h5ad files cannot hold in names; `uns[key_added]["types"]` has the types as they are, in the order of
+        the columns.
+
+        Parameters
+        ----------
+        adata : AnnData
+        key_added : str
+            Without "/".
+        adapt : {"auto", None}
+            "auto" looks at the query as a whole, and removes what all its types have in common that differs
+            from the training cells, as between laboratories (`gene_gcn.uncertainty.adapt_to_query`).
+            `uns[key_added]["shift"]` has its size. Where that is no larger than between cells of one data
+            set, or cannot be told, and with None, types are those of `predict`.
+        unknown : bool
+            Call cells whose novelty is below 0.01 "unknown".
+        alpha : float, optional
+            Probability that the set of a cell lacks its type.
+        over : str, optional
+            What to agree over: a column of `obs` with the cluster of each cell, such as "leiden"; a graph in
+            `obsp`, such as "spatial_connectivities" or "connectivities"; or, if neither has such a name,
+            "clusters": Leiden clusters of the cells in the model's components, after the shift is removed,
+            written into `obs[key_added + "_cluster"]`. These need an exact fit, names of genes, and the extra
+            `clusters`. "unknown" and "unassigned" cells stay so and do not vote; cells without a cluster or
+            neighbors keep their type.
+
+        Raises
+        ------
+        ArgumentError
+            `adata` is not an AnnData, `key_added` cannot be written to files, `adapt`, `alpha` or `over` are
+            out of range, or as in `predict_proba` and `novelty`.
+        """
+        if not is_anndata(adata):
+            kind = type(adata).__name__
+            raise ArgumentError(
+                "adata", f"annotate takes an AnnData, but adata is a {kind}; use predict instead."
+            )
+        check_key(key_added)
+        if adapt not in ("auto", None):
+            raise ArgumentError("adapt", Argument("adapt", adapt), " must be 'auto' or None.")
+        if alpha is not None:
+            self._check_alpha(alpha)
+        check_is_fitted(self)
+        groups = None if over is None else self._read_over(adata, over, key_added)
+        source = self.network_.source if self.network_ is not None else None
+        origin = {
+            "version": __version__,
+            "normalization": self.normalizer_.method,
+            "network": str(source or self.network_ or "none"),
+        } | ({} if alpha is None else {"alpha": float(alpha)})
+        if over is not None:
+            origin["over"] = over if groups is not None else f"{key_added}_cluster"
+        self._annotation(adata, adapt, unknown, alpha, over, groups).write(adata, key_added, origin)
+
+    def _read_over(self, adata: AnnData, over: str, key_added: str) -> Clusters | Neighbors | None:
+        if over in (key_added, f"{key_added}_cell"):
+            problem = " holds types that would be replaced; copy the column, or choose another "
+            raise ArgumentError("over", Argument("over", over), problem, Argument("key_added"), ".")
+        groups = read_over(adata, over)
+        if groups is None and not self.judges_novelty:
+            needed = " needs a model that was fitted exactly, to genes with names and with "
+            remedy = "; name a column of .obs that holds clusters instead."
+            impute = Argument("missing_genes", "impute")
+            raise ArgumentError("over", Argument("over", over), needed, impute, remedy)
+        return groups
+
+    def _annotation(
+        self,
+        X: CellsLike,
+        adapt: str | None,
+        unknown: bool = False,
+        alpha: float | None = None,
+        over: str | None = None,
+        groups: Clusters | Neighbors | None = None,
+    ) -> Annotation:
+        query = self._read_query(X, "their confidence is lowered")
+        view = None
+        if ((unknown or (over and groups is None)) and query.matrix.shape[0]) or (
+            (adapt or alpha is not None) and self._can_be_shifted(query)
+        ):
+            view = self._view(query)
+        if view is not None and adapt and view.shift.is_removed:
+            probability, logits = view.probability, torch.from_numpy(view.logits)
+        else:
+            logits = self._logits(query)
+            probability = logits.softmax(1).numpy()
+        if alpha is not None and view is not None:
+            _warn_of_lost_coverage(view.shift)
+        annotation = Annotation(
+            self.classes_,
+            query.evidence.shrink(probability, self.prior_),
+            query.evidence.is_empty,
+            None if view is None or not adapt else view.shift,
+            view.novelty() if view is not None and unknown else None,
+            None if alpha is None else self._sets(logits, alpha),
+        )
+        if over is None:
+            return annotation
+        if groups is None:
+            groups = find_clusters(np.empty((0, 0)) if view is None else view.components("clustering"))
+        return annotation.with_consensus(groups)
+
+    def _can_be_shifted(self, query: Query) -> bool:
+        """Return whether the shift of a query can be told: of an exact fit, for normalized expression."""
+        is_exact = isinstance(self.fitted_, LinearModel)
+        return is_exact and query.matrix.shape[0] > 0 and self.normalizer_.method != "none"
+
+    def _view(self, query: Query) -> QueryView:
+        if not isinstance(self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients, but novelty needs the exact fit: use 'lbfgs'")
+        return QueryView.of(query, self.fitted_, can_shift=self._can_be_shifted(query))
+
+    def _sets(self, logits: torch.Tensor, alpha: float) -> np.ndarray:
+        if not isinstance(self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients, but sets need the exact fit: use 'lbfgs'")
+        held_out = self.fitted_.reference.held_out
+        known = torch.from_numpy(held_out.logits).softmax(1).numpy()
+        uncertified = self.classes_[uncertified_types(held_out.types, len(self.classes_), alpha)]
+        if len(uncertified):
+            names = ", ".join(map(str, uncertified[:5])) + (", …" if len(uncertified) > 5 else "")
+            what = f"{len(uncertified):,} types have fewer than {1 / alpha - 1:.3g} held-out cells ({names})"
+            warn(LabelWarning(f"{what}, so every set holds them; use a larger ", Argument("alpha"), "."))
+        return class_p_values(logits.softmax(1).numpy(), known, held_out.types) > alpha
+
+    def _check_alpha(self, alpha: float) -> None:
+        check_is_fitted(self)
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.floating)) or not 0 < alpha < 1:
+            raise ArgumentError("alpha", Argument("alpha", alpha), " must be between 0 and 1, such as 0.1.")
+
+    # ---- explaining ----
+
+    def explain(
+        self, X: CellsLike, types: Any = None, against: Any = None, *, n_steps: int = N_STEPS
+    ) -> Explanation | GradientExplanation:
+        """Say what each gene, and each edge of the network, adds to the logits of cells.
+
+        With the logits of the mean training cell, contributions sum to the logits whose softmax
+        `predict_proba` returns, before cells with few genes are drawn towards the prior. Those of `annotate`
+        differ where it removes the shift of a query. Contributions are exact for the default model; those of
+        models trained by gradients are integrated gradients, computed when they are asked for.
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+        types : sequence of types, or one type, optional
+            The types to explain; by default all.
+        against : type, optional
+            Explain by how much the logits of `types` exceed the logit of this type.
+        n_steps : int
+            Gradients on the path from the mean training cell to each cell; more make the gap between
+            contributions and logits smaller. Not used for the default model.
+
+        Returns
+        -------
+        gene_gcn.explain.Explanation or gene_gcn.explain.GradientExplanation
+            The latter for models trained by gradients.
+
+        Raises
+        ------
+        ArgumentError
+            X has no cells, `types` and `against` are not different types of the model, or `n_steps` is not
+            a positive number.
+        """
+        check_is_fitted(self)
+        explained = ExplainedTypes.of(self.classes_.tolist(), types, against)
+        if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
+            problem = " must be a whole number of at least 1."
+            raise ArgumentError("n_steps", Argument("n_steps", n_steps), problem)
+        query = self._read_query(X, "their explanations say little")
+        names = self._gene_names()
+        if isinstance(self.fitted_, LinearModel):
+            return explain_query(query, self.fitted_, explained, names, self.gene_column, self.network_)
+        gradients = integrated_gradients(self.fitted_, n_steps, self.device)
+        return explain_by_gradients(query, gradients, explained, names, self.gene_column)
+
+    def explain_types(
+        self,
+        X: CellsLike | None = None,
+        y: str | Sequence[Any] | None = None,
+        *,
+        top: int = 20,
+        n_bootstraps: int = 100,
+    ) -> pd.DataFrame:
+        """Return markers: the genes by which the model tells the mean cell of each type from other types.
+
+        Without cells, types are compared by their mean training cells, which the model keeps. With cells, by
+        the means of these: the training cells, for instance, or those of another laboratory. Their types are
+        drawn again, cell by cell, `n_bootstraps` times, to find how stable the lists are. The model stays as
+        it is.
+
+        Parameters
+        ----------
+        X : optional
+            Cells as in `predict_proba`, and with its errors. Only genes measured in all of them are listed.
+        y : str or sequence, shape (B,), optional
+            The types of X, or the column of `X.obs` that has them; cells without one are left out. By default
+            those that `predict` gives.
+        top : int
+            Number of genes, at most, for each type and comparison.
+        n_bootstraps : int
+            Samples of the cells, drawn with `random_state`.
+
+        Returns
+        -------
+        DataFrame
+            "type", "gene", "contribution" (to the difference of the logits), "mean_in_type" and
+            "mean_in_others" (normalized expression); with cells, "fraction_in_type" and "fraction_in_others"
+            of cells that express the gene, and "stability", the fraction of samples in which the gene is
+            among the first `top`; "against": "others", or the nearest type.
+
+        Raises
+        ------
+        ArgumentError
+            The model was trained by gradients; `top` or `n_bootstraps` is not a positive number; y has types
+            that the model does not know, or cells of fewer than two.
+
+        See Also
+        --------
+        gene_gcn.explain.type_markers : how they are chosen.
+        gene_gcn.explain.stable_markers : the same with cells.
+        """
+        check_is_fitted(self)
+        if not isinstance(model := self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients: to list markers of types use 'lbfgs'")
+        logits, names, classes = linear_logits(model), self._gene_names(), self.classes_.tolist()
+        if X is None:
+            if y is not None:
+                text = " has the types of cells; pass these cells as "
+                raise ArgumentError("y", Argument("y"), text, Argument("X"), ".")
+            return type_markers(logits, model.reference.profiles.mean, names, classes, top)
+        X = as_cells(X, [y] if isinstance(y, str) else ())
+        query = self._read_query(X, "their markers say little")
+        if y is None:
+            of_cell = np.where(query.matrix.getnnz(axis=1) > 0, self._logits(query).argmax(1).numpy(), -1)
+        else:
+            of_cell = positions_of_labels(read_labels(X, y, allow_missing=True), self.classes_)
+        matrix = query.matrix @ sparse.diags(query.measured.astype(np.float32))
+        settings = {"n_bootstraps": n_bootstraps, "seed": self._seed()}
+        return stable_markers(logits, matrix.tocsr(), of_cell, names, classes, top, **settings)
+
+    def _gene_names(self) -> tuple[str, ...]:
+        """Return the names of the genes, or their positions if they have none."""
+        return self.genes_ or tuple(map(str, range(self.n_features_in_)))
+
+
+def _warn_of_lost_coverage(shift: QueryShift) -> None:
+    if shift.is_removed:
+        what = (
+            f"X is shifted by {shift.size:.2f} from the training cells, as cells from another laboratory are"
+        )
+        consequence = "the sets miss the true type more often than "
+        warn(ShiftWarning(f"{what}; {consequence}", Argument("alpha"), " states."))
