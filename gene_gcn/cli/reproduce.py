@@ -94,7 +94,6 @@ def reproduce(
         groups=groups,
         seeds=range(seeds),
         organism=organism,
-        use_raw=cells is None,
     )
     systems = future_systems() if future else paper_systems()
     splits = list(dict.fromkeys(trial.split for trial in experiment.trials))
