@@ -96,14 +96,12 @@ def novelty_p_values(logits: np.ndarray, components: np.ndarray, held_out: HeldO
     location, spread = _location_and_spread(null_energy, null_named, logits.shape[1])
     unsure = (energy - location[named]) / spread[named]
     null_unsure = (null_energy - location[null_named]) / spread[null_named]
-    has_bulk = len(logits) >= FEWEST_CELLS
-    if has_bulk:
-        # The models that held-out cells were left out of saw fewer cells, and are less sure of all of them.
-        unsure = unsure - (np.median(unsure) - np.median(null_unsure))
     score, null = _add(far, unsure), _add(null_far, null_unsure)
     score, null = _average_neighbors(score, components), _average_neighbors(null, held_out.components)
-    if has_bulk:
-        score = score - max(0.0, float(np.median(score) - np.median(null)))
+    if len(score) >= FEWEST_CELLS:
+        # Held-out cells are less certain, as models of fewer cells classified them, and other laboratories'
+        # cells are farther away: both would hide or feign novelty.
+        score = score - (np.median(score) - np.median(null))
     below = np.searchsorted(np.sort(null), score, side="left")
     return (1 + len(null) - below) / (len(null) + 1)
 
