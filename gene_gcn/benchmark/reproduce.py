@@ -87,6 +87,7 @@ def prepare(
     groups: str | None = None,
     seeds: Iterable[int] = range(5),
     organism: str | None = None,
+    use_raw: bool = False,
 ) -> Experiment:
     """Split cells for the experiment.
 
@@ -110,6 +111,8 @@ def prepare(
         Of the initial weights, the order of cells and, without the three arguments, the split.
     organism : str, optional
         For "string" and "biogrid"; by default inferred from the gene names.
+    use_raw : bool
+        Read `.raw` of `cells` and `test`.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def prepare(
     if len(given) > 1:
         parts = [part for argument in given for part in (" and ", argument)][1:]
         raise ArgumentError(given[1].name, *parts, f" are {len(given)} ways to split; pass only one of them.")
-    cells = without_rare_types(labeled_cells(cells, label), label)
+    cells = without_rare_types(labeled_cells(cells, label, use_raw), label)
     labels = cells.obs[label].to_numpy()
     if len(np.unique(labels)) < 2:
         raise ArgumentError(
@@ -134,7 +137,7 @@ def prepare(
             Argument("label", label),
             " has fewer than two types of at least five cells; choose another column.",
         )
-    test = cells if test is None else labeled_cells(test, label)
+    test = cells if test is None else labeled_cells(test, label, use_raw)
     return Experiment(
         cells,
         test,

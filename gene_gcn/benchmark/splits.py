@@ -190,12 +190,12 @@ def _missing_gene(
 # ---- which cells ----
 
 
-def labeled_cells(cells: AnnData, label: str) -> AnnData:
+def labeled_cells(cells: AnnData, label: str, use_raw: bool = False) -> AnnData:
     """Return the cells that have a label, as CSR with unique gene names."""
     import anndata
 
     labels = read_labels(cells, label, allow_missing=True)
-    expression = read_expression(cells)
+    expression = read_expression(cells, use_raw=use_raw)
     assert expression.genes is not None  # an AnnData names its genes
     labeled = ~is_missing(labels)
     obs = cells.obs[labeled].assign(**{label: labels[labeled].astype(str).astype(object)})
