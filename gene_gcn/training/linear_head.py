@@ -20,11 +20,11 @@ from torch import Tensor
 from gene_gcn.errors import ConvergenceWarning, warn
 from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.kernels import product
+from gene_gcn.training import lbfgs
 from gene_gcn.training.components import principal_axes
 from gene_gcn.training.cross_validation import CrossValidated, cross_validate
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.label_spreading import spread_labels
-from gene_gcn.training.lbfgs import MAX_ITERATIONS
 from gene_gcn.training.operators import Dense, Features, SmoothedCells, adjacency
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import Spectrum, fit_regression
@@ -238,11 +238,9 @@ def _fit_ensemble(
             bias = bias + share * fitted.bias / len(options.members)
             losses[f"{member}, {name}"] = float(fitted.loss)
             if not fitted.converged:
-                problem = (
-                    f"The regression on {member} ({name} weighting) did not converge in {MAX_ITERATIONS}"
-                )
-                remedy = "have features of a similar size, such as normalized expression"
-                warn(ConvergenceWarning(f"{problem} steps; its weights are approximate. X should {remedy}."))
+                what = f"The regression on {member} ({name} weighting) did not converge"
+                remedy = "Pass counts or normalized expression, not values that differ widely in size"
+                warn(ConvergenceWarning(f"{what} in {lbfgs.MAX_ITERATIONS} steps. {remedy}."))
         weight = weight + share * features.to_all_genes(mean)
         bias = bias - share * (features.center @ mean)
     return _Ensemble(weight, bias, components, losses)
