@@ -1,8 +1,8 @@
 """CPU seconds and memory of a fit and of annotating, each in a fresh process: docs/benchmarks.md.
 
 python scripts/fit_cost.py CELLS... --label COLUMN fits all cells of each file and annotates them; with
---network, with this network as well. Bytes are the growth of the process's peak memory over what it holds with
-the cells in memory, over the stored values of their matrix. Linux and macOS only.
+--network, with this network as well. Bytes are the growth of the process's peak memory over what it holds
+with the cells in memory, over the stored values of their matrix. Linux and macOS only.
 """
 
 from __future__ import annotations
