@@ -239,7 +239,7 @@ def _fit_ensemble(
             losses[f"{member}, {name}"] = float(fitted.loss)
             if not fitted.converged:
                 what = f"The regression on {member} ({name} weighting) did not converge"
-                remedy = "Pass counts or normalized expression, not values that differ widely in size"
+                remedy = "Pass normalized expression, and class weights that differ less"
                 warn(ConvergenceWarning(f"{what} in {lbfgs.MAX_ITERATIONS} steps. {remedy}."))
         weight = weight + share * features.to_all_genes(mean)
         bias = bias - share * (features.center @ mean)
