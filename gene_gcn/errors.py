@@ -17,6 +17,7 @@ from typing import Any
 __all__ = [
     "Argument",
     "ArgumentError",
+    "ConvergenceWarning",
     "DivergenceError",
     "DuplicateGenesWarning",
     "EmptyCellsWarning",
@@ -116,6 +117,10 @@ class GeneGCNWarning(Message, UserWarning):
     *message : str or Argument
         Parts of the message.
     """
+
+
+class ConvergenceWarning(GeneGCNWarning):
+    """A fit stopped before it reached its minimum."""
 
 
 class MissingGenesWarning(GeneGCNWarning):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,19 +11,33 @@ from torch import Tensor
 from gene_gcn.training.operators import Features
 
 COMPONENTS = 30
-SUBSPACE_ITERATIONS = 6
+SUBSPACE_ITERATIONS = 4
 EXACT_CELLS = 600  # up to which all components are computed
 
 
-def principal_components(
-    features: Features, rank: int, rng: np.random.Generator, shrink: bool = True
-) -> Tensor:
-    """Return the first principal axes (N, rank), shortened by the part of their variance that is chance."""
-    axes, variances, total = principal_axes(features, rank, rng)
-    if not shrink:
-        return axes
-    remaining = (total - variances.sum()).clamp(min=0) / max(features.shape[0] - 1 - len(variances), 1)
-    return axes * shrinkage(variances, remaining)
+class PrincipalAxes(NamedTuple):
+    """The first principal axes of cells.
+
+    Attributes
+    ----------
+    axes : Tensor, shape (N, R)
+        Orthonormal.
+    variances : Tensor, shape (R,)
+        Variance along each axis, the largest first.
+    total : Tensor, shape ()
+        Variance of all genes together.
+    """
+
+    axes: Tensor
+    variances: Tensor
+    total: Tensor
+
+    def shortened(self, n: int) -> Tensor:
+        """Return the axes (N, R) of n cells, shortened by the part of their variance that is chance."""
+        left_out = max(n - 1 - len(self.variances), 1)
+        return self.axes * shrinkage(
+            self.variances, (self.total - self.variances.sum()).clamp(min=0) / left_out
+        )
 
 
 def shrinkage(variances: Tensor, remaining: Tensor) -> Tensor:
@@ -31,21 +47,12 @@ def shrinkage(variances: Tensor, remaining: Tensor) -> Tensor:
 
 def principal_axes(
     features: Features, rank: int, rng: np.random.Generator, iterations: int = SUBSPACE_ITERATIONS
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> PrincipalAxes:
     """Find the first principal axes.
 
     By subspace iteration (Halko, Martinsson & Tropp 2011, doi:10.1137/090771806, algorithm 4.4), whose random
     start also estimates the total variance (Hutchinson 1990, doi:10.1080/03610919008812866). Few cells, whose
     components are hardly larger than those that follow, are decomposed exactly.
-
-    Returns
-    -------
-    axes : Tensor, shape (N, rank)
-        Orthonormal.
-    variances : Tensor, shape (rank,)
-        Variance along each axis, the largest first.
-    total : Tensor, shape ()
-        Variance of all genes together.
     """
     n, width = features.shape
     rank = max(1, min(rank, n - 1, width))
@@ -53,7 +60,8 @@ def principal_axes(
         rows = features.rmatmat(torch.eye(n, device=features.scale.device))  # (N, cells)
         squares, cells = torch.linalg.eigh((features.matmat(rows)).double())
         first, cells = squares[-rank:].flip(0).clamp(min=1e-12), cells[:, -rank:].flip(1)
-        return rows @ (cells / first.sqrt()).float(), (first / n).float(), (squares.sum() / n).float()
+        axes = rows @ (cells / first.sqrt()).float()
+        return PrincipalAxes(axes, (first / n).float(), (squares.sum() / n).float())
     columns = min(rank + 20, width)
     start = torch.from_numpy(rng.standard_normal((width, columns), np.float32)).to(features.scale.device)
     codes = features.matmat(start)
@@ -62,4 +70,4 @@ def principal_axes(
         axes = torch.linalg.qr(features.rmatmat(torch.linalg.qr(codes)[0]))[0]
         codes = features.matmat(axes)
     _, deviation, rotation = torch.linalg.svd(codes, full_matrices=False)
-    return axes @ rotation[:rank].T, deviation[:rank].square() / n, total
+    return PrincipalAxes(axes @ rotation[:rank].T, deviation[:rank].square() / n, total)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy import sparse
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from gene_gcn.training.components import shrinkage
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.operators import Dense
 from gene_gcn.training.options import LinearHeadOptions
-from gene_gcn.training.regression import fit_regression
+from gene_gcn.training.regression import Spectrum, fit_regression
 
 
 class CrossValidated(NamedTuple):
@@ -108,38 +109,62 @@ def _held_out_logits(
     """Return the logits of each cell by an ensemble that has seen nothing of its fold.
 
     With few cells, x and h (cells, N) can be written out, and inner products of cells suffice: regressions on
-    all principal components are those on all genes.
+    all principal components are those on all genes. Those of all folds and weightings are solved at once.
     """
-    logits = torch.zeros_like(target)
-    for number in np.unique(fold):
-        train, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        weights = gene_weights(x[train].T @ target[train], x[train].square().sum(0), target[train].sum(0))
-        for weighting, share in options.weightings:
-            scaled = h * weights[weighting]
-            scaled -= scaled[train].mean(0)
-            products = scaled @ scaled[train].T  # (cells, training cells)
-            squares, cells = torch.linalg.eigh(products[train].double())
-            squares, cells = (
-                squares[1:].flip(0).clamp(min=1e-9),
-                cells[:, 1:].flip(1),
-            )  # one is lost to the mean
-            codes = products @ (cells / squares.sqrt()).float()
-            first, remaining = squares[: options.n_components], squares[options.n_components :]
-            shortened = codes[:, : options.n_components]
+    is_train = torch.from_numpy(fold != np.unique(fold)[:, None]).to(h.device)  # (folds, cells)
+    components = [
+        codes
+        for train in is_train
+        for codes in _all_components(x, h, target, torch.nonzero(train)[:, 0], options)
+    ]
+    width = max(codes.size(1) for codes in components)
+    codes = torch.stack([F.pad(codes, (0, width - codes.size(1))) for codes in components])
+    is_train = is_train.repeat_interleave(len(options.weightings), 0).float()  # (problems, cells)
+    n = is_train.sum(1, keepdim=True)
+    mean_weight = is_train * cell_weight / n
+    variances = (codes.square() * is_train[..., None]).sum(1) / n  # (problems, width)
+    share = torch.tensor([share for _, share in options.weightings], device=h.device)
+    share = share.repeat(len(codes) // len(share)) / len(options.members)
+    logits = torch.zeros(len(codes), *target.shape, device=h.device)
+    for member in options.members:
+        penalty, features, spectrum = options.gene_penalty, codes, variances
+        if member == "components":
+            penalty, features = options.component_penalty, codes[..., : options.n_components]
             if options.shrink_components:
-                chance = remaining.sum() / max(len(remaining), 1)
-                shortened = shortened * shrinkage(first, chance).float()
-            members = {
-                "genes": (codes, options.gene_penalty),
-                "components": (shortened, options.component_penalty),
-            }
-            for member in options.members:
-                features, penalty = members[member]
-                weight, bias, _ = fit_regression(
-                    Dense(features[train]), target[train], cell_weight[train], penalty
-                )
-                logits[held_out] += share * (features[held_out] @ weight + bias) / len(options.members)
-    return logits
+                features = features * _shrinkage(variances, n[:, 0], options.n_components)[:, None]
+            spectrum = (features.square() * is_train[..., None]).sum(1) / n
+        fitted = fit_regression(
+            Dense(features), target, mean_weight, penalty / n[..., None], Spectrum(spectrum)
+        )
+        logits += share[:, None, None] * (features @ fitted.weight + fitted.bias[:, None])
+    return (logits * (1 - is_train[..., None])).sum(0)
+
+
+def _all_components(
+    x: Tensor, h: Tensor, target: Tensor, train: Tensor, options: LinearHeadOptions
+) -> list[Tensor]:
+    """Return all principal components of the training cells, of all cells, with each gene weighting.
+
+    Shapes are (cells, training cells − 1): one component is lost to the mean.
+    """
+    weights = gene_weights(x[train].T @ target[train], x[train].square().sum(0), target[train].sum(0))
+    components = []
+    for weighting, _ in options.weightings:
+        genes = torch.nonzero(weights[weighting])[:, 0]
+        scaled = h[:, genes] * weights[weighting][genes]
+        scaled -= scaled[train].mean(0)
+        products = scaled @ scaled[train].T  # (cells, training cells)
+        squares, cells = torch.linalg.eigh(products[train].double())
+        squares, cells = squares[1:].flip(0).clamp(min=1e-9), cells[:, 1:].flip(1)
+        components.append(products @ (cells / squares.sqrt()).float())
+    return components
+
+
+def _shrinkage(variances: Tensor, n: Tensor, n_components: int) -> Tensor:
+    """Return how far the first components of each problem are shortened, (problems, components)."""
+    first, remaining = variances[:, :n_components], variances[:, n_components:].sum(1)
+    chance = remaining / (n - 1 - n_components).clamp(min=1)
+    return shrinkage(first, chance[:, None])
 
 
 def _sample(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A linear head, fitted exactly: convex problems instead of epochs of gradient steps.
+"""A linear head, fitted to convergence: convex problems instead of epochs of gradient steps.
 
 The head is an ensemble of four multinomial regressions, whose mean is a single linear layer again: with
 either of two gene weightings, one on all genes and one on the first principal components, in which a gene is
@@ -17,15 +17,17 @@ import torch.nn.functional as F
 from scipy import sparse
 from torch import Tensor
 
+from gene_gcn.errors import ConvergenceWarning, warn
 from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.kernels import product
-from gene_gcn.training.components import principal_components
+from gene_gcn.training import lbfgs
+from gene_gcn.training.components import principal_axes
 from gene_gcn.training.cross_validation import CrossValidated, cross_validate
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.label_spreading import spread_labels
 from gene_gcn.training.operators import Dense, Features, SmoothedCells, adjacency
 from gene_gcn.training.options import LinearHeadOptions
-from gene_gcn.training.regression import fit_regression
+from gene_gcn.training.regression import Spectrum, fit_regression
 
 __all__ = ["FittedHead", "Guess", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
 
@@ -179,7 +181,7 @@ def _codes(first: _Ensemble, shifted: int, shift: Tensor | None) -> Tensor:
     for features, axis in first.components:
         code = features.matmat(axis)
         if shift is not None and shifted:
-            code[-shifted:] -= (shift * features.scale) @ axis
+            code[-shifted:] -= (shift[features.genes] * features.scale) @ axis
         codes.append(F.normalize(code, dim=1))
     return torch.cat(codes, 1)
 
@@ -210,27 +212,38 @@ def _fit_ensemble(
 ) -> _Ensemble:
     """Fit all members to `cells`, on components of `wider`, the same cells or more."""
     weighted = [Features(cells, weights[name]) for name, _ in options.weightings]
-    wide = weighted if wider is cells else [Features(wider, part.scale) for part in weighted]
-    axes = [principal_components(part, options.n_components, rng, options.shrink_components) for part in wide]
+    wide = weighted if wider is cells else [Features(wider, weights[name]) for name, _ in options.weightings]
+    principal = [principal_axes(part, options.n_components, rng) for part in wide]
+    n = len(cell_weight)
     weight: Tensor = torch.zeros(())
     bias: Tensor = torch.zeros(())
-    losses = {}
-    for (name, share), features, axis in zip(options.weightings, weighted, axes, strict=True):
-        parts, offsets = [], []
+    losses, components = {}, []
+    for (name, share), features, whole, found in zip(
+        options.weightings, weighted, wide, principal, strict=True
+    ):
+        axes = found.shortened(whole.shape[0]) if options.shrink_components else found.axes
+        components.append((whole, axes))
+        mean: Tensor = torch.zeros(())
         for member in options.members:
             if member == "genes":
-                part, offset, loss = fit_regression(features, target, cell_weight, options.gene_penalty)
+                penalty, spectrum = options.gene_penalty / n, Spectrum(found.variances, found.axes)
+                fitted = fit_regression(features, target, cell_weight / n, penalty, spectrum)
+                part = fitted.weight
             else:
-                codes = Dense(features.matmat(axis))
-                part, offset, loss = fit_regression(codes, target, cell_weight, options.component_penalty)
-                part = axis @ part
-            parts.append(part)
-            offsets.append(offset)
-            losses[f"{member}, {name}"] = loss
-        mean = sum(parts) / len(parts)
-        weight = weight + share * features.scale[:, None] * mean
-        bias = bias + share * (sum(offsets) / len(offsets) - features.center @ mean)
-    return _Ensemble(weight, bias, list(zip(wide, axes, strict=True)), losses)
+                codes, penalty = features.matmat(axes), options.component_penalty / n
+                spectrum = Spectrum(codes.square().mean(0))
+                fitted = fit_regression(Dense(codes), target, cell_weight / n, penalty, spectrum)
+                part = axes @ fitted.weight
+            mean = mean + part / len(options.members)
+            bias = bias + share * fitted.bias / len(options.members)
+            losses[f"{member}, {name}"] = float(fitted.loss)
+            if not fitted.converged:
+                what = f"The regression on {member} ({name} weighting) did not converge"
+                remedy = "Pass normalized expression, and class weights that differ less"
+                warn(ConvergenceWarning(f"{what} in {lbfgs.MAX_ITERATIONS} steps. {remedy}."))
+        weight = weight + share * features.to_all_genes(mean)
+        bias = bias - share * (features.center @ mean)
+    return _Ensemble(weight, bias, components, losses)
 
 
 def _mean_one(weight: Tensor) -> Tensor:

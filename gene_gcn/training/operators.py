@@ -75,33 +75,44 @@ def adjacency(graph: GlobalGraph) -> Tensor:
 
 
 class Features:
-    """`(h − m) ∘ s` of all cells: centered, genes weighted.
+    """`(h − m) ∘ s` of all cells: centered, genes weighted, and those without weight left out.
 
     Attributes
     ----------
-    scale : Tensor, shape (N,)
-        s, the weight of each gene; 1 by default.
-    center : Tensor, shape (N,)
+    genes : Tensor of int64, shape (G,)
+        Positions of the genes with a weight.
+    scale : Tensor, shape (G,)
+        s, the weight of each; 1 by default.
+    center : Tensor, shape (G,)
         m ∘ s, where m is the mean cell.
     """
 
     def __init__(self, cells: SmoothedCells, scale: Tensor | None = None):
         self.cells = cells
-        self.shape = cells.shape
         n, width = cells.shape
         device = cells.X.device
-        self.scale = torch.ones(width, device=device) if scale is None else scale
-        self.center = self.scale * cells.rmatmat(torch.full((n, 1), 1 / n, device=device))[:, 0]
+        scale = torch.ones(width, device=device) if scale is None else scale
+        self.genes = torch.nonzero(scale)[:, 0]
+        self.scale = scale[self.genes]
+        self.shape = (n, len(self.genes))
+        mean = cells.rmatmat(torch.full((n, 1), 1 / n, device=device))[self.genes, 0]
+        self.center = self.scale * mean
 
     def matmat(self, columns: Tensor) -> Tensor:
-        return self.cells.matmat(self.scale[:, None] * columns) - self.center @ columns
+        return self.cells.matmat(self.to_all_genes(columns)) - self.center @ columns
 
     def rmatmat(self, rows: Tensor) -> Tensor:
-        return self.scale[:, None] * self.cells.rmatmat(rows) - self.center[:, None] * rows.sum(0)
+        columns = self.cells.rmatmat(rows)[self.genes]
+        return self.scale[:, None] * columns - self.center[:, None] * rows.sum(0)
+
+    def to_all_genes(self, columns: Tensor) -> Tensor:
+        """Return the weight (N, columns) of h itself, given that of the features (G, columns)."""
+        weight = columns.new_zeros(self.cells.shape[1], columns.size(1))
+        return weight.index_copy_(0, self.genes, self.scale[:, None] * columns)
 
 
 class Dense:
-    """A matrix with the interface of `Features`."""
+    """A matrix (..., cells, width) with the interface of `Features`, or several of the same shape."""
 
     def __init__(self, matrix: Tensor):
         self.matrix = matrix
@@ -111,4 +122,4 @@ class Dense:
         return self.matrix @ columns
 
     def rmatmat(self, rows: Tensor) -> Tensor:
-        return self.matrix.T @ rows
+        return self.matrix.mT @ rows

@@ -10,15 +10,20 @@ import torch
 from scipy import sparse
 
 from gene_gcn import GeneNetwork
+from gene_gcn.errors import ConvergenceWarning
 from gene_gcn.nn import GeneGCN, GlobalGraph
-from gene_gcn.training import linear_head
-from gene_gcn.training.components import principal_components
-from gene_gcn.training.cross_validation import CrossValidated, _leave_batches_out, cross_validate
+from gene_gcn.training import lbfgs, linear_head
+from gene_gcn.training.cross_validation import (
+    CrossValidated,
+    _held_out_logits,
+    _leave_batches_out,
+    cross_validate,
+)
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.linear_head import LinearHead, fit_linear_head
 from gene_gcn.training.operators import Dense, Features, SmoothedCells
 from gene_gcn.training.options import LinearHeadOptions
-from gene_gcn.training.regression import fit_regression
+from gene_gcn.training.regression import Spectrum, fit_regression
 
 CPU = torch.device("cpu")
 N, K = 40, 3
@@ -31,6 +36,25 @@ def one_hot(y):
 
 def logits(head, X, graph=None):
     return torch.from_numpy(X.toarray()) @ head.folded(graph) + head.bias
+
+
+def members_mean(features, y, train):
+    """Logits (cells, K) by the regressions of one weighting on all genes and on components, by their mean."""
+    h = features.matmat(torch.eye(features.shape[1]))
+    h = h - h[train].mean(0)
+    target, n = one_hot(y)[train], len(train)
+    _, deviations, axes = torch.linalg.svd(h[train], full_matrices=False)
+    variances = deviations**2 / n
+    rank = min(DEFAULT.n_components, n - 1, h.shape[1])
+    chance = variances[rank:].sum() / max(n - 1 - rank, 1)
+    codes = h @ (axes[:rank].T * (1 - chance / variances[:rank]).clamp(min=0))
+    logits = torch.zeros(len(y), K)
+    for part, penalty in ((h, DEFAULT.gene_penalty), (codes, DEFAULT.component_penalty)):
+        spectrum = Spectrum(torch.full((part.shape[1],), float(part[train].square().sum(1).mean())))
+        weight = torch.full((n,), 1 / n)
+        fitted = fit_regression(Dense(part[train]), target, weight, penalty / n, spectrum, tolerance=1e-6)
+        logits += (part @ fitted.weight + fitted.bias) / 2
+    return logits
 
 
 def held_out(history):
@@ -47,19 +71,37 @@ def test_the_head_is_the_mean_of_its_members_at_the_chosen_temperature(cells):
         "genes, standardized",
         "components, standardized",
     ]
-    every = torch.ones(90)
     expected = torch.zeros(90, K)
     smoothed = SmoothedCells(X, CPU)
     weights = gene_weights(*smoothed.gene_sums(one_hot(y)), one_hot(y).sum(0))
     for weighting, share in DEFAULT.weightings:
         features = Features(smoothed, weights[weighting])
-        by_gene, gene_bias, _ = fit_regression(features, one_hot(y), every, DEFAULT.gene_penalty)
-        codes = features.matmat(
-            principal_components(features, DEFAULT.n_components, np.random.default_rng(0))
-        )
-        by_code, bias, _ = fit_regression(Dense(codes), one_hot(y), every, DEFAULT.component_penalty)
-        expected += share * (features.matmat(by_gene) + gene_bias + codes @ by_code + bias)
-    torch.testing.assert_close(logits(head, X), expected, atol=2e-2, rtol=1e-2)
+        expected += share * members_mean(features, y, np.arange(90))
+    torch.testing.assert_close(logits(head, X).mul(0.5).softmax(1), expected.softmax(1), atol=1e-2, rtol=0)
+
+
+def test_held_out_logits_are_those_of_fits_without_the_fold(cells):
+    """Inner products of cells, all folds at once: the same as regressions on genes, one after another."""
+    X, y = cells
+    x, fold = torch.from_numpy(X.toarray()), np.arange(90) // 3 % 5
+    fold[:9] = 4  # folds of different sizes
+    together = _held_out_logits(x, x, one_hot(y), torch.ones(90), fold, DEFAULT)
+    expected = torch.zeros(90, K)
+    for number in range(5):
+        train, rest = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        part, target = x[train], one_hot(y)[train]
+        weights = gene_weights(part.T @ target, part.square().sum(0), target.sum(0))
+        for weighting, share in DEFAULT.weightings:
+            features = Features(SmoothedCells(X, CPU), weights[weighting])
+            expected[rest] += share * members_mean(features, y, train)[rest]
+    torch.testing.assert_close(together.softmax(1), expected.softmax(1), atol=2e-2, rtol=0)
+
+
+def test_a_fit_that_does_not_converge_says_so(cells, monkeypatch):
+    X, y = cells
+    monkeypatch.setattr(lbfgs, "MAX_ITERATIONS", 2)
+    with pytest.warns(ConvergenceWarning, match="did not converge in 2 steps"):
+        fit_linear_head(X, y, K)
 
 
 def test_members_can_be_left_out(cells):

@@ -24,6 +24,25 @@ def test_features_equal_those_written_out(cells, graph, network_weight, weighted
         torch.testing.assert_close(operator.rmatmat(torch.eye(n)), expected.T, atol=1e-5, rtol=1e-4)
 
 
+def test_genes_without_weight_are_left_out(cells, graph):
+    """Their neighbors in the network still count them."""
+    X, _ = cells
+    scale = torch.rand(X.shape[1], generator=torch.Generator().manual_seed(0))
+    scale[::3] = 0
+    smoothed = SmoothedCells(X, CPU, graph, 0.7)
+    features = Features(smoothed, scale)
+    kept = scale > 0
+    assert features.shape == (90, int(kept.sum()))
+    h = smoothed.matmat(torch.eye(X.shape[1])) * scale
+    torch.testing.assert_close(
+        features.matmat(torch.eye(features.shape[1])), (h - h.mean(0))[:, kept], atol=1e-5, rtol=1e-4
+    )
+    weight = torch.rand(features.shape[1], 2)
+    expected = torch.zeros(len(scale), 2)
+    expected[kept] = scale[kept, None] * weight
+    assert torch.equal(features.to_all_genes(weight), expected)
+
+
 def test_gene_sums_are_those_of_unsmoothed_expression(cells, graph):
     X, y = cells
     x, target = torch.from_numpy(X.toarray()), torch.nn.functional.one_hot(torch.from_numpy(y)).float()
