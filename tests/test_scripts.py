@@ -6,6 +6,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from example_cells import make_cells
+from sklearn.metrics import f1_score
+
+from gene_gcn import GeneGCNClassifier
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "scripts").glob("[!_]*.py"))
 
@@ -48,3 +52,12 @@ def test_large_string_file_on_a_few_rows(load, tmp_path, monkeypatch, capsys):
     script.main()
     printed = capsys.readouterr().out
     assert "GeneNetwork(3 genes" in printed and printed.count("peak memory") == 2
+
+
+def test_ablation_of_the_default_is_the_default(load):
+    script = load(next(path for path in SCRIPTS if path.stem == "linear_head_ablation"))
+    cells = make_cells(120)
+    train, test = cells[:60].copy(), cells[60:].copy()
+    predicted = GeneGCNClassifier(random_state=0).fit(train, "cell_type").predict(test)
+    expected = f1_score(test.obs["cell_type"], predicted, average="macro")
+    assert script.macro_f1(train, test, "cell_type", script.DEFAULT, balanced=True) == pytest.approx(expected)
