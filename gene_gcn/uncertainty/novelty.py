@@ -28,6 +28,9 @@ LARGEST, SMALLEST = 15.0, -1.0  # of a standardized score
 DISTANCE_WEIGHT = 2.0
 PRIOR_CELLS = 10  # as which the spread of all types counts in that of each
 FEWEST_CELLS = 100  # of a query whose bulk is taken to be known
+# How far scores of a query are raised to the level of held-out cells, which models of fewer cells are less
+# sure of. More finds more novel cells, and loses more than 2 % of the known ones on public sets.
+RAISED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +102,8 @@ def novelty_p_values(logits: np.ndarray, components: np.ndarray, held_out: HeldO
     score, null = _add(far, unsure), _add(null_far, null_unsure)
     score, null = _average_neighbors(score, components), _average_neighbors(null, held_out.components)
     if len(score) >= FEWEST_CELLS:
-        # Held-out cells are less certain, as models of fewer cells classified them, and other laboratories'
-        # cells are farther away: both would hide or feign novelty.
-        score = score - (np.median(score) - np.median(null))
+        level = float(np.median(score) - np.median(null))
+        score = score - (level if level > 0 else RAISED * level)
     below = np.searchsorted(np.sort(null), score, side="left")
     return (1 + len(null) - below) / (len(null) + 1)
 
