@@ -128,8 +128,8 @@ def test_batches_that_say_nothing_are_told():
 
 def test_only_labeled_cells_need_a_batch():
     cells = draw(90, 1)
-    labels = cells.obs["type"].astype(object).to_numpy()
-    batch = cells.obs["donor"].astype(object).to_numpy()
+    labels = cells.obs["type"].astype(object).to_numpy(copy=True)
+    batch = cells.obs["donor"].astype(object).to_numpy(copy=True)
     labels[:5], batch[:5] = None, None
     clf = GeneGCNClassifier(random_state=0).fit(cells, labels, batch=batch)
     assert clf.fitted_.reference.profiles.counts.sum() == 85
