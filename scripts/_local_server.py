@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,14 @@ def serve(folder: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def serve_string(mirror: Path) -> Iterator[None]:
+    """Let `gene_gcn` download STRING from a mirror of its host, into a cache that the block deletes."""
+    with serve(mirror) as url, tempfile.TemporaryDirectory() as cache:
+        os.environ |= {"GENE_GCN_STRING_URL": f"{url}/string/download", "GENE_GCN_CACHE": cache}
+        yield
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):

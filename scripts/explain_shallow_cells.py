@@ -7,14 +7,12 @@ the paths of the download hosts, which the script serves on this computer. A ten
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 from pathlib import Path
 
 import anndata
 import numpy as np
-from _local_server import serve
+from _local_server import serve_string
 
 from gene_gcn import GeneGCNClassifier, networks
 
@@ -58,8 +56,7 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, help="folder with cells/ and mirror/")
     options = parser.parse_args()
-    with serve(options.data / "mirror") as url, tempfile.TemporaryDirectory() as cache:
-        os.environ |= {"GENE_GCN_STRING_URL": f"{url}/string/download", "GENE_GCN_CACHE": cache}
+    with serve_string(options.data / "mirror"):
         print_example(options.data)
 
 

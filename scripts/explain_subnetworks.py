@@ -7,15 +7,13 @@ paths of the download hosts, which the script serves on this computer.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
-from _local_server import serve
+from _local_server import serve_string
 
 from gene_gcn import GeneGCNClassifier, networks
 from gene_gcn.explain import Explanation
@@ -65,8 +63,7 @@ def main() -> None:
     parser.add_argument("--permutations", type=int, default=39, help="networks of each control")
     options = parser.parse_args()
     adata = anndata.read_h5ad(options.data / "cells" / "zheng_sorted_pbmc.h5ad")
-    with serve(options.data / "mirror") as url, tempfile.TemporaryDirectory() as cache:
-        os.environ |= {"GENE_GCN_STRING_URL": f"{url}/string/download", "GENE_GCN_CACHE": cache}
+    with serve_string(options.data / "mirror"):
         network, _ = networks.for_genes("string", list(adata.var_names), version="12.0")
     clf = GeneGCNClassifier(network, random_state=0).fit(adata, "cell_type")
     print(f"λ = {clf.mixing_.loc[0, 'global']:.3g}; {network}")

@@ -8,15 +8,13 @@ on 1,500 cells for 15 epochs; 16 other cells are explained.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import anndata
 import numpy as np
-from _local_server import serve
+from _local_server import serve_string
 
 from gene_gcn import GeneGCNClassifier, networks
 from gene_gcn.errors import ExplanationWarning
@@ -62,8 +60,7 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, help="folder with cells/ and mirror/")
     options = parser.parse_args()
-    with serve(options.data / "mirror") as url, tempfile.TemporaryDirectory() as cache:
-        os.environ |= {"GENE_GCN_STRING_URL": f"{url}/string/download", "GENE_GCN_CACHE": cache}
+    with serve_string(options.data / "mirror"):
         print_gaps(options.data)
 
 

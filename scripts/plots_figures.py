@@ -8,15 +8,13 @@ computer.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 
 import anndata
 import networkx as nx
 import numpy as np
 import scanpy as sc
-from _local_server import serve
+from _local_server import serve_string
 from matplotlib.figure import Figure
 
 from gene_gcn import GeneGCNClassifier, networks, plots
@@ -97,8 +95,7 @@ def main() -> None:
     _, query = annotated(anndata.read_h5ad(cells / "baron_mouse_pancreas.h5ad"), "cell_type", HELD_OUT)
     add_umap(query)
     draw_cells(query, options.out / "plots_cells.png")
-    with serve(options.data / "mirror") as url, tempfile.TemporaryDirectory() as cache:
-        os.environ |= {"GENE_GCN_STRING_URL": f"{url}/string/download", "GENE_GCN_CACHE": cache}
+    with serve_string(options.data / "mirror"):
         draw_genes(anndata.read_h5ad(cells / "zheng_sorted_pbmc.h5ad"), options.out / "plots_genes.png")
 
 

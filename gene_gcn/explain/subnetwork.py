@@ -310,5 +310,5 @@ def _costs(network: GeneNetwork, genes: np.ndarray) -> sparse.csr_matrix:
 
 
 def _ceil(number: float) -> int:
-    """Round up, but for the rounding of a product such as 0.95 × 20."""
+    """Round up, ignoring floating-point error: 0.95 × 20 is 19, not 20."""
     return int(np.ceil(number - 1e-9))
