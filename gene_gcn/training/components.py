@@ -16,15 +16,15 @@ EXACT_CELLS = 600  # up to which all components are computed
 
 
 class PrincipalAxes(NamedTuple):
-    """The first principal axes of cells.
+    """The first principal axes of cells, for each weighting of the genes (...).
 
     Attributes
     ----------
-    axes : Tensor, shape (N, R)
+    axes : Tensor, shape (..., N, R)
         Orthonormal.
-    variances : Tensor, shape (R,)
+    variances : Tensor, shape (..., R)
         Variance along each axis, the largest first.
-    total : Tensor, shape ()
+    total : Tensor, shape (...)
         Variance of all genes together.
     """
 
@@ -33,11 +33,10 @@ class PrincipalAxes(NamedTuple):
     total: Tensor
 
     def shortened(self, n: int) -> Tensor:
-        """Return the axes (N, R) of n cells, shortened by the part of their variance that is chance."""
-        left_out = max(n - 1 - len(self.variances), 1)
-        return self.axes * shrinkage(
-            self.variances, (self.total - self.variances.sum()).clamp(min=0) / left_out
-        )
+        """Return the axes of n cells, shortened by the part of their variance that is chance."""
+        left_out = max(n - 1 - self.variances.size(-1), 1)
+        remaining = (self.total - self.variances.sum(-1)).clamp(min=0) / left_out
+        return self.axes * shrinkage(self.variances, remaining[..., None])[..., None, :]
 
 
 def shrinkage(variances: Tensor, remaining: Tensor) -> Tensor:
@@ -54,20 +53,21 @@ def principal_axes(
     start also estimates the total variance (Hutchinson 1990, doi:10.1080/03610919008812866). Few cells, whose
     components are hardly larger than those that follow, are decomposed exactly.
     """
-    n, width = features.shape
+    *weightings, n, width = features.shape
     rank = max(1, min(rank, n - 1, width))
     if n <= EXACT_CELLS:
-        rows = features.rmatmat(torch.eye(n, device=features.scale.device))  # (N, cells)
+        every = torch.eye(n, device=features.scale.device).expand(*weightings, n, n)
+        rows = features.rmatmat(every)  # (..., N, cells)
         squares, cells = torch.linalg.eigh((features.matmat(rows)).double())
-        first, cells = squares[-rank:].flip(0).clamp(min=1e-12), cells[:, -rank:].flip(1)
-        axes = rows @ (cells / first.sqrt()).float()
-        return PrincipalAxes(axes, (first / n).float(), (squares.sum() / n).float())
+        first, cells = squares[..., -rank:].flip(-1).clamp(min=1e-12), cells[..., -rank:].flip(-1)
+        axes = rows @ (cells / first.sqrt()[..., None, :]).float()
+        return PrincipalAxes(axes, (first / n).float(), (squares.sum(-1) / n).float())
     columns = min(rank + 20, width)
-    start = torch.from_numpy(rng.standard_normal((width, columns), np.float32)).to(features.scale.device)
-    codes = features.matmat(start)
-    total = codes.square().sum() / (n * columns)
+    start = torch.from_numpy(rng.standard_normal((*weightings, width, columns), np.float32))
+    codes = features.matmat(start.to(features.scale.device))
+    total = codes.square().sum((-2, -1)) / (n * columns)
     for _ in range(iterations):
         axes = torch.linalg.qr(features.rmatmat(torch.linalg.qr(codes)[0]))[0]
         codes = features.matmat(axes)
     _, deviation, rotation = torch.linalg.svd(codes, full_matrices=False)
-    return PrincipalAxes(axes @ rotation[:rank].T, deviation[:rank].square() / n, total)
+    return PrincipalAxes(axes @ rotation[..., :rank, :].mT, deviation[..., :rank].square() / n, total)

@@ -7,14 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.kernels import product
 from gene_gcn.training.components import shrinkage
 from gene_gcn.training.gene_weights import gene_weights
-from gene_gcn.training.operators import Dense
+from gene_gcn.training.operators import CellSource, Dense, OneHot
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import Spectrum, fit_regression
 
@@ -44,9 +43,9 @@ class CrossValidated(NamedTuple):
 
 
 def cross_validate(
-    X: sparse.csr_matrix,
-    target: Tensor,
-    cell_weight: Tensor,
+    cells: CellSource,
+    every_target: OneHot,
+    every_weight: Tensor,
     graph: GlobalGraph | None,
     rng: np.random.Generator,
     options: LinearHeadOptions,
@@ -65,18 +64,18 @@ def cross_validate(
     With batches (cells,), whole batches are left out, as another laboratory's cells are what a model is for.
     Types that are in a single batch are left out in parts, so that each is also trained on.
     """
-    counts = target.sum(0)
+    y = every_target.y.cpu().numpy()
+    counts = np.bincount(y, minlength=every_target.shape[1])
     types = int((counts > 1).sum())
     if types < 2:
         return CrossValidated()
-    eligible = torch.nonzero(target @ (counts > 1).float())[:, 0].cpu().numpy()
-    y = target.argmax(1).cpu().numpy()
-    chosen = eligible[_sample(y[eligible], max(options.cv_cells, 2 * types), rng)]
+    eligible = np.flatnonzero(counts[y] > 1)
+    chosen = eligible[sample_cells(y[eligible], max(options.cv_cells, 2 * types), rng)]
     fold = _assign_folds(y[chosen], options.cv_folds, rng)
     if batch is not None:
         fold = _leave_batches_out(fold, y[chosen], batch[chosen], options.cv_folds)
-    target, cell_weight = target[chosen], cell_weight[chosen]
-    x = torch.from_numpy(X[chosen].toarray()).to(target.device)
+    target, cell_weight = every_target[torch.from_numpy(chosen)], every_weight[chosen]
+    x = torch.from_numpy(cells.take(chosen).toarray()).to(target.device)
     neighbors = None if graph is None else product(graph.adj_t, x.T.contiguous()).T
     losses, temperatures, held_out = {}, {}, {}
     for network_weight in options.network_weights if neighbors is not None else (0.0,):
@@ -167,7 +166,7 @@ def _shrinkage(variances: Tensor, n: Tensor, n_components: int) -> Tensor:
     return shrinkage(first, chance[:, None])
 
 
-def _sample(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def sample_cells(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return positions of at most so many cells, those of the rarest types first so that no type is lost."""
     order = rng.permutation(len(y))
     rank = _rank_in_type(y[order])

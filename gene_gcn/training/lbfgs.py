@@ -29,10 +29,12 @@ class Minimum(NamedTuple):
     Attributes
     ----------
     x : Tensor, shape (..., D, K)
+    value : Tensor, shape (...)
     converged : Tensor of bool, shape (...)
     """
 
     x: Tensor
+    value: Tensor
     converged: Tensor
 
 
@@ -72,7 +74,7 @@ def minimize(
         usable = curvature > 1e-12 * _dot(bend, bend)
         pairs.append((change, bend, torch.where(usable, 1 / curvature, 0.0)))
         at = step
-    return Minimum(at.x, ~active)
+    return Minimum(at.x, at.value, ~active)
 
 
 def _inverse_hessian(

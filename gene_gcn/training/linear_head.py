@@ -22,12 +22,12 @@ from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.kernels import product
 from gene_gcn.training import lbfgs
 from gene_gcn.training.components import principal_axes
-from gene_gcn.training.cross_validation import CrossValidated, cross_validate
+from gene_gcn.training.cross_validation import CrossValidated, cross_validate, sample_cells
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.label_spreading import spread_labels
-from gene_gcn.training.operators import Dense, Features, SmoothedCells, adjacency
+from gene_gcn.training.operators import CellsInMemory, CellSource, Dense, Features, OneHot, SmoothedCells, adjacency
 from gene_gcn.training.options import LinearHeadOptions
-from gene_gcn.training.regression import Spectrum, fit_regression
+from gene_gcn.training.regression import Regression, Spectrum, fit_regression
 
 __all__ = ["FittedHead", "Guess", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
 
@@ -78,7 +78,7 @@ class FittedHead(NamedTuple):
 
 
 def fit_linear_head(
-    X: sparse.csr_matrix,
+    X: sparse.csr_matrix | CellSource,
     y: np.ndarray,
     num_classes: int,
     *,
@@ -98,11 +98,15 @@ def fit_linear_head(
     Features are `x + λ A x`. λ is chosen by cross-validation and is 0 unless the network lowers the loss by
     more than its standard error; so is the temperature of the logits.
 
+    Of more than `LinearHeadOptions.sample_cells` cells, components are those of a sample, and regressions on
+    genes start at those on the sample: all cells are then gone through some twenty times.
+
     Parameters
     ----------
-    X : csr_matrix of float32, shape (cells, N)
+    X : csr_matrix of float32 or CellSource, shape (cells, N)
+        In memory, or read block by block, also by several processes.
     y : ndarray of int64, shape (cells,)
-        Types, 0 to K − 1.
+        Types, 0 to K − 1, of the cells of all processes.
     num_classes : int
         K.
     graph : GlobalGraph, optional
@@ -132,34 +136,49 @@ def fit_linear_head(
     """
     options = options or LinearHeadOptions()
     device = torch.device(device)
-    target = F.one_hot(torch.from_numpy(y), num_classes).float().to(device)
+    source: CellSource = CellsInMemory(X) if sparse.issparse(X) else X
+    every_target = OneHot(torch.from_numpy(y).to(device), num_classes)
     class_weight = torch.ones(num_classes) if class_weight is None else class_weight
-    cell_weight = _mean_one(target @ class_weight.to(device))
+    every_weight = _mean_one(class_weight.to(device)[every_target.y])
     graph = None if graph is None else graph.to(device)
 
-    chosen = cross_validate(X, target, cell_weight, graph, np.random.default_rng(seed), options, batch)
+    chosen = cross_validate(
+        source, every_target, every_weight, graph, np.random.default_rng(seed), options, batch
+    )
     rng = np.random.default_rng(seed)
-    cells = SmoothedCells(X, device, graph, chosen.network_weight, threads)
-    weights = gene_weights(*cells.gene_sums(target), target.sum(0))
+    smoothing = device, graph, chosen.network_weight, threads
+    cells = SmoothedCells(source, *smoothing)
+    target, cell_weight = OneHot(every_target.y[source.rows], num_classes), every_weight[source.rows]
+    sums, squares = cells.gene_sums(target)
+    weights = gene_weights(sums, squares, every_target.counts())
+    mean = cells.smooth(sums.sum(1, keepdim=True) / len(y))[:, 0]
+    training = _Training(cells, target, cell_weight / len(y), mean, len(y))
     if unlabeled is None:
-        ensemble = _fit_ensemble(cells, cells, weights, target, cell_weight, rng, options)
+        sample = None
+        if len(y) > options.sample_cells:
+            rows = sample_cells(y, options.sample_cells, rng)
+            part = SmoothedCells(source.take(rows), *smoothing)
+            sample = _Training.of_sample(part, every_target, every_weight, rows)
+        ensemble = _fit_ensemble(training, cells, weights, rng, options, sample)
         head = ensemble.at_temperature(chosen.temperature)
     else:
-        every = SmoothedCells(
-            sparse.vstack([X, unlabeled], "csr"), device, graph, chosen.network_weight, threads
-        )
-        first = _fit_ensemble(cells, every, weights, target, cell_weight, rng, options)
+        if not isinstance(source, CellsInMemory):
+            raise TypeError("Cells without labels are used only beside cells in memory.")
+        every = SmoothedCells(sparse.vstack([source.X, unlabeled], "csr"), *smoothing)
+        first = _fit_ensemble(training, every, weights, rng, options)
         first = first.at_temperature(chosen.temperature)
         if guess is None:
             start, shift = (every.matmat(first.weight)[len(y) :] + first.bias).softmax(1), None
         else:
             start, shift = _guessed(guess, LinearHead(first.weight, first.bias, chosen.network_weight), graph)
-        target = spread_labels(
-            _codes(first, shifted, shift), target, start, options.n_neighbors, options.spreading_iterations
+        spread = spread_labels(
+            _codes(first, shifted, shift), target[:], start, options.n_neighbors, options.spreading_iterations
         )
-        cell_weight = _mean_one(target @ (cell_weight @ target[: len(y)] / target.sum(0).clamp(min=1e-6)))
-        weights = gene_weights(*every.gene_sums(target), target.sum(0))
-        head = _fit_ensemble(every, every, weights, target, cell_weight, rng, options)
+        by_type = cell_weight @ spread[: len(y)] / spread.sum(0).clamp(min=1e-6)
+        weights = gene_weights(*every.gene_sums(spread), spread.sum(0))
+        n = len(spread)
+        training = _Training(every, spread, _mean_one(spread @ by_type) / n, None, n)
+        head = _fit_ensemble(training, every, weights, rng, options)
     return FittedHead(
         LinearHead(head.weight.cpu(), head.bias.cpu(), chosen.network_weight), chosen, _history(chosen, head)
     )
@@ -177,24 +196,54 @@ def _guessed(guess: Guess, head: LinearHead, graph: GlobalGraph | None) -> tuple
 
 def _codes(first: _Ensemble, shifted: int, shift: Tensor | None) -> Tensor:
     """Return the components of all cells, without the shift (N,) of the last ones."""
-    codes = []
-    for features, axis in first.components:
-        code = features.matmat(axis)
-        if shift is not None and shifted:
-            code[-shifted:] -= (shift[features.genes] * features.scale) @ axis
-        codes.append(F.normalize(code, dim=1))
-    return torch.cat(codes, 1)
+    features, axes = first.features, first.axes
+    codes = features.matmat(axes)
+    if shift is not None and shifted:
+        codes[:, -shifted:] -= (shift[features.genes] * features.scale)[:, None] @ axes
+    return torch.cat(list(F.normalize(codes, dim=-1)), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """Cells to fit regressions to.
+
+    Attributes
+    ----------
+    cells : SmoothedCells
+        Those of this process.
+    target : Tensor or OneHot, shape (cells, K)
+    cell_weight : Tensor, shape (cells,)
+        They sum to 1, over all processes.
+    mean : Tensor, shape (N,), or None
+        The mean of `cells`, over all processes; None to compute it.
+    n : int
+        Cells of all processes.
+    """
+
+    cells: SmoothedCells
+    target: Tensor | OneHot
+    cell_weight: Tensor
+    mean: Tensor | None
+    n: int
+
+    @classmethod
+    def of_sample(cls, cells: SmoothedCells, target: OneHot, cell_weight: Tensor, rows: np.ndarray) -> _Training:
+        """Take sampled cells; types count as they do among all cells, however many of them were drawn."""
+        drawn = OneHot(target.y[rows], target.shape[1])
+        weight = cell_weight[rows] * (target.counts() / drawn.counts().clamp(min=1))[drawn.y]
+        return cls(cells, drawn, weight / weight.sum(), None, len(rows))
 
 
 class _Ensemble(NamedTuple):
-    """The mean of all members, with their components and losses.
+    """The mean of all members, with the components that these use (see `Features` for shapes) and losses.
 
     `weight` (N, K) is that of `x + λ A x`, `bias` has shape (K,).
     """
 
     weight: Tensor
     bias: Tensor
-    components: list[tuple[Features, Tensor]]
+    features: Features
+    axes: Tensor
     losses: dict[str, float]
 
     def at_temperature(self, temperature: float) -> _Ensemble:
@@ -202,48 +251,68 @@ class _Ensemble(NamedTuple):
 
 
 def _fit_ensemble(
-    cells: SmoothedCells,
+    training: _Training,
     wider: SmoothedCells,
     weights: dict[str, Tensor],
-    target: Tensor,
-    cell_weight: Tensor,
     rng: np.random.Generator,
     options: LinearHeadOptions,
+    sample: _Training | None = None,
 ) -> _Ensemble:
-    """Fit all members to `cells`, on components of `wider`, the same cells or more."""
-    weighted = [Features(cells, weights[name]) for name, _ in options.weightings]
-    wide = weighted if wider is cells else [Features(wider, weights[name]) for name, _ in options.weightings]
-    principal = [principal_axes(part, options.n_components, rng) for part in wide]
-    n = len(cell_weight)
-    weight: Tensor = torch.zeros(())
-    bias: Tensor = torch.zeros(())
-    losses, components = {}, []
-    for (name, share), features, whole, found in zip(
-        options.weightings, weighted, wide, principal, strict=True
-    ):
-        axes = found.shortened(whole.shape[0]) if options.shrink_components else found.axes
-        components.append((whole, axes))
-        mean: Tensor = torch.zeros(())
-        for member in options.members:
-            if member == "genes":
-                penalty, spectrum = options.gene_penalty / n, Spectrum(found.variances, found.axes)
-                fitted = fit_regression(features, target, cell_weight / n, penalty, spectrum)
-                part = fitted.weight
-            else:
-                codes, penalty = features.matmat(axes), options.component_penalty / n
-                spectrum = Spectrum(codes.square().mean(0))
-                fitted = fit_regression(Dense(codes), target, cell_weight / n, penalty, spectrum)
-                part = axes @ fitted.weight
-            mean = mean + part / len(options.members)
-            bias = bias + share * fitted.bias / len(options.members)
-            losses[f"{member}, {name}"] = float(fitted.loss)
-            if not fitted.converged:
-                what = f"The regression on {member} ({name} weighting) did not converge"
-                remedy = "Pass normalized expression, and class weights that differ less"
-                warn(ConvergenceWarning(f"{what} in {lbfgs.MAX_ITERATIONS} steps. {remedy}."))
-        weight = weight + share * features.to_all_genes(mean)
-        bias = bias - share * (features.center @ mean)
-    return _Ensemble(weight, bias, components, losses)
+    """Fit all members to the cells of `training`.
+
+    Components are those of `wider`, the same cells or more, or those of a sample of the cells, on which
+    regressions on genes then start.
+    """
+    names = [name for name, _ in options.weightings]
+    shares = torch.tensor([share for _, share in options.weightings], device=training.cell_weight.device)
+    scale = torch.stack([weights[name] for name in names])
+    features = Features(training.cells, scale, training.mean)
+    wide = features if wider is training.cells else Features(wider, scale)
+    seen = wide if sample is None else Features(sample.cells, scale)
+    found = principal_axes(seen, options.n_components, rng)
+    axes = found.shortened(seen.shape[-2]) if options.shrink_components else found.axes
+    fitted: dict[str, Regression] = {}
+    if "genes" in options.members:
+        spectrum, start = Spectrum(found.variances, found.axes), None
+        problem = options.gene_penalty / training.n, spectrum
+        if sample is not None:
+            start = fit_regression(seen, sample.target, sample.cell_weight, *problem)
+            offset = ((features.center - seen.center)[:, None] @ start.weight)[:, 0]
+            start = start._replace(bias=start.bias + offset)
+        fitted["genes"] = fit_regression(
+            features, training.target, training.cell_weight, *problem, start=start
+        )
+    if "components" in options.members:
+        codes = features.matmat(axes)
+        variances = features.over_processes(codes.square().sum(-2)) / training.n
+        inner = fit_regression(
+            Dense(codes, training.cells),
+            training.target,
+            training.cell_weight,
+            options.component_penalty / training.n,
+            Spectrum(variances),
+        )
+        fitted["components"] = inner._replace(weight=axes @ inner.weight)
+    losses = {
+        f"{member}, {name}": float(loss)
+        for member, one in fitted.items()
+        for name, loss in zip(names, one.loss, strict=True)
+    }
+    for member, one in fitted.items():
+        _warn_if_not_converged(member, names, one.converged)
+    mean = torch.stack([one.weight for one in fitted.values()]).mean(0)  # (weightings, G, K)
+    bias = torch.stack([one.bias for one in fitted.values()]).mean(0)  # (weightings, K)
+    bias = bias - (features.center[:, None] @ mean)[:, 0]
+    weight = (shares[:, None, None] * features.to_all_genes(mean)).sum(0)
+    return _Ensemble(weight, shares @ bias, wide, axes, losses)
+
+
+def _warn_if_not_converged(member: str, names: list[str], converged: Tensor) -> None:
+    for name, has in zip(names, converged.tolist(), strict=True):
+        if not has:
+            what = f"The regression on {member} ({name} weighting) did not converge"
+            remedy = "Pass normalized expression, and class weights that differ less"
+            warn(ConvergenceWarning(f"{what} in {lbfgs.MAX_ITERATIONS} steps. {remedy}."))
 
 
 def _mean_one(weight: Tensor) -> Tensor:

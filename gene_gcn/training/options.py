@@ -29,6 +29,8 @@ class LinearHeadOptions:
         Mean cross-entropy of held-out cells below which the network is left out, unless batches are known.
     temperatures : tuple of float
         Of the logits, to choose from; the first wins a tie.
+    sample_cells : int
+        Of more cells, components are those of as many, drawn evenly from all types as far as they last.
     cv_cells, cv_folds : int
         Cells and folds of the cross-validation that chooses both.
     n_neighbors, spreading_iterations : int
@@ -44,6 +46,7 @@ class LinearHeadOptions:
     network_weights: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0)
     network_loss: float = 0.5
     temperatures: tuple[float, ...] = (1.0, *(2.0 ** (i / 2) for i in (-1, 1, -2, 2, -3, 3, -4, 4)))
+    sample_cells: int = 20_000
     cv_cells: int = 300
     cv_folds: int = 5
     n_neighbors: int = 15

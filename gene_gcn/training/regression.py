@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gene_gcn.training.lbfgs import minimize
-from gene_gcn.training.operators import Dense, Features
+from gene_gcn.training.operators import Dense, Features, OneHot
 
 CURVATURE = 0.5  # the largest eigenvalue of the Hessian of a softmax's loss in the logits (Böhning 1992)
 TOLERANCE = 1e-4  # of the minimum; closer, probabilities change by 0.002 in the mean
@@ -41,7 +41,7 @@ class Spectrum:
     ----------
     variances : Tensor, shape (..., R)
         The largest first.
-    axes : Tensor, shape (width, R), optional
+    axes : Tensor, shape (..., width, R), optional
         Orthonormal axes of these variances; that along all other directions is taken to be the smallest of
         them. By default features are uncorrelated, and each has its own.
     """
@@ -54,17 +54,18 @@ class Spectrum:
         inverse = 1 / (CURVATURE * self.variances[..., None] + penalty)  # (..., R, 1)
         if self.axes is None:
             return inverse * gradient
-        others = inverse[-1]
-        return others * gradient + self.axes @ ((inverse - others) * (self.axes.T @ gradient))
+        others = inverse[..., -1:, :]
+        return others * gradient + self.axes @ ((inverse - others) * (self.axes.mT @ gradient))
 
 
 def fit_regression(
     features: Features | Dense,
-    target: Tensor,
+    target: Tensor | OneHot,
     cell_weight: Tensor,
     penalty: Tensor | float,
     spectrum: Spectrum,
     tolerance: float = TOLERANCE,
+    start: Regression | None = None,
 ) -> Regression:
     r"""Fit multinomial logistic regressions with an L2 penalty.
 
@@ -78,7 +79,7 @@ def fit_regression(
     ----------
     features : Features or Dense, shape (..., cells, width)
         x.
-    target : Tensor, shape (cells, K)
+    target : Tensor or OneHot, shape (cells, K)
         t, the probability of each type.
     cell_weight : Tensor, shape (..., cells)
         c, the weight of each cell; they sum to about 1.
@@ -88,27 +89,42 @@ def fit_regression(
         Of the features.
     tolerance : float
         Part of the minimum that may be left to gain.
+    start : Regression, optional
+        Where to start, such as at the regression on some of the cells; by default at zero.
     """
     # The last row is the bias.
-    start = torch.zeros(*features.shape[:-2], features.shape[-1] + 1, target.size(1), device=target.device)
-
-    def losses(x: Tensor) -> tuple[Tensor, Tensor]:
-        log_probability = (features.matmat(x[..., :-1, :]) + x[..., -1:, :]).log_softmax(-1)
-        residual = (log_probability.exp() - target) * cell_weight[..., None]
-        cross_entropy = -((log_probability * target).sum(-1) * cell_weight).sum(-1)
-        return cross_entropy, residual
+    if start is None:
+        shape = *features.shape[:-2], features.shape[-1] + 1, target.shape[1]
+        first = torch.zeros(shape, device=cell_weight.device)
+    else:
+        first = torch.cat([start.weight, start.bias[..., None, :]], -2)
 
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:
-        cross_entropy, residual = losses(x)
-        weight = x[..., :-1, :]
+        weight, bias = x[..., :-1, :], x[..., -1:, :]
+        # By the cells of this process: cross-entropies, and the gradients of the biases.
+        value, slope = x.new_zeros(x.shape[:-2]), torch.zeros_like(bias)
+
+        def residual(rows: slice, products: Tensor) -> Tensor:
+            log_probability = (products + bias).log_softmax(-1)
+            own_target, own_weight = target[rows], cell_weight[..., rows]
+            value.sub_(((log_probability * own_target).sum(-1) * own_weight).sum(-1))
+            found = log_probability.exp_().sub_(own_target).mul_(own_weight[..., None])
+            slope.add_(found.sum(-2, keepdim=True))
+            return found
+
         gradient = torch.empty_like(x)
-        torch.add(features.rmatmat(residual), penalty * weight, out=gradient[..., :-1, :])
-        torch.sum(residual, -2, keepdim=True, out=gradient[..., -1:, :])
-        return cross_entropy + (penalty * weight.square()).sum((-2, -1)) / 2, gradient
+        gradient[..., :-1, :] = features.round_trip(weight, residual) + penalty * weight
+        gradient[..., -1:, :] = features.over_processes(slope)
+        return features.over_processes(value) + _ridge(weight, penalty), gradient
 
     def precondition(gradient: Tensor) -> Tensor:
         bias = gradient[..., -1:, :] / CURVATURE
         return torch.cat([spectrum.solve(gradient[..., :-1, :], penalty), bias], -2)
 
-    x, converged = minimize(objective, start, precondition, tolerance)
-    return Regression(x[..., :-1, :], x[..., -1, :], losses(x)[0], converged)
+    found = minimize(objective, first, precondition, tolerance)
+    weight = found.x[..., :-1, :]
+    return Regression(weight, found.x[..., -1, :], found.value - _ridge(weight, penalty), found.converged)
+
+
+def _ridge(weight: Tensor, penalty: Tensor | float) -> Tensor:
+    return (penalty * weight.square()).sum((-2, -1)) / 2

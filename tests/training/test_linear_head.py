@@ -21,7 +21,7 @@ from gene_gcn.training.cross_validation import (
 )
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.linear_head import LinearHead, fit_linear_head
-from gene_gcn.training.operators import Dense, Features, SmoothedCells
+from gene_gcn.training.operators import CellsInMemory, Dense, Features, OneHot, SmoothedCells
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import Spectrum, fit_regression
 
@@ -67,8 +67,8 @@ def test_the_head_is_the_mean_of_its_members_at_the_chosen_temperature(cells):
     assert [row["member"] for row in history] == [
         "all",
         "genes, shrunken",
-        "components, shrunken",
         "genes, standardized",
+        "components, shrunken",
         "components, standardized",
     ]
     expected = torch.zeros(90, K)
@@ -156,7 +156,7 @@ def test_the_temperature_mends_underconfidence_and_fades_with_more_cells(cells):
     same = [logits(head, X[others]).argmax(1) for head in heads.values()]
     assert torch.equal(*same)
     chosen = [
-        cross_validate(X, one_hot(y), torch.ones(90), None, np.random.default_rng(0), options).temperature
+        cross_validate(CellsInMemory(X), OneHot(torch.from_numpy(y), K), torch.ones(90), None, np.random.default_rng(0), options).temperature
         for options in (DEFAULT, replace(DEFAULT, cv_cells=30))
     ]
     assert chosen[0] < chosen[1] < 1
