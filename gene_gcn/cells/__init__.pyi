@@ -1,3 +1,7 @@
+from .blocks import CellBlocks as CellBlocks
+from .blocks import NormalizedBlocks as NormalizedBlocks
+from .blocks import open_cells as open_cells
+from .blocks import stays_on_disk as stays_on_disk
 from .expression import Expression as Expression
 from .expression import as_cells as as_cells
 from .expression import is_anndata as is_anndata

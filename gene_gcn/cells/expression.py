@@ -24,7 +24,7 @@ from gene_gcn.genes.names import merge_versions
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["Expression", "as_cells", "first_few", "is_anndata", "read_expression"]
+__all__ = ["Expression", "as_cells", "check_finite", "first_few", "is_anndata", "read_expression"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def read_expression(
     _check_not_empty(csr)
     if genes is not None:
         csr, genes = keep_genes(csr, genes)
-    _check_finite(csr, genes, cells)
+    check_finite(csr, genes, cells)
     genes = None if genes is None else tuple(merge_versions(genes))
     if genes is not None and len(set(genes)) < len(genes):
         csr, genes = _sum_duplicate_genes(csr, genes, scale)
@@ -191,7 +191,8 @@ def _check_not_empty(X: sparse.csr_matrix) -> None:
             raise ArgumentError("X", text)
 
 
-def _check_finite(X: sparse.csr_matrix, genes: Sequence[str] | None, cells: Sequence[str] | None) -> None:
+def check_finite(X: sparse.csr_matrix, genes: Sequence[str] | None, cells: Sequence[str] | None) -> None:
+    """Refuse values that are NaN or infinite; names of genes and cells are for the message."""
     bad = np.flatnonzero(~np.isfinite(X.data))
     if not len(bad):
         return

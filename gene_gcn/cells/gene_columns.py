@@ -11,7 +11,7 @@ from scipy import sparse
 from gene_gcn.errors import Argument, ArgumentError, GeneNamesWarning, warn
 from gene_gcn.genes.names import are_numbers, are_positions, is_nameless, names_no_gene
 
-__all__ = ["keep_genes", "names_in_frame", "names_in_var"]
+__all__ = ["genes_kept", "keep_genes", "names_in_frame", "names_in_var"]
 
 # Columns of .var in which programs keep the names of genes, symbols before ids. SeuratDisk's is `_index`.
 NAME_COLUMNS = (
@@ -106,7 +106,15 @@ def find_name_column(var: pd.DataFrame) -> str | None:
 
 
 def keep_genes(X: sparse.csr_matrix, names: tuple[str, ...]) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
-    """Leave out columns without a name and those that are not genes, and say so.
+    """Leave out columns without a name and those that are not genes, as `genes_kept` says."""
+    kept = genes_kept(names)
+    if kept.all():
+        return X, names
+    return X[:, np.flatnonzero(kept)], tuple(n for n, keep in zip(names, kept, strict=True) if keep)
+
+
+def genes_kept(names: tuple[str, ...]) -> np.ndarray:
+    """Return which columns have a name and are genes, a mask (N,); warn of the others.
 
     Raises
     ------
@@ -116,8 +124,6 @@ def keep_genes(X: sparse.csr_matrix, names: tuple[str, ...]) -> tuple[sparse.csr
     nameless = np.array([not name for name in names], dtype=bool)
     others = np.array([names_no_gene(name) for name in names], dtype=bool)
     kept = ~(nameless | others)
-    if kept.all():
-        return X, names
     if not kept.any():
         raise ArgumentError("X", "None of the columns of X has the name of a gene; name them.")
     if nameless.any():
@@ -125,7 +131,7 @@ def keep_genes(X: sparse.csr_matrix, names: tuple[str, ...]) -> tuple[sparse.csr
         warn(GeneNamesWarning(f"{some}, since they cannot be matched."))
     if others.any():
         warn(GeneNamesWarning(about_other_columns([names[i] for i in np.flatnonzero(others)])))
-    return X[:, np.flatnonzero(kept)], tuple(n for n, keep in zip(names, kept, strict=True) if keep)
+    return kept
 
 
 def about_other_columns(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from gene_gcn.errors import ArgumentError
 __all__ = [
     "csr_from_blocks",
     "move_columns",
+    "row_parts",
     "rows_per_block",
     "stored_values",
     "structural_fault",
@@ -116,6 +117,21 @@ def csr_from_blocks(read: Callable[[slice], np.ndarray], shape: tuple[int, int])
 def rows_per_block(n_columns: int) -> int:
     """Return how many dense rows of `n_columns` values to hold at a time."""
     return max(1, BLOCK // max(1, n_columns))
+
+
+def row_parts(X: sparse.csr_matrix, values: int = BLOCK) -> Iterator[sparse.csr_matrix]:
+    """Yield a matrix in parts of whole rows that share its values and column indices.
+
+    Each has about so many stored values, or is a single row.
+    """
+    cuts = np.unique(np.searchsorted(X.indptr, [*range(0, X.nnz, values), X.nnz]))
+    cuts[0], cuts[-1] = 0, X.shape[0]  # with the empty rows at both ends
+    for first, last in pairwise(cuts) if len(cuts) > 1 else [(0, X.shape[0])]:
+        start, stop = X.indptr[first], X.indptr[last]
+        part = sparse.csr_matrix((last - first, X.shape[1]), dtype=X.dtype)
+        part.data, part.indices = X.data[start:stop], X.indices[start:stop]
+        part.indptr = X.indptr[first : last + 1] - start
+        yield part
 
 
 def stored_values(X: sparse.csr_matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:

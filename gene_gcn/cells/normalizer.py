@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from scipy import sparse
 
 from gene_gcn.cells.expression import Expression, first_few, is_anndata
 from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
-from gene_gcn.cells.matrix import move_columns, with_data
+from gene_gcn.cells.matrix import move_columns, row_parts, with_data
 from gene_gcn.cells.scale import FEW_CELLS, LINEAR, InferredScale, exceeds, map_values
 from gene_gcn.errors import (
     Argument,
@@ -102,16 +102,44 @@ class Normalizer:
         if expr.scale == "scaled":
             raise _negative_values(expr)
 
-        scale = _training_scale(expr)
-        values, depth = _linear(expr.X, scale)
-        filled = depth > 0
-        if not filled.any():
-            text = f"X is zero everywhere (shape {expr.X.shape}), so there is nothing to learn from."
+        linear = _linear(expr.X, _training_scale(expr))
+        return cls.fit_blocks(row_parts(linear), expr.genes, n, expr.scale, method)
+
+    @classmethod
+    def fit_blocks(
+        cls,
+        blocks: Iterable[sparse.csr_matrix],
+        genes: tuple[str, ...] | None,
+        n_genes: int,
+        input_scale: str,
+        method: str = "auto",
+    ) -> Normalizer:
+        """Learn depth and gene shares from blocks of training cells, on the linear scale and not negative.
+
+        With "none", they are only read.
+
+        Raises
+        ------
+        ArgumentError
+            If all values are zero.
+        """
+        if method == "none":
+            for _ in blocks:
+                pass
+            return cls(method, genes, n_genes, 1.0, np.full(n_genes, 1 / n_genes, np.float32), input_scale)
+        depths, share = [], np.zeros(n_genes)
+        for X in blocks:
+            depths.append(_depth(X))
+            weights = X.data / np.repeat(depths[-1], np.diff(X.indptr))
+            share += np.bincount(X.indices, weights, minlength=n_genes)
+        depth = np.concatenate(depths)
+        filled = depth[depth > 0]
+        if not len(filled):
+            text = f"X is zero everywhere (shape {len(depth), n_genes}), so there is nothing to learn from."
             raise ArgumentError("X", text)
-        target = LOG1P_TARGET if method == "log1p" else float(np.median(depth[filled]))
-        weights = values / np.repeat(depth, np.diff(expr.X.indptr))
-        share = np.bincount(expr.X.indices, weights, minlength=n) / filled.sum()
-        return cls(method, expr.genes, n, target, share.astype(np.float32), expr.scale)
+        target = LOG1P_TARGET if method == "log1p" else float(np.median(filled))
+        share = (share / len(filled)).astype(np.float32)
+        return cls("sqrt" if method == "auto" else method, genes, n_genes, target, share, input_scale)
 
     def transform(
         self, expr: Expression, indexer: np.ndarray | None = None, panels: GenePanels | None = None
@@ -154,20 +182,48 @@ class Normalizer:
             if self.input_scale != "scaled":  # there a zero is the mean of the gene
                 self._warn_of_empty(np.diff(X.indptr) == 0)
             return X.copy() if X is expr.X else X
-        values, depth = _linear(X, self._scale_of(expr))
-        empty = depth == 0
-        self._warn_of_empty(empty)
-        expected = self.target_sum * self.gene_share[indexer[indexer >= 0]].sum(dtype=np.float64)
+        linear = _linear(X, self._scale_of(expr))
+        share = self.gene_share[indexer[indexer >= 0]].sum(dtype=np.float64)
         if panels is not None and len(panels.present) > 1:
             shares = [self.gene_share[genes].sum(dtype=np.float64) for genes in panels.present]
-            expected = self.target_sum * np.array(shares)[panels.of_cell]
-        scaled = np.repeat(expected / np.where(empty, 1.0, depth), np.diff(X.indptr))  # float64
-        scaled *= values
-        scaled = np.sqrt(scaled, out=scaled) if self.method == "sqrt" else np.log1p(scaled, out=scaled)
-        out = with_data(X, scaled)
+            share = np.array(shares)[panels.of_cell]
+        out = self.rescale(linear, share)
+        self._warn_of_empty(np.diff(out.indptr) == 0)
         if X is expr.X:  # the user's, perhaps
             out.indices, out.indptr = out.indices.copy(), out.indptr.copy()
         return out
+
+    def rescale(
+        self, linear: sparse.csr_matrix, share: np.ndarray | float | None = None
+    ) -> sparse.csr_matrix:
+        """Bring cells on the linear scale, with the training genes in their order, to the training scale.
+
+        Parameters
+        ----------
+        linear : csr_matrix of float32, shape (B, N)
+            Without stored zeros; with "none" any values, which stay as they are.
+        share : float or ndarray, shape (B,), optional
+            Part of the expression of a training cell in the genes that the cells have; by default all.
+
+        Returns
+        -------
+        csr_matrix of float32, shape (B, N)
+            Shares its index arrays with the given one.
+        """
+        if self.method == "none":
+            return linear
+        share = self.gene_share.sum(dtype=np.float64) if share is None else share
+        expected = np.broadcast_to(self.target_sum * np.asarray(share), linear.shape[:1])
+        data, first = np.empty(linear.nnz, np.float32), 0
+        for part in row_parts(linear):
+            rows = slice(first, first + part.shape[0])
+            depth = _depth(part)
+            scaled = np.repeat(expected[rows] / np.where(depth == 0, 1.0, depth), np.diff(part.indptr))
+            scaled *= part.data  # float64
+            scaled = np.sqrt(scaled, out=scaled) if self.method == "sqrt" else np.log1p(scaled, out=scaled)
+            data[linear.indptr[rows.start] : linear.indptr[rows.stop]] = scaled
+            first = rows.stop
+        return with_data(linear, data)
 
     def find_panels(
         self,
@@ -397,11 +453,14 @@ def _is_prepared(expr: Expression) -> bool:
     return True
 
 
-def _linear(X: sparse.csr_matrix, scale: InferredScale) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values on the linear scale (nnz,) and the depth of each cell (B,)."""
-    values = map_values(X, scale)
-    ones = np.ones(X.shape[1])  # float64, added in order: the same sum in any batch
-    return values, with_data(X, values) @ ones
+def _linear(X: sparse.csr_matrix, scale: InferredScale) -> sparse.csr_matrix:
+    """Return a matrix on the linear scale, which shares its arrays where they stay the same."""
+    return with_data(X, map_values(X, scale))
+
+
+def _depth(X: sparse.csr_matrix) -> np.ndarray:
+    """Return the sum of each cell (B,)."""
+    return X @ np.ones(X.shape[1])  # float64, added in order: the same sum in any batch
 
 
 def _negative_values(expr: Expression) -> ArgumentError:

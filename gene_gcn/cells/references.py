@@ -17,7 +17,7 @@ from gene_gcn.cells.scale import InferredScale, map_values
 from gene_gcn.errors import ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.genes.names import match_names
 
-__all__ = ["are_references", "join_references", "warn_of_unshared_types"]
+__all__ = ["are_references", "join_references", "shared_columns", "warn_of_unshared_types"]
 
 
 def are_references(X: Any) -> TypeGuard[Sequence[Any]]:
@@ -48,39 +48,62 @@ def join_references(parts: Sequence[Expression]) -> Expression:
     ArgumentError
         If a reference has no gene names, or if they share less than 1 % of the genes of the smallest one.
     """
-    named = [part.genes for part in parts if part.genes is not None]
-    if len(named) < len(parts):
+    named = [part.genes for part in parts]
+    genes, found = shared_columns(named)
+    scales = {part.stated_scale for part in parts}
+    scale = scales.pop() if len(scales) == 1 else "cp10k"
+    matrices = [
+        move_columns(part.X if part.stated_scale == scale else _to_linear(part), columns, len(genes))
+        for part, columns in zip(parts, found, strict=True)
+    ]
+    return Expression(
+        sparse.vstack(matrices, "csr"),
+        genes,
+        origin=[part.origin for part in parts],
+        stated_scale=scale,
+    )
+
+
+def shared_columns(
+    named: Sequence[tuple[str, ...] | None],
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Find the genes that all references have.
+
+    Parameters
+    ----------
+    named : sequence of tuple of str
+        Names of the genes of each reference.
+
+    Returns
+    -------
+    genes : tuple of str, shape (N,)
+        In the order of the first reference. MissingGenesWarning says how many genes are left out.
+    columns : list of ndarray of int
+        Position among them of each gene of a reference, −1 for those left out.
+
+    Raises
+    ------
+    ArgumentError
+        If a reference has no gene names, or if they share less than 1 % of the genes of the smallest one.
+    """
+    if any(names is None for names in named):
         raise ArgumentError("X", "Several references need names of genes; pass AnnData or DataFrames.")
-    genes = named[0]
-    found = [match_names(genes, other) for other in named]
+    names = [own for own in named if own is not None]
+    genes = names[0]
+    found = [match_names(genes, other) for other in names]
     shared = np.logical_and.reduce([np.isin(np.arange(len(genes)), position) for position in found])
-    sizes = [len(other) for other in named]
+    sizes = [len(other) for other in names]
     if shared.sum() < max(1, SMALLEST_OVERLAP * min(sizes)):
-        examples = "; ".join(first_few(other) for other in named)
+        examples = "; ".join(first_few(other) for other in names)
         problem = f"The references share only {shared.sum():,} genes ({examples})"
         raise ArgumentError("X", f"{problem}; convert them to the same kind of gene names.")
     if shared.sum() < max(sizes):
         have = f"{', '.join(f'{size:,}' for size in sizes[:-1])} and {sizes[-1]:,}"
         what = f"The references share {shared.sum():,} of their {have} genes"
         warn(MissingGenesWarning(f"{what}; only these are used."))
-    scales = {part.stated_scale for part in parts}
-    scale = scales.pop() if len(scales) == 1 else "cp10k"
     columns = np.where(shared, np.cumsum(shared) - 1, -1)
-    width = int(shared.sum())
-    matrices = [
-        move_columns(
-            part.X if part.stated_scale == scale else _to_linear(part),
-            np.where(position >= 0, columns[position], -1),
-            width,
-        )
-        for part, position in zip(parts, found, strict=True)
-    ]
-    return Expression(
-        sparse.vstack(matrices, "csr"),
-        tuple(np.array(genes, dtype=object)[shared]),
-        origin=[part.origin for part in parts],
-        stated_scale=scale,
-    )
+    positions = [np.where(position >= 0, columns[position], -1) for position in found]
+    return tuple(np.array(genes, dtype=object)[shared]), positions
 
 
 def _to_linear(part: Expression) -> sparse.csr_matrix:

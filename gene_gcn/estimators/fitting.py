@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.special import softmax
 from torch import Tensor
 
+from gene_gcn.cells import NormalizedBlocks
 from gene_gcn.errors import Argument, NetworkWarning, warn
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -21,8 +22,10 @@ from gene_gcn.networks import GeneNetwork
 from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.linear_head import Guess, fit_linear_head
-from gene_gcn.training.options import TrainingOptions
+from gene_gcn.training.operators import CellsInMemory, CellSource
+from gene_gcn.training.options import LinearHeadOptions, TrainingOptions
 from gene_gcn.training.reproducibility import exclusive
+from gene_gcn.training.sampling import Sample, draw_sample
 from gene_gcn.uncertainty import TypeProfiles, adapt_to_query
 
 
@@ -32,10 +35,10 @@ class TrainingCells:
 
     Attributes
     ----------
-    X : csr_matrix of float32, shape (cells, N)
-        Normalized expression.
+    X : csr_matrix of float32 or NormalizedBlocks, shape (cells, N)
+        Normalized expression; blocks, which are on disk, are for the exact fit only.
     y : ndarray of int64, shape (cells,)
-        Types, 0 to K − 1.
+        Types, 0 to K − 1, of the cells of all processes.
     batch : ndarray of int, shape (cells,), or None
         0 to L − 1.
     own_unlabeled, others : csr_matrix of float32, shape (any number, N), or None
@@ -45,9 +48,11 @@ class TrainingCells:
         K.
     network : GeneNetwork or None
         On the N genes.
+    sample : Sample or None
+        Some of the cells; None to draw them where there are many.
     """
 
-    X: sparse.csr_matrix
+    X: sparse.csr_matrix | NormalizedBlocks
     y: np.ndarray
     batch: np.ndarray | None
     own_unlabeled: sparse.csr_matrix | None
@@ -55,23 +60,27 @@ class TrainingCells:
     class_weight: Tensor | None
     num_classes: int
     network: GeneNetwork | None
+    sample: Sample | None = None
 
     @classmethod
     def of(
         cls,
-        matrix: sparse.csr_matrix,
+        matrix: sparse.csr_matrix | NormalizedBlocks,
         targets: Targets,
         batch: np.ndarray | None,
         others: sparse.csr_matrix | None,
         network: GeneNetwork | None,
+        sample: Sample | None = None,
     ) -> TrainingCells:
-        """Take labeled cells, and those without a label, from a matrix (B, N)."""
+        """Take labeled cells, and those without a label, from a matrix (B, N), or labeled ones on disk."""
         own_unlabeled = None
-        if not targets.is_labeled.all():
+        if sparse.issparse(matrix) and not targets.is_labeled.all():
             own_unlabeled, matrix = matrix[~targets.is_labeled], matrix[targets.is_labeled]
             batch = None if batch is None else batch[targets.is_labeled]
         types = len(targets.classes)
-        return cls(matrix, targets.y, batch, own_unlabeled, others, targets.class_weight, types, network)
+        return cls(
+            matrix, targets.y, batch, own_unlabeled, others, targets.class_weight, types, network, sample
+        )
 
     @property
     def unlabeled(self) -> sparse.csr_matrix | None:
@@ -80,8 +89,18 @@ class TrainingCells:
         return sparse.vstack(parts, "csr") if parts else None
 
     def all_cells(self) -> sparse.csr_matrix:
-        parts = [part for part in (self.X, self.own_unlabeled, self.others) if part is not None]
-        return sparse.vstack(parts, "csr")
+        parts = [part for part in (self.in_memory, self.own_unlabeled, self.others) if part is not None]
+        return parts[0] if len(parts) == 1 else sparse.vstack(parts, "csr")
+
+    @property
+    def in_memory(self) -> sparse.csr_matrix:
+        if not sparse.issparse(self.X):
+            raise TypeError("These cells are on disk.")
+        return self.X
+
+    @property
+    def source(self) -> CellSource:
+        return CellsInMemory(self.X) if sparse.issparse(self.X) else self.X
 
 
 def fit_model(
@@ -103,11 +122,11 @@ def fit_model(
     device = choose_device(options.device)
     exactly = settings.chosen_optimizer == "lbfgs"
     with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
-        imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
         if exactly:
             return fit_exactly(
-                settings, cells, imputer, can_shift=can_shift, device=device, threads=threads, seed=seed
+                settings, cells, impute=impute, can_shift=can_shift, device=device, threads=threads, seed=seed
             )
+        imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
         return fit_by_gradients(
             settings, cells, imputer, options=options, validation_fraction=validation_fraction, seed=seed
         )
@@ -116,8 +135,8 @@ def fit_model(
 def fit_exactly(
     settings: ModelSettings,
     cells: TrainingCells,
-    imputer: PPCAImputer | None,
     *,
+    impute: bool,
     can_shift: bool,
     device: torch.device,
     threads: int,
@@ -125,7 +144,12 @@ def fit_exactly(
 ) -> tuple[LinearModel, list[dict[str, Any]]]:
     """Fit a linear head; return it with the history of losses."""
     graph = settings.prepare_graph(cells.network)
-    if graph is not None and cells.X.nnz and cells.X.data.min() < 0:
+    sample = cells.sample
+    if sample is None and cells.unlabeled is None:
+        sample = draw_sample(cells.source, cells.y, LinearHeadOptions().sample_cells, seed)
+    seen = cells.all_cells() if sample is None else sample.X
+    imputer = PPCAImputer.fit(seen, device, seed) if impute else None
+    if graph is not None and seen.nnz and seen.data.min() < 0:
         problem = "X has negative values, for which the layer is not linear: the network is not used. Pass "
         warn(NetworkWarning(problem, Argument("optimizer", "sgd"), " to use it."))
         graph = None
@@ -139,11 +163,12 @@ def fit_exactly(
         unlabeled=cells.unlabeled,
         shifted=0 if cells.others is None else cells.others.shape[0],
         guess=_guess_types(cells) if can_shift else None,
+        sample=sample,
         device=device,
         threads=threads,
         seed=seed,
     )
-    reference = Reference.of(cells.X, cells.y, cells.num_classes, imputer, chosen, cells.batch)
+    reference = Reference.of(cells.source, cells.y, cells.num_classes, imputer, chosen, cells.batch)
     return LinearModel(head, graph, imputer, settings.count_layers(cells.network) > 0, reference), history
 
 
@@ -152,7 +177,7 @@ def _guess_types(cells: TrainingCells) -> Guess | None:
     others, own = cells.others, cells.own_unlabeled
     if others is None:
         return None
-    profiles = TypeProfiles.of(cells.X, cells.y, cells.num_classes, cells.batch)
+    profiles = TypeProfiles.of(cells.in_memory, cells.y, cells.num_classes, cells.batch)
 
     def guess(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         probability, shift = adapt_to_query(others, weight, bias, profiles)
@@ -176,7 +201,8 @@ def fit_by_gradients(
     from gene_gcn.training.data import CellDataset
     from gene_gcn.training.gradient import train
 
-    model = settings.build(cells.X.shape[1], cells.num_classes, cells.network, seed)
+    X = cells.in_memory
+    model = settings.build(X.shape[1], cells.num_classes, cells.network, seed)
     graph = settings.prepare_graph(cells.network)
 
     def dataset(X: sparse.csr_matrix, y: np.ndarray | None = None) -> CellDataset:
@@ -185,11 +211,11 @@ def fit_by_gradients(
     training, validation = split_by_type(cells.y, validation_fraction, seed)
     pretraining = None
     if cells.unlabeled is not None:
-        pretraining = dataset(sparse.vstack([cells.X[training], cells.unlabeled], "csr"))
+        pretraining = dataset(sparse.vstack([X[training], cells.unlabeled], "csr"))
     history = train(
         model,
-        dataset(cells.X[training], cells.y[training]),
-        dataset(cells.X[validation], cells.y[validation]) if len(validation) else None,
+        dataset(X[training], cells.y[training]),
+        dataset(X[validation], cells.y[validation]) if len(validation) else None,
         graph=graph,
         class_weight=cells.class_weight,
         pretraining=pretraining,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.training.cross_validation import CrossValidated
 from gene_gcn.training.imputation import PPCAImputer
-from gene_gcn.uncertainty import HeldOutCells, TypeProfiles, covariance_within
+from gene_gcn.training.operators import CellSource, SmoothedCells
+from gene_gcn.uncertainty import HeldOutCells, TypeProfiles, TypeSums, covariance_within
 
 __all__ = ["Reference"]
 
@@ -35,24 +35,35 @@ class Reference:
     @classmethod
     def of(
         cls,
-        X: sparse.csr_matrix,
+        source: CellSource,
         y: np.ndarray,
         num_classes: int,
         imputer: PPCAImputer | None,
         chosen: CrossValidated,
         batch: np.ndarray | None = None,
     ) -> Reference:
-        """Summarize the training cells X (cells, N) of types y (cells,), and of batches (cells,)."""
-        profiles = TypeProfiles.of(X, y, num_classes, batch)
-        axes = np.zeros((X.shape[1], 0), np.float32) if imputer is None else imputer.axes.numpy()
-        components = X @ axes
-        centers = profiles.mean @ axes
-        covariance = covariance_within(components, y, centers)
+        """Summarize the training cells (cells, N) of types y (cells,), and of batches (cells,).
+
+        In one pass over them; y and batch are of the cells of all processes.
+        """
+        cells = SmoothedCells(source, torch.device("cpu"))
+        axes = torch.zeros(cells.shape[1], 0) if imputer is None else imputer.axes
+        sums, components = TypeSums.of(y, num_classes, batch), []
+        of_cell = sums.of_cell[source.rows]
+
+        def collect(rows: slice, products: Tensor) -> Tensor:
+            components.append(products.numpy())
+            return torch.from_numpy(of_cell[rows].toarray())
+
+        profiles = sums.profiles(cells.round_trip(axes, collect).numpy().T)
+        centers = profiles.mean @ axes.numpy()
+        codes = np.concatenate(components) if components else np.empty((0, axes.size(1)), np.float32)
+        covariance = covariance_within(codes, y[source.rows], centers, profiles.counts)
+        covariance = cells.over_processes(torch.from_numpy(covariance)).numpy()
         logits = chosen.logits.numpy().reshape(len(chosen.cells), num_classes)
-        held_out = HeldOutCells(
-            logits, y[chosen.cells], components[chosen.cells], centers, profiles.counts, covariance
-        )
-        return cls(profiles, held_out)
+        held_out = source.take(chosen.cells) @ axes.numpy()
+        cells_held_out = HeldOutCells(logits, y[chosen.cells], held_out, centers, profiles.counts, covariance)
+        return cls(profiles, cells_held_out)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what is saved, by name."""

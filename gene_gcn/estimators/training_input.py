@@ -78,27 +78,49 @@ class TrainingInput:
         y, batch
             As for one reference, or a sequence with one for each.
         """
-        parts, labels, batches = [], [], []
-        for number, reference in enumerate(references):
-            own_y = _own("y", y, number, len(references))
-            own_batch = _own("batch", batch, number, len(references))
-            try:
-                cells = as_cells(reference, _columns(own_y, own_batch))
-                parts.append(read(cells))
-                labels.append(_read_labels(cells, own_y, allow_missing))
-                values = np.full(len(labels[-1]), "")
-                if own_batch is not None:
-                    values = read_batches(cells, own_batch, needed=~is_missing(labels[-1]))
-            except ArgumentError as error:
-                raise ArgumentError(error.argument, f"Reference {number + 1}: ", *error.parts) from error
-            batches += [f"{number} {value}" for value in values]
-        expression = join_references(parts)
-        warn_of_unshared_types([part[~is_missing(part)] for part in labels])
-        same_kind = len({part.dtype.kind for part in labels}) == 1
-        joined = np.concatenate(labels if same_kind else [part.astype(object) for part in labels])
-        if len(references) == 1 and batch is None:
-            return cls(expression, joined, None)
-        return cls(expression, joined, _number(np.array(batches), ~is_missing(joined)))
+        parts = []
+
+        def open_reference(number: int, columns: list[str]) -> Any:
+            cells = as_cells(references[number], columns)
+            parts.append(read(cells))
+            return cells
+
+        labels, batches = read_targets(open_reference, len(references), y, batch, allow_missing)
+        return cls(join_references(parts), labels, batches)
+
+
+def read_targets(
+    open_reference: Callable[[int, list[str]], Any], count: int, y: Any, batch: Any, allow_missing: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the labels and batches of the cells of several references, as `TrainingInput` has them.
+
+    Parameters
+    ----------
+    open_reference : callable
+        From the number of a reference and the columns of obs that are wanted to its cells.
+    count : int
+        References.
+    """
+    labels, batches = [], []
+    for number in range(count):
+        own_y, own_batch = _own("y", y, number, count), _own("batch", batch, number, count)
+        try:
+            cells = open_reference(number, _columns(own_y, own_batch))
+            labels.append(_read_labels(cells, own_y, allow_missing))
+            values = np.full(len(labels[-1]), "")
+            if own_batch is not None:
+                values = read_batches(cells, own_batch, needed=~is_missing(labels[-1]))
+        except ArgumentError as error:
+            if count == 1:
+                raise
+            raise ArgumentError(error.argument, f"Reference {number + 1}: ", *error.parts) from error
+        batches += [f"{number} {value}" for value in values]
+    warn_of_unshared_types([part[~is_missing(part)] for part in labels])
+    same_kind = len({part.dtype.kind for part in labels}) == 1
+    joined = np.concatenate(labels if same_kind else [part.astype(object) for part in labels])
+    if count == 1 and batch is None:
+        return joined, None
+    return joined, _number(np.array(batches), ~is_missing(joined))
 
 
 def _number(batches: np.ndarray, labeled: np.ndarray) -> np.ndarray | None:
@@ -120,7 +142,7 @@ def _columns(y: Any, batch: Any) -> list[str]:
 
 def _own(name: str, value: Any, number: int, count: int) -> Any:
     """Return what belongs to one of the references."""
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str) or count == 1:
         return value
     if not isinstance(value, list | tuple) or len(value) != count:
         raise ArgumentError(

@@ -16,6 +16,7 @@ from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.operators import CellSource, Dense, OneHot
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import Spectrum, fit_regression
+from gene_gcn.training.sampling import rank_in_type, sample_cells
 
 
 class CrossValidated(NamedTuple):
@@ -166,18 +167,11 @@ def _shrinkage(variances: Tensor, n: Tensor, n_components: int) -> Tensor:
     return shrinkage(first, chance[:, None])
 
 
-def sample_cells(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return positions of at most so many cells, those of the rarest types first so that no type is lost."""
-    order = rng.permutation(len(y))
-    rank = _rank_in_type(y[order])
-    return np.sort(order[np.argsort(rank, kind="stable")][:size])
-
-
 def _assign_folds(y: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
     """Return a fold for each cell, evenly within each type."""
     order = rng.permutation(len(y))
     fold = np.empty(len(y), np.int64)
-    fold[order] = _rank_in_type(y[order]) % n_folds
+    fold[order] = rank_in_type(y[order]) % n_folds
     return fold
 
 
@@ -190,12 +184,3 @@ def _leave_batches_out(fold: np.ndarray, y: np.ndarray, batch: np.ndarray, n_fol
     in_fold = np.zeros((y.max() + 1, n_folds), bool)
     in_fold[y, together] = True
     return np.where(in_fold.sum(axis=1)[y] > 1, together, fold)
-
-
-def _rank_in_type(y: np.ndarray) -> np.ndarray:
-    """Return 0 for the first cell of each type, 1 for the second, and so on."""
-    order = np.argsort(y, kind="stable")
-    counts = np.bincount(y)
-    rank = np.empty(len(y), np.int64)
-    rank[order] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rank

@@ -22,12 +22,21 @@ from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.kernels import product
 from gene_gcn.training import lbfgs
 from gene_gcn.training.components import principal_axes
-from gene_gcn.training.cross_validation import CrossValidated, cross_validate, sample_cells
+from gene_gcn.training.cross_validation import CrossValidated, cross_validate
 from gene_gcn.training.gene_weights import gene_weights
 from gene_gcn.training.label_spreading import spread_labels
-from gene_gcn.training.operators import CellsInMemory, CellSource, Dense, Features, OneHot, SmoothedCells, adjacency
+from gene_gcn.training.operators import (
+    CellsInMemory,
+    CellSource,
+    Dense,
+    Features,
+    OneHot,
+    SmoothedCells,
+    adjacency,
+)
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import Regression, Spectrum, fit_regression
+from gene_gcn.training.sampling import Sample
 
 __all__ = ["FittedHead", "Guess", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
 
@@ -88,6 +97,7 @@ def fit_linear_head(
     unlabeled: sparse.csr_matrix | None = None,
     shifted: int = 0,
     guess: Guess | None = None,
+    sample: Sample | None = None,
     device: torch.device | str = "cpu",
     threads: int = 1,
     seed: int = 0,
@@ -98,8 +108,8 @@ def fit_linear_head(
     Features are `x + λ A x`. λ is chosen by cross-validation and is 0 unless the network lowers the loss by
     more than its standard error; so is the temperature of the logits.
 
-    Of more than `LinearHeadOptions.sample_cells` cells, components are those of a sample, and regressions on
-    genes start at those on the sample: all cells are then gone through some twenty times.
+    With a sample of the cells, components are those of the sample, and regressions on genes start at those on
+    it: all cells are then gone through some twenty times.
 
     Parameters
     ----------
@@ -124,6 +134,8 @@ def fit_linear_head(
         From the weight (N, K) and bias (K,) of a first fit to where the other cells start: the probabilities
         of their types (other cells, K), and the shift (N,) of those that may have one, without which
         neighbors are found. By default, those of the first fit, and no shift.
+    sample : Sample, optional
+        Some of the cells, where there are many (`draw_sample`).
     device : torch.device or str
     threads : int
         Of sparse products; the result does not depend on it.
@@ -154,12 +166,11 @@ def fit_linear_head(
     mean = cells.smooth(sums.sum(1, keepdim=True) / len(y))[:, 0]
     training = _Training(cells, target, cell_weight / len(y), mean, len(y))
     if unlabeled is None:
-        sample = None
-        if len(y) > options.sample_cells:
-            rows = sample_cells(y, options.sample_cells, rng)
-            part = SmoothedCells(source.take(rows), *smoothing)
-            sample = _Training.of_sample(part, every_target, every_weight, rows)
-        ensemble = _fit_ensemble(training, cells, weights, rng, options, sample)
+        drawn = None
+        if sample is not None:
+            part = SmoothedCells(sample.X, *smoothing)
+            drawn = _Training.of_sample(part, every_target, every_weight, sample.rows)
+        ensemble = _fit_ensemble(training, cells, weights, rng, options, drawn)
         head = ensemble.at_temperature(chosen.temperature)
     else:
         if not isinstance(source, CellsInMemory):
@@ -227,7 +238,9 @@ class _Training:
     n: int
 
     @classmethod
-    def of_sample(cls, cells: SmoothedCells, target: OneHot, cell_weight: Tensor, rows: np.ndarray) -> _Training:
+    def of_sample(
+        cls, cells: SmoothedCells, target: OneHot, cell_weight: Tensor, rows: np.ndarray
+    ) -> _Training:
         """Take sampled cells; types count as they do among all cells, however many of them were drawn."""
         drawn = OneHot(target.y[rows], target.shape[1])
         weight = cell_weight[rows] * (target.counts() / drawn.counts().clamp(min=1))[drawn.y]

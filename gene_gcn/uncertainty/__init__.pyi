@@ -14,5 +14,6 @@ from .novelty import covariance_within as covariance_within
 from .novelty import novelty_p_values as novelty_p_values
 from .query_shift import QueryShift as QueryShift
 from .query_shift import TypeProfiles as TypeProfiles
+from .query_shift import TypeSums as TypeSums
 from .query_shift import adapt_to_query as adapt_to_query
 from .type_fractions import type_fractions as type_fractions

@@ -59,11 +59,16 @@ class HeldOutCells:
     covariance: np.ndarray
 
 
-def covariance_within(components: np.ndarray, y: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """Return the covariance (R, R) of cells (cells, R) around the centers (K, R) of their types."""
-    counts = np.bincount(y, minlength=len(centers))[y]
-    residual = (components - centers[y]) * np.sqrt(counts / np.maximum(counts - 1, 1))[:, None]
-    return residual.T @ residual / len(y)
+def covariance_within(
+    components: np.ndarray, y: np.ndarray, centers: np.ndarray, counts: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the covariance (R, R) of cells (cells, R) around the centers (K, R) of their types.
+
+    Given the numbers (K,) of all cells of each type, return what some of these cells add to it.
+    """
+    counts = np.bincount(y, minlength=len(centers)) if counts is None else counts
+    residual = (components - centers[y]) * np.sqrt(counts / np.maximum(counts - 1, 1))[y, None]
+    return residual.T @ residual / counts.sum()
 
 
 def novelty_p_values(logits: np.ndarray, components: np.ndarray, held_out: HeldOutCells) -> np.ndarray:

@@ -21,7 +21,7 @@ from scipy import sparse
 from scipy.special import softmax
 from scipy.stats import rankdata
 
-__all__ = ["QueryShift", "TypeProfiles", "adapt_to_query"]
+__all__ = ["QueryShift", "TypeProfiles", "TypeSums", "adapt_to_query"]
 
 # Chosen on 98 pairs of public references and queries, and on parts of 12 sets, see docs/accuracy.md.
 SMALLEST_SHIFT = 0.03  # halves of a set reach 0.028, laboratories start at 0.030
@@ -55,7 +55,37 @@ class TypeProfiles:
     def of(
         cls, X: sparse.csr_matrix, y: np.ndarray, num_classes: int, batch: np.ndarray | None = None
     ) -> TypeProfiles:
-        """Average cells X (cells, N) by their types y (cells,), 0 to K − 1.
+        """Average cells X (cells, N) by their types y (cells,), 0 to K − 1, and batches; see `TypeSums`."""
+        sums = TypeSums.of(y, num_classes, batch)
+        return sums.profiles((sums.of_cell.T @ X).toarray())
+
+    def take(self, genes: np.ndarray) -> TypeProfiles:
+        """Return the profiles of some genes, given by a mask (N,)."""
+        return TypeProfiles(self.mean[:, genes], self.counts)
+
+
+@dataclass(frozen=True, eq=False)
+class TypeSums:
+    """Which sums over cells the profiles of types need: cells may then be summed part by part.
+
+    Attributes
+    ----------
+    of_cell : csr_matrix of float32, shape (cells, S)
+        The weight of each cell in each sum.
+    counts : ndarray of int64, shape (K,)
+    normal : ndarray, shape (S, S), or None
+        Of the least squares that separate types and batches.
+    batch_share : ndarray, shape (L,), or None
+    """
+
+    of_cell: sparse.csr_matrix
+    counts: np.ndarray
+    normal: np.ndarray | None = None
+    batch_share: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, y: np.ndarray, num_classes: int, batch: np.ndarray | None = None) -> TypeSums:
+        """Prepare sums of cells of types y (cells,), 0 to K − 1.
 
         With batches (cells,), 0 to L − 1, the mean of a type is that in the average of all batches, weighted
         by their cells: a type that is mostly in one batch would otherwise take the shift of that batch for
@@ -64,10 +94,8 @@ class TypeProfiles:
         """
         counts = np.bincount(y, minlength=num_classes)
         if batch is None or not batch.any():
-            members = sparse.csr_matrix(
-                (np.ones(len(y), np.float32), (y, np.arange(len(y)))), (num_classes, len(y))
-            )
-            return cls((members @ X).toarray() / np.maximum(counts, 1)[:, None].astype(np.float32), counts)
+            ones = np.ones(len(y), np.float32)
+            return cls(sparse.csr_matrix((ones, (np.arange(len(y)), y)), (len(y), num_classes)), counts)
         n_batches = int(batch.max()) + 1
         group = y * n_batches + batch
         sizes = np.bincount(group, minlength=num_classes * n_batches)
@@ -77,16 +105,20 @@ class TypeProfiles:
         normal = effects.T @ (weight[:, None] * effects)
         normal += np.diag(np.repeat([1e-6, BATCH_PENALTY], [num_classes, n_batches]))
         # Of all means of type and batch (groups, N), only weighted sums are needed.
-        of_cell = weight[group] / sizes[group]
-        in_group = sparse.csr_matrix((of_cell, (group, np.arange(len(y)))), (len(sizes), len(y)))
-        solution = np.linalg.solve(normal, (sparse.csr_matrix(effects.T) @ in_group @ X).toarray())
-        of_type, of_batch = solution[:num_classes], solution[num_classes:]
-        mean = of_type + np.bincount(batch, minlength=n_batches) / len(batch) @ of_batch
-        return cls(np.maximum(mean, 0).astype(np.float32), counts)
+        of_cell = np.repeat((weight[group] / sizes[group]).astype(np.float32), 2)
+        columns = np.column_stack([y, num_classes + batch]).ravel()
+        sums = sparse.csr_matrix((of_cell, columns, np.arange(0, 2 * len(y) + 1, 2)), (len(y), len(normal)))
+        return cls(sums, counts, normal, np.bincount(batch, minlength=n_batches) / len(batch))
 
-    def take(self, genes: np.ndarray) -> TypeProfiles:
-        """Return the profiles of some genes, given by a mask (N,)."""
-        return TypeProfiles(self.mean[:, genes], self.counts)
+    def profiles(self, sums: np.ndarray) -> TypeProfiles:
+        """Return the profiles, given the sums (S, N) over all cells of weight times expression."""
+        if self.normal is None or self.batch_share is None:
+            mean = sums / np.maximum(self.counts, 1)[:, None].astype(np.float32)
+            return TypeProfiles(mean.astype(np.float32), self.counts)
+        solution = np.linalg.solve(self.normal, sums)
+        of_type, of_batch = np.split(solution, [len(self.counts)])
+        mean = of_type + self.batch_share @ of_batch
+        return TypeProfiles(np.maximum(mean, 0).astype(np.float32), self.counts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,7 +156,14 @@ def test_the_temperature_mends_underconfidence_and_fades_with_more_cells(cells):
     same = [logits(head, X[others]).argmax(1) for head in heads.values()]
     assert torch.equal(*same)
     chosen = [
-        cross_validate(CellsInMemory(X), OneHot(torch.from_numpy(y), K), torch.ones(90), None, np.random.default_rng(0), options).temperature
+        cross_validate(
+            CellsInMemory(X),
+            OneHot(torch.from_numpy(y), K),
+            torch.ones(90),
+            None,
+            np.random.default_rng(0),
+            options,
+        ).temperature
         for options in (DEFAULT, replace(DEFAULT, cv_cells=30))
     ]
     assert chosen[0] < chosen[1] < 1

@@ -1,0 +1,311 @@
+"""Cells of one or several files that are too many for memory: read block by block, again and again.
+
+What all cells decide, such as the depth to which they are normalized, is collected in a first pass, in which
+every value is checked. Letters: B cells, N genes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from gene_gcn.cells.expression import Expression, check_finite, is_anndata
+from gene_gcn.cells.gene_columns import genes_kept, names_in_var
+from gene_gcn.cells.matrix import move_columns, with_data
+from gene_gcn.cells.normalizer import Normalizer, settle_scale
+from gene_gcn.cells.references import shared_columns
+from gene_gcn.cells.scale import SCALE_NAMES, InferredScale, check_scale, exceeds, infer_scale, map_values
+from gene_gcn.cells.stored import StoredMatrix, is_sliceable, open_matrix, stored_values_of
+from gene_gcn.errors import ArgumentError, DuplicateGenesWarning, warn
+from gene_gcn.genes.names import merge_versions
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["CellBlocks", "NormalizedBlocks", "open_cells", "stays_on_disk"]
+
+LARGEST_IN_MEMORY = 2**28  # stored values; some 100,000 cells
+LOOKED_AT = 2048  # cells of a file from which its scale is inferred, before all are read
+PLACES = 8  # from which they come
+LARGEST_GAP = 64  # rows between wanted ones that are read with them
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One file, and where its genes are among those of all files.
+
+    Attributes
+    ----------
+    matrix : StoredMatrix
+    columns : ndarray of int, shape (genes of the file,), or None
+        Position among the N genes, −1 for none; None if they are the N genes.
+    scale : str
+        Of its values, from which they are brought to the linear scale; "" leaves them as they are.
+    """
+
+    matrix: StoredMatrix
+    columns: np.ndarray | None
+    scale: str
+
+
+@dataclass(frozen=True, eq=False)
+class CellBlocks:
+    """Cells in files, on the genes that all files have.
+
+    `open_cells` makes them.
+
+    Attributes
+    ----------
+    genes : tuple of str, or None
+        N names.
+    parts : tuple
+        The files.
+    checked : bool
+        Whether all cells were read once, and found in order.
+    """
+
+    genes: tuple[str, ...] | None
+    n_genes: int
+    parts: tuple[_Part, ...]
+    checked: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return sum(part.matrix.shape[0] for part in self.parts), self.n_genes
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def frames(self) -> list[AnnData | CellBlocks]:
+        """What has the labels of the cells of each file: its AnnData without a matrix."""
+        return [
+            replace(self, parts=(part,)) if part.matrix.frame is None else part.matrix.frame
+            for part in self.parts
+        ]
+
+    @property
+    def scale(self) -> str:
+        """The scale of all files; "cp10k", linear values, if they differ."""
+        scales = {part.scale for part in self.parts}
+        return scales.pop() if len(scales) == 1 else "cp10k"
+
+    def spans(self) -> list[tuple[int, int, int]]:
+        """Return the file, and the first and last cell in it plus one, of each block."""
+        return [
+            (index, first, min(first + part.matrix.rows, part.matrix.shape[0]))
+            for index, part in enumerate(self.parts)
+            for first in range(0, part.matrix.shape[0], part.matrix.rows)
+        ]
+
+    def read(self, span: tuple[int, int, int]) -> sparse.csr_matrix:
+        """Read the cells of a span (cells, N), on the linear scale."""
+        index, first, last = span
+        part = self.parts[index]
+        X = part.matrix.read(first, last, checked=self.checked)
+        if not self.checked:
+            _check_values(part, X, first)
+        if part.scale:
+            X = with_data(X, map_values(X, InferredScale.single(part.scale, True)))
+        return X if part.columns is None else move_columns(X, part.columns, self.n_genes)
+
+    def take(self, rows: np.ndarray) -> sparse.csr_matrix:
+        """Read some cells, given by sorted positions, on the linear scale."""
+        ends = np.cumsum([part.matrix.shape[0] for part in self.parts])
+        found = []
+        for index, end in enumerate(ends):
+            start = end - self.parts[index].matrix.shape[0]
+            own = rows[(rows >= start) & (rows < end)] - start
+            runs = np.split(own, np.flatnonzero(np.diff(own) > LARGEST_GAP) + 1) if len(own) else []
+            found += [self.read((index, int(run[0]), int(run[-1]) + 1))[run - run[0]] for run in runs]
+        return sparse.vstack(found, "csr")
+
+    def fit_normalizer(self, method: str) -> tuple[CellBlocks, Normalizer]:
+        """Read all cells once; return them, checked, and what normalizes them.
+
+        Raises
+        ------
+        ArgumentError
+            A block that cannot be read, or has other values than the rest of its file; the file is named.
+        """
+        blocks = (self.read(span) for span in self.spans())
+        normalizer = Normalizer.fit_blocks(blocks, self.genes, self.n_genes, self.scale, method)
+        return replace(self, checked=True), normalizer
+
+
+class NormalizedBlocks:
+    """Normalized cells that are read block by block: a `gene_gcn.training.operators.CellSource`.
+
+    Parameters
+    ----------
+    cells : CellBlocks
+    normalizer : Normalizer
+    kept : ndarray of bool, shape (B,)
+        The cells to yield, such as those with a label. Positions are those among these.
+    process, n_processes : int
+        The number of this process, which reads every so manieth block.
+    """
+
+    def __init__(
+        self,
+        cells: CellBlocks,
+        normalizer: Normalizer,
+        kept: np.ndarray,
+        process: int = 0,
+        n_processes: int = 1,
+    ):
+        self.cells = cells
+        self.normalizer = normalizer
+        self.is_divided = n_processes > 1
+        self._kept = kept
+        self._spans = []
+        rows, first, position = [], 0, np.cumsum(kept) - 1
+        for number, (index, start, stop) in enumerate(cells.spans()):
+            own = np.flatnonzero(kept[first : first + stop - start])
+            if number % n_processes == process and len(own):
+                self._spans.append(((index, start, stop), own))
+                rows.append(position[first + own])
+            first += stop - start
+        self.rows = np.concatenate(rows) if rows else np.empty(0, np.int64)
+        self.shape = len(self.rows), cells.n_genes
+
+    def blocks(self) -> Iterator[sparse.csr_matrix]:
+        for span, own in self._spans:
+            block = self.cells.read(span)
+            yield self.normalizer.rescale(block if len(own) == block.shape[0] else block[own])
+
+    def take(self, rows: np.ndarray) -> sparse.csr_matrix:
+        return self.normalizer.rescale(self.cells.take(np.flatnonzero(self._kept)[rows]))
+
+
+def stays_on_disk(X: Any, layer: str | None = None, use_raw: bool = False) -> bool:
+    """Say whether cells are read block by block: from backed AnnData and the like, or from large files.
+
+    Files are AnnData that together store more than `LARGEST_IN_MEMORY` values, by cells.
+    """
+    if isinstance(X, CellBlocks) or (is_anndata(X) and X.isbacked):
+        return True
+    if isinstance(X, list | tuple):
+        if any(is_anndata(part) and part.isbacked for part in X):
+            return True
+        if not X or not all(isinstance(part, (str, os.PathLike)) for part in X):
+            return False
+        return sum(stored_values_of(part, layer, use_raw) for part in X) > LARGEST_IN_MEMORY
+    if isinstance(X, (str, os.PathLike)):
+        return stored_values_of(X, layer, use_raw) > LARGEST_IN_MEMORY
+    return not is_anndata(X) and is_sliceable(X)
+
+
+def open_cells(
+    X: Any,
+    *,
+    layer: str | None = None,
+    use_raw: bool = False,
+    gene_column: str | None = None,
+    scale: str | None = None,
+    normalize: bool = True,
+) -> CellBlocks:
+    """Open cells that stay on disk, of one file or several, which are joined on the genes that all have.
+
+    Parameters
+    ----------
+    X : path, backed AnnData, object with a length, slices and `batch_size`, or a list of these
+        See `gene_gcn.cells.stored.open_matrix`.
+    layer, use_raw, gene_column, scale
+        As for `read_expression`.
+    normalize : bool
+        Infer the scale of the values; with False they are left as they are.
+
+    Returns
+    -------
+    CellBlocks
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ArgumentError
+        As `open_matrix` and `read_expression`; or parts of a file are on different scales.
+    """
+    if isinstance(X, CellBlocks):
+        return X
+    check_scale(scale)
+    given: Sequence[Any] = X if isinstance(X, list | tuple) else [X]
+    matrices = [open_matrix(one, layer, use_raw) for one in given]
+    named = [_genes_of(matrix, gene_column) for matrix in matrices]
+    genes, columns = named[0]
+    if len(matrices) > 1:
+        genes, positions = shared_columns([names for names, _ in named])
+        columns_of = [
+            np.where(own < 0, -1, position[own]) for (_, own), position in zip(named, positions, strict=True)
+        ]
+    else:
+        columns_of = [columns]
+    n_genes = matrices[0].shape[1] if genes is None else len(genes)
+    parts = []
+    for matrix, own in zip(matrices, columns_of, strict=True):
+        same = matrix.shape[1] == n_genes and np.array_equal(own, np.arange(n_genes))
+        found = _scale_of(matrix, genes, scale) if normalize else ""
+        parts.append(_Part(matrix, None if same else own, found))
+    return CellBlocks(genes, n_genes, tuple(parts))
+
+
+def _genes_of(matrix: StoredMatrix, column: str | None) -> tuple[tuple[str, ...] | None, np.ndarray]:
+    """Return the names of genes, each once, and the position among them of each column, −1 for none."""
+    own = np.arange(matrix.shape[1])
+    if not all(matrix.shape):
+        raise ArgumentError("X", f"{matrix.name} has no cells or no genes (shape {matrix.shape}).")
+    names = None if matrix.frame is None else names_in_var(matrix.frame.var, column)
+    if names is None:
+        return None, own
+    kept = genes_kept(names)
+    versions = merge_versions(tuple(np.array(names, dtype=object)[kept]))
+    unique = {name: position for position, name in enumerate(dict.fromkeys(versions))}
+    if len(unique) < len(versions):
+        repeated = len(versions) - len(unique)
+        warn(DuplicateGenesWarning(f"{matrix.name} has {repeated:,} repeated gene names; values are summed."))
+    columns = np.full(len(own), -1)
+    columns[kept] = [unique[name] for name in versions]
+    return tuple(unique), columns
+
+
+def _scale_of(matrix: StoredMatrix, genes: tuple[str, ...] | None, stated: str | None) -> str:
+    n = matrix.shape[0]
+    step = -(-LOOKED_AT // PLACES)
+    starts = range(0, n, max(step, n // PLACES))
+    X = sparse.vstack([matrix.read(first, min(first + step, n)) for first in starts], "csr")
+    check_finite(X, None, None)
+    expression = Expression(X, genes, origin=matrix.frame, stated_scale=stated)
+    if stated is None and expression.inferred_scale.is_mixed:
+        found = expression.inferred_scale
+        raise ArgumentError("X", f"{matrix.name} joins {found}; store them as files of their own.")
+    return settle_scale(expression).scale
+
+
+def _check_values(part: _Part, X: sparse.csr_matrix, first: int) -> None:
+    """Refuse cells whose values are not like those by which the scale of their file was judged."""
+    where = f"{part.matrix.name}, cells {first + 1:,} to {first + X.shape[0]:,},"
+    if not np.isfinite(X.data).all():
+        raise ArgumentError("X", f"{where} have values that are NaN or infinite; set these to 0.")
+    if not part.scale:
+        return
+    if X.nnz and X.data.min() < 0:
+        raise ArgumentError("X", f"{where} have negative values; pass raw counts.")
+    expected = SCALE_NAMES[part.scale]
+    if part.scale == "counts":
+        differs = not np.array_equal(X.data, np.rint(X.data))
+    elif exceeds(X, part.scale):
+        differs = True
+    else:
+        found = infer_scale(X)
+        is_other = found.is_mixed or (found.is_certain and SCALE_NAMES[found.name] != expected)
+        differs = is_other and "counts" not in (found.name, part.scale)
+    if differs:
+        raise ArgumentError(
+            "X", f"{where} are not {expected} as the others; store these as a file of their own."
+        )
