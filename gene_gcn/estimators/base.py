@@ -13,7 +13,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gene_gcn.cells import Expression, Normalizer, as_cells, check_scale, is_anndata, read_expression
+from gene_gcn.cells import (
+    CellBlocks,
+    Expression,
+    Normalizer,
+    as_cells,
+    check_scale,
+    is_anndata,
+    open_cells,
+    read_expression,
+)
 from gene_gcn.cells.gene_panels import GenePanels
 from gene_gcn.errors import Argument, ArgumentError, EmptyCellsWarning, warn
 from gene_gcn.estimators.evidence import Evidence
@@ -148,15 +157,34 @@ class CellEstimator(BaseEstimator):
     def _read_reference(self, X: CellsLike) -> Expression:
         """Read cells of which each row is one."""
         expression = self._read(X)
-        _check_orientation(expression)
+        _check_orientation(expression.cells or (), expression.genes)
         return expression
+
+    def _open_training(self, X: Any) -> CellBlocks:
+        """Open cells that stay on disk, and set `n_features_in_`."""
+        cells = open_cells(
+            X,
+            layer=self.layer,
+            use_raw=self.use_raw,
+            gene_column=self.gene_column,
+            scale=self.scale,
+            normalize=self.normalization != "none",
+        )
+        for frame in cells.frames:
+            if is_anndata(frame):
+                _check_orientation(tuple(map(str, frame.obs_names[:MOST_GENES])), cells.genes)
+        self.n_features_in_ = cells.n_genes
+        self.__dict__.pop("feature_names_in_", None)
+        return cells
 
     def _normalize_training(self, expression: Expression) -> sparse.csr_matrix:
         """Set `normalizer_` and return the training cells normalized (B, N); warn if panels were joined."""
         self.normalizer_ = Normalizer.fit(expression, self.normalization)
-        all_genes = np.arange(expression.X.shape[1])
-        self.normalizer_.find_panels(expression, all_genes, LEARNED_ZEROS)
+        self._warn_of_panels(expression)
         return self.normalizer_.transform(expression)
+
+    def _warn_of_panels(self, expression: Expression) -> None:
+        self.normalizer_.find_panels(expression, np.arange(expression.X.shape[1]), LEARNED_ZEROS)
 
     def _read_query(self, X: CellsLike, consequence: str) -> Query:
         """Read cells and bring them to the training genes.
@@ -193,9 +221,8 @@ class CellEstimator(BaseEstimator):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
 
-def _check_orientation(expression: Expression) -> None:
-    rows = (expression.cells or ())[:MOST_GENES]
-    found = genes_in_rows(rows, expression.genes or ())
+def _check_orientation(cells: tuple[str, ...], genes: tuple[str, ...] | None) -> None:
+    found = genes_in_rows(cells[:MOST_GENES], genes or ())
     if found:
         text = f"X has genes as rows ({found}), but rows must be cells and columns genes; transpose it (X.T)."
         raise ArgumentError("X", text)

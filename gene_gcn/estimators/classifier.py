@@ -14,23 +14,28 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn.cells import (
+    CellBlocks,
     Expression,
+    NormalizedBlocks,
     are_references,
     as_cells,
     settle_scale,
+    stays_on_disk,
 )
-from gene_gcn.errors import Argument, ArgumentError, MissingGenesWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.estimators.annotator import CellAnnotator
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
 from gene_gcn.estimators.targets import Targets
-from gene_gcn.estimators.training_input import TrainingInput
+from gene_gcn.estimators.training_input import TrainingInput, read_stored_targets
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
-from gene_gcn.training.options import TrainingOptions
+from gene_gcn.training.distributed import num_processes, process_rank
+from gene_gcn.training.options import LinearHeadOptions, TrainingOptions
 from gene_gcn.training.reproducibility import count_threads
+from gene_gcn.training.sampling import draw_sample
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -308,6 +313,9 @@ class GeneGCNClassifier(CellAnnotator):
         unlabelled: CellsLike | None,
         batch: str | Sequence[Any] | None,
     ) -> None:
+        if self._stays_on_disk(X, unlabelled):
+            self._learn_from_disk(X, y, batch)
+            return
         unlabelled = as_cells(unlabelled)
         uses_unlabeled = self._settings.uses_unlabeled
         if unlabelled is not None and not uses_unlabeled:
@@ -331,9 +339,43 @@ class GeneGCNClassifier(CellAnnotator):
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
         )
         others = None if unlabeled is None else self._match_unlabeled(unlabeled)
+        self._fit(TrainingCells.of(matrix, targets, given.batch, others, self.network_), seed)
+
+    def _stays_on_disk(self, X: Any, unlabelled: Any) -> bool:
+        """Say whether cells are read block by block, which only the exact fit to labeled cells can."""
+        possible = unlabelled is None and self._settings.chosen_optimizer == "lbfgs"
+        if possible or isinstance(X, CellBlocks):
+            return stays_on_disk(X, self.layer, self.use_raw)
+        return False
+
+    def _learn_from_disk(self, X: Any, y: Any, batch: Any) -> None:
+        cells = self._open_training(X)
+        labels, batches = read_stored_targets(cells, y, batch)
+        targets = Targets.of(labels, self.class_weight)
+        kept = targets.is_labeled
+        if not kept.all():
+            what = f"{np.count_nonzero(~kept):,} of {len(kept):,} cells have no label"
+            warn(LabelWarning(f"{what}; cells on disk are learned from only if they have one."))
+            batches = None if batches is None else batches[kept]
+        seed = self._seed()
+        self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
+        cells, self.normalizer_ = cells.fit_normalizer(self.normalization)
+        blocks = NormalizedBlocks(cells, self.normalizer_, kept, process_rank(), num_processes())
+        sample = draw_sample(blocks, targets.y, LinearHeadOptions().sample_cells, seed)
+        matrix: sparse.csr_matrix | NormalizedBlocks = blocks
+        if sample is None:  # so few that they are in memory
+            matrix = blocks.take(np.arange(len(targets.y)))
+        seen = matrix if sample is None else sample.X
+        self._warn_of_panels(Expression(seen, cells.genes))
+        self.network_, self.gene_match_ = resolve_network(
+            self.network, cells.genes, num_genes=cells.n_genes, organism=self.organism, cells=seen
+        )
+        self._fit(TrainingCells.of(matrix, targets, batches, None, self.network_, sample), seed)
+
+    def _fit(self, cells: TrainingCells, seed: int) -> None:
         self.fitted_, history = fit_model(
             self._settings,
-            TrainingCells.of(matrix, targets, given.batch, others, self.network_),
+            cells,
             self._training_options(),
             impute=self.missing_genes == "impute" and self.genes_ is not None,
             can_shift=self.normalizer_.method != "none",

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import column_or_1d
 
 from gene_gcn.cells import (
+    CellBlocks,
     Expression,
     as_cells,
     as_label_array,
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 
 
 MANY_BATCHES = 20  # with fewer, a batch of its own for each cell may be meant
+
+
+def read_stored_targets(cells: CellBlocks, y: Any, batch: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the labels, which may be missing, and batches of cells on disk, as `TrainingInput` has them."""
+    frames = cells.frames
+    if len(frames) == 1:
+        y, batch = (v if v is None or isinstance(v, str) else [v] for v in (y, batch))
+    return read_targets(lambda number, _: frames[number], len(frames), y, batch, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +151,7 @@ def _columns(y: Any, batch: Any) -> list[str]:
 
 def _own(name: str, value: Any, number: int, count: int) -> Any:
     """Return what belongs to one of the references."""
-    if value is None or isinstance(value, str) or count == 1:
+    if value is None or isinstance(value, str):
         return value
     if not isinstance(value, list | tuple) or len(value) != count:
         raise ArgumentError(

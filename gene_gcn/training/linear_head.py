@@ -286,24 +286,23 @@ def _fit_ensemble(
     axes = found.shortened(seen.shape[-2]) if options.shrink_components else found.axes
     fitted: dict[str, Regression] = {}
     if "genes" in options.members:
-        spectrum, start = Spectrum(found.variances, found.axes), None
-        problem = options.gene_penalty / training.n, spectrum
-        if sample is not None:
-            start = fit_regression(seen, sample.target, sample.cell_weight, *problem)
-            offset = ((features.center - seen.center)[:, None] @ start.weight)[:, 0]
-            start = start._replace(bias=start.bias + offset)
-        fitted["genes"] = fit_regression(
-            features, training.target, training.cell_weight, *problem, start=start
+        spectrum = Spectrum(found.variances, found.axes)
+        fitted["genes"] = _fit_member(
+            training, features, options.gene_penalty, spectrum, sample, seen, features.center - seen.center
         )
     if "components" in options.members:
         codes = features.matmat(axes)
-        variances = features.over_processes(codes.square().sum(-2)) / training.n
-        inner = fit_regression(
+        of_sample = None if sample is None else seen.matmat(axes)
+        moved = ((features.center - seen.center)[..., None, :] @ axes)[..., 0, :]
+        spectrum = Spectrum(features.over_processes(codes.square().sum(-2)) / training.n)
+        inner = _fit_member(
+            training,
             Dense(codes, training.cells),
-            training.target,
-            training.cell_weight,
-            options.component_penalty / training.n,
-            Spectrum(variances),
+            options.component_penalty,
+            spectrum,
+            sample,
+            None if of_sample is None else Dense(of_sample),
+            moved,
         )
         fitted["components"] = inner._replace(weight=axes @ inner.weight)
     losses = {
@@ -318,6 +317,29 @@ def _fit_ensemble(
     bias = bias - (features.center[:, None] @ mean)[:, 0]
     weight = (shares[:, None, None] * features.to_all_genes(mean)).sum(0)
     return _Ensemble(weight, shares @ bias, wide, axes, losses)
+
+
+def _fit_member(
+    training: _Training,
+    features: Features | Dense,
+    penalty: float,
+    spectrum: Spectrum,
+    sample: _Training | None,
+    seen: Features | Dense | None,
+    moved: Tensor,
+) -> Regression:
+    """Fit regressions, starting at those on the features `seen` of a sample, if there is one.
+
+    `moved` (..., width) is the center of the features of all cells less that of the sample's.
+    """
+    start = None
+    if sample is not None and seen is not None:
+        start = fit_regression(seen, sample.target, sample.cell_weight, penalty / training.n, spectrum)
+        offset = (moved[..., None, :] @ start.weight)[..., 0, :]
+        start = start._replace(bias=start.bias + offset)
+    return fit_regression(
+        features, training.target, training.cell_weight, penalty / training.n, spectrum, start=start
+    )
 
 
 def _warn_if_not_converged(member: str, names: list[str], converged: Tensor) -> None:

@@ -22,7 +22,7 @@ from gene_gcn.nn.sparse import csr_from_scipy, transpose
 from gene_gcn.training.distributed import sum_over_processes
 from gene_gcn.training.reproducibility import torch_threads
 
-LARGEST_TRANSPOSED = 2**26  # stored values of which a transposed copy is kept, which makes products faster
+LARGEST_TRANSPOSED = 2**24  # stored values of which a transposed copy is kept, which makes products faster
 PART_VALUES = 2**24  # stored values of a part of cells that are not copied
 PART_ROWS = 2**16  # of a dense matrix
 
@@ -70,9 +70,14 @@ class CellsInMemory:
         self.shape: tuple[int, int] = X.shape
 
     def blocks(self) -> Iterator[sparse.csr_matrix]:
-        step = max(1, PART_VALUES * self.shape[0] // max(1, self.X.nnz))
-        for first in range(0, self.shape[0], step):
-            yield self.X[first : first + step]
+        X = self.X
+        step = max(1, PART_VALUES * X.shape[0] // max(1, X.nnz))
+        for first in range(0, X.shape[0], step):
+            pointers = X.indptr[first : first + step + 1]
+            part = sparse.csr_matrix((len(pointers) - 1, X.shape[1]), dtype=X.dtype)
+            stored = slice(pointers[0], pointers[-1])  # views: slices of the matrix would be copies
+            part.data, part.indices, part.indptr = X.data[stored], X.indices[stored], pointers - pointers[0]
+            yield part
 
     def take(self, rows: np.ndarray) -> sparse.csr_matrix:
         return self.X[rows]
