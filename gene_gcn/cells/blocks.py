@@ -7,9 +7,9 @@ every value is checked. Letters: B cells, N genes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -33,6 +33,9 @@ LARGEST_IN_MEMORY = 2**28  # stored values; some 100,000 cells
 LOOKED_AT = 2048  # cells of a file from which its scale is inferred, before all are read
 PLACES = 8  # from which they come
 LARGEST_GAP = 64  # rows between wanted ones that are read with them
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +70,15 @@ class CellBlocks:
         The files.
     checked : bool
         Whether all cells were read once, and found in order.
+    progress : bool
+        Show a bar with the remaining time of each pass over the cells.
     """
 
     genes: tuple[str, ...] | None
     n_genes: int
     parts: tuple[_Part, ...]
     checked: bool = False
+    progress: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,6 +101,19 @@ class CellBlocks:
         scales = {part.scale for part in self.parts}
         return scales.pop() if len(scales) == 1 else "cp10k"
 
+    def matched(self, indexer: np.ndarray, genes: tuple[str, ...] | None, n_genes: int) -> CellBlocks:
+        """Return the cells on other genes (N of them), given the position of each of theirs, −1 for none."""
+        parts = [
+            replace(
+                part,
+                columns=indexer
+                if part.columns is None
+                else np.where(part.columns < 0, -1, indexer[part.columns]),
+            )
+            for part in self.parts
+        ]
+        return replace(self, genes=genes, n_genes=n_genes, parts=tuple(parts))
+
     def spans(self) -> list[tuple[int, int, int]]:
         """Return the file, and the first and last cell in it plus one, of each block."""
         return [
@@ -102,6 +121,16 @@ class CellBlocks:
             for index, part in enumerate(self.parts)
             for first in range(0, part.matrix.shape[0], part.matrix.rows)
         ]
+
+    def track(self, spans: Sequence[T], what: str) -> Iterator[T]:
+        """Yield spans, with a progress bar if that is wanted."""
+        if not self.progress:
+            yield from spans
+            return
+        from rich.console import Console
+        from rich.progress import track
+
+        yield from track(spans, what, console=Console(stderr=True), transient=True)
 
     def read(self, span: tuple[int, int, int]) -> sparse.csr_matrix:
         """Read the cells of a span (cells, N), on the linear scale."""
@@ -133,7 +162,7 @@ class CellBlocks:
         ArgumentError
             A block that cannot be read, or has other values than the rest of its file; the file is named.
         """
-        blocks = (self.read(span) for span in self.spans())
+        blocks = (self.read(span) for span in self.track(self.spans(), "Checking cells"))
         normalizer = Normalizer.fit_blocks(blocks, self.genes, self.n_genes, self.scale, method)
         return replace(self, checked=True), normalizer
 
@@ -163,6 +192,7 @@ class NormalizedBlocks:
         self.normalizer = normalizer
         self.is_divided = n_processes > 1
         self._kept = kept
+        self._passes = 0
         self._spans = []
         rows, first, position = [], 0, np.cumsum(kept) - 1
         for number, (index, start, stop) in enumerate(cells.spans()):
@@ -175,7 +205,8 @@ class NormalizedBlocks:
         self.shape = len(self.rows), cells.n_genes
 
     def blocks(self) -> Iterator[sparse.csr_matrix]:
-        for span, own in self._spans:
+        self._passes += 1
+        for span, own in self.cells.track(self._spans, f"Pass {self._passes}"):
             block = self.cells.read(span)
             yield self.normalizer.rescale(block if len(own) == block.shape[0] else block[own])
 
@@ -209,6 +240,7 @@ def open_cells(
     gene_column: str | None = None,
     scale: str | None = None,
     normalize: bool = True,
+    infer: Callable[[Expression], str] | None = None,
 ) -> CellBlocks:
     """Open cells that stay on disk, of one file or several, which are joined on the genes that all have.
 
@@ -219,7 +251,9 @@ def open_cells(
     layer, use_raw, gene_column, scale
         As for `read_expression`.
     normalize : bool
-        Infer the scale of the values; with False they are left as they are.
+        Bring values to the linear scale; with False they are left as they are.
+    infer : callable, optional
+        From some cells of a file to the scale of its values; by default as that of training cells is.
 
     Returns
     -------
@@ -250,7 +284,7 @@ def open_cells(
     parts = []
     for matrix, own in zip(matrices, columns_of, strict=True):
         same = matrix.shape[1] == n_genes and np.array_equal(own, np.arange(n_genes))
-        found = _scale_of(matrix, genes, scale) if normalize else ""
+        found = _scale_of(matrix, genes, scale, infer) if normalize else ""
         parts.append(_Part(matrix, None if same else own, found))
     return CellBlocks(genes, n_genes, tuple(parts))
 
@@ -274,7 +308,12 @@ def _genes_of(matrix: StoredMatrix, column: str | None) -> tuple[tuple[str, ...]
     return tuple(unique), columns
 
 
-def _scale_of(matrix: StoredMatrix, genes: tuple[str, ...] | None, stated: str | None) -> str:
+def _scale_of(
+    matrix: StoredMatrix,
+    genes: tuple[str, ...] | None,
+    stated: str | None,
+    infer: Callable[[Expression], str] | None,
+) -> str:
     n = matrix.shape[0]
     step = -(-LOOKED_AT // PLACES)
     starts = range(0, n, max(step, n // PLACES))
@@ -284,7 +323,7 @@ def _scale_of(matrix: StoredMatrix, genes: tuple[str, ...] | None, stated: str |
     if stated is None and expression.inferred_scale.is_mixed:
         found = expression.inferred_scale
         raise ArgumentError("X", f"{matrix.name} joins {found}; store them as files of their own.")
-    return settle_scale(expression).scale
+    return settle_scale(expression).scale if infer is None else infer(expression)
 
 
 def _check_values(part: _Part, X: sparse.csr_matrix, first: int) -> None:

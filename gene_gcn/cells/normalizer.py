@@ -182,7 +182,7 @@ class Normalizer:
             if self.input_scale != "scaled":  # there a zero is the mean of the gene
                 self._warn_of_empty(np.diff(X.indptr) == 0)
             return X.copy() if X is expr.X else X
-        linear = _linear(X, self._scale_of(expr))
+        linear = _linear(X, self.scale_of_query(expr))
         share = self.gene_share[indexer[indexer >= 0]].sum(dtype=np.float64)
         if panels is not None and len(panels.present) > 1:
             shares = [self.gene_share[genes].sum(dtype=np.float64) for genes in panels.present]
@@ -328,7 +328,7 @@ class Normalizer:
             values["input_scale"],
         )
 
-    def _scale_of(self, expr: Expression) -> InferredScale:
+    def scale_of_query(self, expr: Expression) -> InferredScale:
         """Return the scale on which to read a query, or each of its cells."""
         if expr.X.nnz and expr.X.data.min() < 0:
             raise _negative_values(expr)

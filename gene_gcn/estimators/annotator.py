@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn import __version__
-from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, to_same_kind
+from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, stays_on_disk, to_same_kind
 from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, warn
 from gene_gcn.estimators.annotation import Annotation
@@ -31,6 +31,7 @@ from gene_gcn.estimators.explaining import (
 )
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.query_view import QueryView
+from gene_gcn.estimators.stored_query import StoredQuery, StoredView
 from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
 from gene_gcn.networks import GeneMatch, GeneNetwork
 from gene_gcn.training.imputation import PPCAImputer
@@ -49,6 +50,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     """
 
     device: str
+    verbose: bool
     classes_: np.ndarray
     prior_: np.ndarray
     normalizer_: Normalizer
@@ -88,6 +90,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         ArgumentError
             X cannot be read, or shares too few genes with the training set.
         """
+        if self._stays_on_disk(X):
+            return self._annotation_from_disk(X, None).probability
         query = self._read_query(X, "their confidence is lowered")
         return query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
 
@@ -141,6 +145,10 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             left out of any set; ShiftWarning says that the query is shifted, see `annotate`.
         """
         self._check_alpha(alpha)
+        if self._stays_on_disk(X):
+            sets = self._annotation_from_disk(X, None, alpha=alpha).sets
+            assert sets is not None  # as alpha is given
+            return sets
         query = self._read_query(X, "their sets hold more types")
         if self._can_be_shifted(query):
             _warn_of_lost_coverage(self._view(query).shift)
@@ -168,6 +176,10 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         ArgumentError
             The model was trained by gradients, without `missing_genes="impute"`, or without names of genes.
         """
+        if self._stays_on_disk(X):
+            novelty = self._annotation_from_disk(X, None, unknown=True).novelty
+            assert novelty is not None  # as it is asked for
+            return novelty
         query = self._read_query(X, "they look like any type")
         return self._view(query).novelty() if query.matrix.shape[0] else np.empty(0)
 
@@ -303,6 +315,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         over: str | None = None,
         groups: Clusters | Neighbors | None = None,
     ) -> Annotation:
+        if self._stays_on_disk(X):
+            return self._annotation_from_disk(X, adapt, unknown, alpha, over, groups)
         query = self._read_query(X, "their confidence is lowered")
         view = None
         if ((unknown or (over and groups is None)) and query.matrix.shape[0]) or (
@@ -328,6 +342,51 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             return annotation
         if groups is None:
             groups = find_clusters(np.empty((0, 0)) if view is None else view.components("clustering"))
+        return annotation.with_consensus(groups)
+
+    def _stays_on_disk(self, X: Any) -> bool:
+        check_is_fitted(self)
+        return stays_on_disk(X, self.layer, self.use_raw)
+
+    def _annotation_from_disk(
+        self,
+        X: Any,
+        adapt: str | None,
+        unknown: bool = False,
+        alpha: float | None = None,
+        over: str | None = None,
+        groups: Clusters | Neighbors | None = None,
+    ) -> Annotation:
+        """Annotate cells block by block; their shift is estimated from a sample of them."""
+        names = {name: getattr(self, name) for name in ("layer", "use_raw", "gene_column", "scale")}
+        query = StoredQuery.open(X, self.normalizer_, **names, progress=bool(self.verbose))
+        purpose = "novelty" if unknown else "clustering" if over and groups is None else ""
+        sample = query.sample() if purpose or adapt or alpha is not None else None
+        view = None
+        if sample is not None and (purpose or self._can_be_shifted(sample)):
+            view = self._view(sample)
+        if view is not None and alpha is not None:
+            _warn_of_lost_coverage(view.shift)
+        seen = StoredView.of(
+            query,
+            view,
+            self._logits,
+            adapts=adapt is not None,
+            components_for=purpose,
+            consequence="their confidence is lowered",
+        )
+        annotation = Annotation(
+            self.classes_,
+            seen.evidence.shrink(seen.probability, self.prior_),
+            seen.evidence.is_empty,
+            seen.shift,
+            seen.novelty(view.model.reference.held_out) if unknown and view is not None else None,
+            None if alpha is None else self._sets(torch.from_numpy(seen.logits), alpha),
+        )
+        if over is None:
+            return annotation
+        if groups is None:
+            groups = find_clusters(np.empty((0, 0)) if seen.components is None else seen.components)
         return annotation.with_consensus(groups)
 
     def _can_be_shifted(self, query: Query) -> bool:

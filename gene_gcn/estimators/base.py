@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 import numpy as np
@@ -91,6 +91,7 @@ class CellEstimator(BaseEstimator):
     n_jobs: int | None
     device: str
     random_state: Any
+    verbose: bool
     genes_: tuple[str, ...] | None
     n_features_in_: int
     normalizer_: Normalizer
@@ -175,7 +176,7 @@ class CellEstimator(BaseEstimator):
                 _check_orientation(tuple(map(str, frame.obs_names[:MOST_GENES])), cells.genes)
         self.n_features_in_ = cells.n_genes
         self.__dict__.pop("feature_names_in_", None)
-        return cells
+        return replace(cells, progress=bool(self.verbose))
 
     def _normalize_training(self, expression: Expression) -> sparse.csr_matrix:
         """Set `normalizer_` and return the training cells normalized (B, N); warn if panels were joined."""

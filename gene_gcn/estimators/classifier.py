@@ -313,7 +313,7 @@ class GeneGCNClassifier(CellAnnotator):
         unlabelled: CellsLike | None,
         batch: str | Sequence[Any] | None,
     ) -> None:
-        if self._stays_on_disk(X, unlabelled):
+        if self._learns_from_disk(X, unlabelled):
             self._learn_from_disk(X, y, batch)
             return
         unlabelled = as_cells(unlabelled)
@@ -341,7 +341,7 @@ class GeneGCNClassifier(CellAnnotator):
         others = None if unlabeled is None else self._match_unlabeled(unlabeled)
         self._fit(TrainingCells.of(matrix, targets, given.batch, others, self.network_), seed)
 
-    def _stays_on_disk(self, X: Any, unlabelled: Any) -> bool:
+    def _learns_from_disk(self, X: Any, unlabelled: Any) -> bool:
         """Say whether cells are read block by block, which only the exact fit to labeled cells can."""
         possible = unlabelled is None and self._settings.chosen_optimizer == "lbfgs"
         if possible or isinstance(X, CellBlocks):

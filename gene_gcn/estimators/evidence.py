@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,11 @@ class Evidence:
         share = normalizer.gene_share[present].astype(np.float64)
         typical = -np.expm1(-normalizer.target_sum * share).sum()  # expected for a cell of the median depth
         return cls(n_expressed, max(1.0, min(ENOUGH_GENES, ENOUGH_SHARE * typical)))
+
+    @classmethod
+    def join(cls, parts: Sequence[Evidence]) -> Evidence:
+        """Join the cells of parts of one query."""
+        return cls(np.concatenate([part.n_expressed for part in parts]), parts[0].enough)
 
     @property
     def is_empty(self) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from scipy.special import softmax
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.fitted import LinearModel
-from gene_gcn.uncertainty import QueryShift, adapt_to_query, novelty_p_values
+from gene_gcn.uncertainty import Adaptation, QueryShift, fit_adaptation, novelty_p_values
 
 __all__ = ["QueryView"]
 
@@ -33,6 +33,8 @@ class QueryView:
     logits : ndarray, shape (B, K)
         Without the shift.
     shift : QueryShift
+    adaptation : Adaptation or None
+        By which further cells of the query are classified; None where a shift cannot be told.
     """
 
     X: sparse.csr_matrix
@@ -41,6 +43,7 @@ class QueryView:
     probability: np.ndarray
     logits: np.ndarray
     shift: QueryShift
+    adaptation: Adaptation | None
 
     @classmethod
     def of(cls, query: Query, model: LinearModel, *, can_shift: bool) -> QueryView:
@@ -54,12 +57,24 @@ class QueryView:
         X = query.matrix if measured is None else query.matrix[:, present]
         profiles = model.reference.profiles.take(present)
         logits = X @ weight[present] + bias
+        adaptation = None
         if can_shift:
-            probability, shift = adapt_to_query(X, weight[present], bias, profiles)
+            adaptation, scores = fit_adaptation(X, weight[present], bias, profiles)
+            probability, shift = adaptation.probability(scores), adaptation.shift
         else:
             probability, shift = softmax(logits, axis=1), QueryShift.none(X.shape[1])
         logits -= shift.genes @ weight[present]
-        return cls(X, present, model, probability, logits, shift)
+        return cls(X, present, model, probability, logits, shift, adaptation)
+
+    def further(self, query: Query) -> QueryView:
+        """Look at further cells of the query, from which the shift is removed that these cells have."""
+        measured = None if self.present.all() else torch.from_numpy(self.present)
+        weight, bias = (part.numpy() for part in self.model.folded(measured))
+        X = query.matrix if measured is None else query.matrix[:, self.present]
+        logits = X @ weight[self.present] + bias
+        probability = softmax(logits, axis=1) if self.adaptation is None else self.adaptation.classify(X)
+        logits -= self.shift.genes @ weight[self.present]
+        return replace(self, X=X, probability=probability, logits=logits)
 
     def novelty(self) -> np.ndarray:
         """Return the p-values (B,) of being of a type that the model knows.

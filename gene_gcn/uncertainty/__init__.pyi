@@ -12,8 +12,10 @@ from .label_quality import suspicious_labels as suspicious_labels
 from .novelty import HeldOutCells as HeldOutCells
 from .novelty import covariance_within as covariance_within
 from .novelty import novelty_p_values as novelty_p_values
+from .query_shift import Adaptation as Adaptation
 from .query_shift import QueryShift as QueryShift
 from .query_shift import TypeProfiles as TypeProfiles
 from .query_shift import TypeSums as TypeSums
 from .query_shift import adapt_to_query as adapt_to_query
+from .query_shift import fit_adaptation as fit_adaptation
 from .type_fractions import type_fractions as type_fractions

@@ -14,6 +14,7 @@ Letters: B cells, N genes, K types, G marker genes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from scipy import sparse
 from scipy.special import softmax
 from scipy.stats import rankdata
 
-__all__ = ["QueryShift", "TypeProfiles", "TypeSums", "adapt_to_query"]
+__all__ = ["Adaptation", "QueryShift", "TypeProfiles", "TypeSums", "adapt_to_query", "fit_adaptation"]
 
 # Chosen on 98 pairs of public references and queries, and on parts of 12 sets, see docs/accuracy.md.
 SMALLEST_SHIFT = 0.03  # halves of a set reach 0.028, laboratories start at 0.030
@@ -171,25 +172,82 @@ def adapt_to_query(
         Those of the logits where the query is left alone.
     shift : QueryShift
     """
+    adaptation, scores = fit_adaptation(X, weight, bias, profiles)
+    return adaptation.probability(scores), adaptation.shift
+
+
+@dataclass(frozen=True, eq=False)
+class Adaptation:
+    """What a query says of its shift, by which further cells of it are classified.
+
+    Attributes
+    ----------
+    weight : ndarray, shape (N, K)
+    bias : ndarray, shape (K,)
+    profiles : TypeProfiles
+    shift : QueryShift
+    markers : ndarray of int, shape (G,)
+    spreads : tuple of float
+        Standard deviations of the three scores over the query; empty where it is left alone.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    profiles: TypeProfiles
+    shift: QueryShift
+    markers: np.ndarray
+    spreads: tuple[float, ...]
+
+    def classify(self, X: sparse.csr_matrix) -> np.ndarray:
+        """Return the probabilities (B, K) of the types of further cells X (B, N) of the query."""
+        logits = X @ self.weight + self.bias
+        if not self.shift.is_removed:
+            return self.probability(logits)
+        shift = self.shift.genes.astype(np.float64)
+        centroids = _Centroids.of(X, self.profiles.mean, self.markers)
+        ranks = rank_correlation(X[:, self.markers], self.profiles.mean[:, self.markers])
+        parts = logits - shift @ self.weight, ranks, centroids.correlate(shift)
+        return self.probability(_add_scores(parts, self.spreads))
+
+    def probability(self, scores: np.ndarray) -> np.ndarray:
+        """Return the probabilities (B, K) of scores, which are logits where the query is left alone."""
+        if not self.shift.is_removed:
+            return softmax(scores, axis=1)
+        return softmax(SHARPNESS * scores, axis=1).astype(np.float32)
+
+
+def fit_adaptation(
+    X: sparse.csr_matrix, weight: np.ndarray, bias: np.ndarray, profiles: TypeProfiles
+) -> tuple[Adaptation, np.ndarray]:
+    """Estimate the shift of a query, as `adapt_to_query` does; return it with the scores (B, K) of X."""
     logits = X @ weight + bias
     first = softmax(logits, axis=1)
     added = _common_shift(X, first, profiles) @ weight
-    scale = max(float(_centered(logits).std()), 1e-9)
+    scale = _spread(logits)
     size, error = float(added.std()) / scale, _standard_error(logits, first, profiles.counts) / scale
+    markers = find_markers(profiles.mean)
     reason = _reason_to_leave(first, size, error)
     if reason:
-        return first, QueryShift(size, np.zeros(X.shape[1], np.float32), reason)
-    markers = find_markers(profiles.mean)
+        shift = QueryShift(size, np.zeros(X.shape[1], np.float32), reason)
+        return Adaptation(weight, bias, profiles, shift, markers, ()), logits
     centroids = _Centroids.of(X, profiles.mean, markers)
-    ranks = _standardize(rank_correlation(X[:, markers], profiles.mean[:, markers]))
-    shift = np.zeros(X.shape[1])
-    scores = _standardize(logits) + ranks + _standardize(centroids.correlate(shift))
+    ranks = rank_correlation(X[:, markers], profiles.mean[:, markers])
+    genes = np.zeros(X.shape[1])
+    parts = logits, ranks, centroids.correlate(genes)
     for _ in range(ROUNDS):
+        scores = _add_scores(parts, [_spread(part) for part in parts])
         probability = _keep_surest(softmax(4 / 3 * scores, axis=1), scores)
-        shift = _common_shift(X, probability, profiles, markers, centroids.scale)
-        scores = _standardize(logits - shift @ weight) + ranks + _standardize(centroids.correlate(shift))
-    probability = softmax(SHARPNESS * scores, axis=1).astype(np.float32)
-    return probability, QueryShift(size, shift.astype(np.float32), "")
+        genes = _common_shift(X, probability, profiles, markers, centroids.scale)
+        parts = logits - genes @ weight, ranks, centroids.correlate(genes)
+    spreads = tuple(map(_spread, parts))
+    shift = QueryShift(size, genes.astype(np.float32), "")
+    return Adaptation(weight, bias, profiles, shift, markers, spreads), _add_scores(parts, spreads)
+
+
+def _add_scores(parts: Sequence[np.ndarray], spreads: Sequence[float]) -> np.ndarray:
+    """Return the sum of scores (B, K), each centered and divided by its spread."""
+    scaled = [_centered(part) / spread for part, spread in zip(parts, spreads, strict=True)]
+    return np.sum(scaled, axis=0)
 
 
 def find_markers(mean: np.ndarray) -> np.ndarray:
@@ -332,6 +390,5 @@ def _centered(scores: np.ndarray) -> np.ndarray:
     return scores - scores.mean(axis=1, keepdims=True)
 
 
-def _standardize(scores: np.ndarray) -> np.ndarray:
-    centered = _centered(scores)
-    return centered / max(float(centered.std()), 1e-9)
+def _spread(scores: np.ndarray) -> float:
+    return max(float(_centered(scores).std()), 1e-9)

@@ -1,0 +1,179 @@
+"""A query that stays on disk: its cells are brought to the training genes and scale block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from gene_gcn.cells import CellBlocks, Expression, Normalizer, open_cells
+from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
+from gene_gcn.errors import EmptyCellsWarning, MissingGenesWarning, warn
+from gene_gcn.estimators.base import Query
+from gene_gcn.estimators.evidence import Evidence
+from gene_gcn.estimators.query_view import QueryView
+from gene_gcn.uncertainty import HeldOutCells, QueryShift, novelty_p_values
+
+SAMPLE = 20_000  # cells from which the shift of a query is estimated
+
+
+@dataclass(frozen=True, eq=False)
+class StoredQuery:
+    """Cells on disk, on the N training genes.
+
+    Attributes
+    ----------
+    cells : CellBlocks
+    normalizer : Normalizer
+    present : ndarray of bool, shape (N,)
+        The training genes that the cells have.
+    """
+
+    cells: CellBlocks
+    normalizer: Normalizer
+    present: np.ndarray
+
+    @classmethod
+    def open(
+        cls,
+        X: Any,
+        normalizer: Normalizer,
+        *,
+        layer: str | None,
+        use_raw: bool,
+        gene_column: str | None,
+        scale: str | None,
+        progress: bool = False,
+    ) -> StoredQuery:
+        """Open a query and match its genes, with the warnings and errors of `Normalizer.transform`."""
+        cells = open_cells(
+            X,
+            layer=layer,
+            use_raw=use_raw,
+            gene_column=gene_column,
+            scale=scale,
+            normalize=normalizer.method != "none",
+            infer=lambda expression: normalizer.scale_of_query(expression).name,
+        )
+        first = cells.take(np.arange(min(len(cells), 1)))
+        indexer = normalizer.match(Expression(first, cells.genes, origin=cells.frames[0]))
+        if not np.array_equal(indexer, np.arange(normalizer.n_genes)):
+            cells = cells.matched(indexer, normalizer.genes, normalizer.n_genes)
+        cells = replace(cells, progress=progress)
+        return cls(cells, normalizer, np.isin(np.arange(normalizer.n_genes), indexer))
+
+    def sample(self) -> Query:
+        """Return cells from all over the query, at most `SAMPLE`."""
+        step = max(1.0, len(self.cells) / SAMPLE)
+        rows = np.unique(np.arange(0, len(self.cells), step).astype(np.int64))
+        return self._query(self.cells.take(rows))
+
+    def blocks(self, consequence: str) -> Iterator[Query]:
+        """Yield all cells in their order; afterwards warn of cells with few genes, see `Evidence`."""
+        n_empty = n_lacking = n_cells = 0
+        evidence = []
+        for span in self.cells.track(self.cells.spans(), "Annotating"):
+            query = self._query(self.cells.read(span))
+            evidence.append(query.evidence)
+            n_cells += query.matrix.shape[0]
+            n_empty += int(query.evidence.is_empty.sum())
+            n_lacking += sum(len(cells) for cells, genes in query.panels if (self.present & ~genes).any())
+            yield query
+        if n_lacking:
+            what = f"{n_lacking:,} of {n_cells:,} cells have no count in any of many of the model's genes, as"
+            why = "if panels were joined and absent genes filled with zeros; these are treated as missing"
+            warn(MissingGenesWarning(f"{what} {why}."))
+        if n_empty:
+            what = f"{n_empty:,} of {n_cells:,} cells express none of the model's genes"
+            warn(EmptyCellsWarning(f"{what}, so nothing is known about them; filter them out."))
+        Evidence.join(evidence).warn_of_few(consequence)
+
+    def _query(self, linear: Any) -> Query:
+        normalizer = self.normalizer
+        panels = GenePanels.single(self.present, linear.shape[0])
+        if normalizer.method != "none" and normalizer.genes is not None:
+            panels = find_gene_panels(linear, normalizer.gene_share, self.present)
+        shares = np.array([normalizer.gene_share[genes].sum(dtype=np.float64) for genes in panels.present])
+        matrix = normalizer.rescale(linear, shares[panels.of_cell])
+        return Query(matrix, panels, Evidence.of(matrix, normalizer, self.present))
+
+
+@dataclass(frozen=True, eq=False)
+class StoredView:
+    """What a model says of cells on disk.
+
+    Attributes
+    ----------
+    probability : ndarray of float32, shape (B, K)
+        Adapted to the query, if its shift is removed.
+    logits : ndarray of float32, shape (B, K)
+        Likewise, or of each cell on its own.
+    evidence : Evidence
+    components : ndarray of float32, shape (B, R), or None
+        If they were asked for, without the shift.
+    shift : QueryShift or None
+        None where the query was not looked at as a whole.
+    """
+
+    probability: np.ndarray
+    logits: np.ndarray
+    evidence: Evidence
+    components: np.ndarray | None
+    shift: QueryShift | None
+
+    @classmethod
+    def of(
+        cls,
+        query: StoredQuery,
+        view: QueryView | None,
+        logits_of: Callable[[Query], Tensor],
+        *,
+        adapts: bool,
+        components_for: str = "",
+        consequence: str,
+    ) -> StoredView:
+        """Go through all cells once.
+
+        Parameters
+        ----------
+        view : QueryView or None
+            Of a sample of the query; None to classify cells one by one.
+        logits_of : callable
+            From cells to their logits, each on its own.
+        adapts : bool
+            Whether a shift is removed.
+        components_for : str
+            What needs components; "" for nothing.
+        """
+        removed = view is not None and adapts and view.shift.is_removed
+        probabilities, logits, components, evidence = [], [], [], []
+        for block in query.blocks(consequence):
+            further = None if view is None else view.further(block)
+            if removed and further is not None:
+                probabilities.append(further.probability)
+                logits.append(further.logits.astype(np.float32))
+            else:
+                own = logits_of(block)
+                probabilities.append(own.softmax(1).numpy())
+                logits.append(own.numpy())
+            if components_for and further is not None:
+                components.append(further.components(components_for).astype(np.float32))
+                if not removed:
+                    logits[-1] = further.logits.astype(np.float32)
+            evidence.append(block.evidence)
+        return cls(
+            np.concatenate(probabilities),
+            np.concatenate(logits),
+            Evidence.join(evidence),
+            np.concatenate(components) if components else None,
+            None if view is None or not adapts else view.shift,
+        )
+
+    def novelty(self, held_out: HeldOutCells) -> np.ndarray:
+        """Return the p-values (B,) of being of a known type."""
+        if self.components is None:
+            raise TypeError("Novelty needs components.")
+        return novelty_p_values(self.logits, self.components, held_out)
