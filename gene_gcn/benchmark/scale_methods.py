@@ -1,0 +1,189 @@
+"""Methods whose growth is measured, from file to predictions, each in a process of its own.
+
+`python -m gene_gcn.benchmark.scale_methods METHOD TRAIN.h5ad TEST.h5ad RESULT.json` runs one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.preprocessing import StandardScaler
+
+from gene_gcn.benchmark.baselines import Normalized
+from gene_gcn.benchmark.made_cells import TYPE
+from gene_gcn.benchmark.metrics import evaluate
+from gene_gcn.benchmark.runs import peak_memory
+from gene_gcn.cells import read_cells
+from gene_gcn.estimators.classifier import GeneGCNClassifier
+
+
+class FileClassifier(Protocol):
+    """A classifier that takes paths of .h5ad files."""
+
+    def fit(self, cells: Any, y: Any) -> Any: ...
+
+    def predict(self, cells: Any) -> np.ndarray: ...
+
+
+class ReadsFiles(ClassifierMixin, BaseEstimator):
+    """A classifier of AnnData that is given paths.
+
+    Parameters
+    ----------
+    classifier : scikit-learn classifier
+    """
+
+    def __init__(self, classifier: ClassifierMixin):
+        self.classifier = classifier
+
+    def fit(self, path: str, column: str) -> ReadsFiles:
+        cells = read_cells(path)
+        self.classifier.fit(cells, cells.obs[column].astype(str).to_numpy())
+        return self
+
+    def predict(self, path: str) -> np.ndarray:
+        return self.classifier.predict(read_cells(path))
+
+
+class MiniBatchSGD(ClassifierMixin, BaseEstimator):
+    """Logistic regression by mini-batches, as CellTypist fits it with ``mini_batch=True``.
+
+    Genes are divided by their standard deviation and values above 10 are clipped. Unlike CellTypist's default, genes
+    are not centered, so that the cells stay sparse.
+
+    Parameters
+    ----------
+    batch_size, max_batches, epochs : int
+        Cells per batch, batches per epoch, and epochs; the defaults are CellTypist's. Each epoch sees at most
+        `batch_size * max_batches` random cells.
+    alpha : float
+        Strength of the L2 penalty, CellTypist's.
+    random_state : int
+
+    References
+    ----------
+    Domínguez Conde et al. (2022), doi:10.1126/science.abl5197.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1000,
+        max_batches: int = 100,
+        epochs: int = 10,
+        alpha: float = 1e-4,
+        random_state: int = 0,
+    ):
+        self.batch_size = batch_size
+        self.max_batches = max_batches
+        self.epochs = epochs
+        self.alpha = alpha
+        self.random_state = random_state
+
+    def fit(self, X: sparse.csr_matrix, y: np.ndarray) -> MiniBatchSGD:
+        self.scaler_ = StandardScaler(with_mean=False)
+        X = _clip(self.scaler_.fit_transform(X))
+        self.classes_ = np.unique(y)
+        self.model_ = SGDClassifier(loss="log_loss", alpha=self.alpha, random_state=self.random_state)
+        rng = np.random.default_rng(self.random_state)
+        for _ in range(self.epochs):
+            order = rng.permutation(len(y))[: self.batch_size * self.max_batches]
+            for start in range(0, len(order), self.batch_size):
+                batch = order[start : start + self.batch_size]
+                self.model_.partial_fit(X[batch], y[batch], classes=self.classes_)
+        return self
+
+    def predict(self, X: sparse.csr_matrix) -> np.ndarray:
+        return self.model_.predict(_clip(self.scaler_.transform(X)))
+
+
+def _clip(X: sparse.csr_matrix) -> sparse.csr_matrix:
+    np.minimum(X.data, 10, out=X.data)
+    return X
+
+
+@dataclass(frozen=True)
+class ScaledMethod:
+    """A method and an estimate of its memory.
+
+    Attributes
+    ----------
+    make : callable
+        Returns it, unfitted.
+    bytes_per_value, bytes_per_score, bytes_per_weight : float
+        Peak memory per stored value, per cell and type, and per gene and type. They were measured on made cells
+        of pbmc3k and rounded up.
+    """
+
+    make: Callable[[], FileClassifier]
+    bytes_per_value: float
+    bytes_per_score: float
+    bytes_per_weight: float
+
+    def memory_gb(self, num_values: float, cells: int, types: int, genes: int) -> float:
+        """Estimate the peak memory of a fit, in GB."""
+        parts = (
+            self.bytes_per_value * num_values,
+            self.bytes_per_score * cells * types,
+            self.bytes_per_weight * genes * types,
+        )
+        return PROCESS_GB + sum(parts) / 2**30
+
+
+PROCESS_GB = 0.4  # of a process that has loaded the libraries
+METHODS = {
+    "gene_gcn": ScaledMethod(lambda: GeneGCNClassifier(random_state=0), 66, 100, 200),
+    "logistic regression": ScaledMethod(
+        lambda: ReadsFiles(Normalized(LogisticRegression(max_iter=1000), "log1p")), 25, 30, 200
+    ),
+    "SGD, mini-batches": ScaledMethod(lambda: ReadsFiles(Normalized(MiniBatchSGD(), "log1p")), 35, 0, 30),
+}
+
+
+def run(method: str, train: str, test: str) -> dict[str, Any]:
+    """Fit a method on a file of made cells and test it on another.
+
+    Returns
+    -------
+    dict
+        "macro_f1"; "fit_seconds", "fit_cpu_seconds", "predict_seconds" and "predict_cpu_seconds", reading
+        included, CPU as user and system time of this process and its children; "peak_memory_gb" of this process
+        (NaN except on Linux); "warnings", the categories of those that were issued, comma-separated.
+    """
+    classifier = METHODS[method].make()
+    with warnings.catch_warnings(record=True) as issued, peak_memory() as peak:
+        warnings.simplefilter("always")
+        start, cpu_start = time.perf_counter(), _cpu_seconds()
+        classifier.fit(train, TYPE)
+        fitted, cpu_fitted = time.perf_counter(), _cpu_seconds()
+        predicted = classifier.predict(test)
+        done, cpu_done = time.perf_counter(), _cpu_seconds()
+    true = read_cells(test).obs[TYPE].astype(str).to_numpy()
+    return {
+        "macro_f1": evaluate(true, np.asarray(predicted).astype(str))["macro_f1"],
+        "fit_seconds": fitted - start,
+        "fit_cpu_seconds": cpu_fitted - cpu_start,
+        "predict_seconds": done - fitted,
+        "predict_cpu_seconds": cpu_done - cpu_fitted,
+        "peak_memory_gb": peak(),
+        "warnings": ",".join(sorted({warning.category.__name__ for warning in issued})),
+    }
+
+
+def _cpu_seconds() -> float:
+    return sum(os.times()[:4])
+
+
+if __name__ == "__main__":
+    Path(sys.argv[4]).write_text(json.dumps(run(*sys.argv[1:4])), encoding="utf-8")
