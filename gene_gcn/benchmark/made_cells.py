@@ -1,4 +1,4 @@
-"""Realistic cells, as many as asked for, made by mixing and thinning real ones; written to disk in bounded memory."""
+"""Realistic cells, as many as asked for, made by mixing and thinning real ones, and written to disk."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ CHUNK = 1 << 17  # values per chunk of the file
 class CellMaker:
     """Makes cells of K types from the training or the test part of real ones.
 
-    A made cell mixes two or three real cells of its type with random weights (uniform on the simplex), binomially
-    thinned so that its expected depth is that of another real cell of the type; a real cell gives at most all of
-    its counts. So counts are whole, and types overlap about as real ones do. Batches have no effect. The n-th cell is the
-    same however many are made.
+    A made cell mixes two or three real cells of its type with random weights, uniform on the simplex. Their
+    counts are thinned binomially, so that the expected depth is that of a real cell of the type, drawn at
+    random; a real cell gives at most all of its counts. Counts stay whole numbers, as noisy as real ones.
+    Batches have no effect. The n-th cell is the same however many are made.
 
     Attributes
     ----------
@@ -112,12 +112,9 @@ class CellMaker:
         """
         cells = without_rare_types(labeled_cells(cells, label), label)
         if read_expression(cells).scale != "counts":
-            raise ArgumentError(
-                "cells", "cells are made from raw counts, but the values are not whole numbers."
-            )
-        sizes = (
-            cells.obs[label].value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
-        )
+            text = "the values are not whole numbers, but cells are made from raw counts."
+            raise ArgumentError("cells", text)
+        sizes = cells.obs[label].value_counts().sort_index().sort_values(ascending=False, kind="stable")
         num_types = len(sizes) if num_types is None else num_types
         if min(num_types, len(sizes)) < 2:
             text = " has fewer than two types of at least five cells; choose another column."
@@ -216,8 +213,8 @@ def write_made_cells(
 ) -> int:
     """Write made cells to an .h5ad file, block by block, whole or not at all.
 
-    The file holds `X` as CSR (float32 counts, int32 indices, int64 index pointers, chunked, not compressed), the
-    columns "cell_type" and "batch" of `obs`, and the names of the genes.
+    The file holds `X` as CSR (float32 counts, int32 indices, int64 index pointers, chunked, not compressed),
+    the columns "cell_type" and "batch" of `obs`, and the names of the genes.
 
     Parameters
     ----------

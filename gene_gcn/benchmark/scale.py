@@ -37,6 +37,7 @@ METRICS = (
     "peak_memory_gb",
 )
 COSTS = ("fit_seconds", "fit_cpu_seconds", "predict_cpu_seconds", "peak_memory_gb")
+NOTHING = {**dict.fromkeys(METRICS, float("nan")), "warnings": ""}
 MIN_POINTS = 3  # fewer give no exponent
 TEST_CELLS = 5000
 MEMORY_GB = 16.0
@@ -67,9 +68,8 @@ def choose(methods: Sequence[str]) -> list[str]:
     ArgumentError
         No name matches.
     """
-    chosen = [
-        name for name in METHODS if not methods or any(part.lower() in name.lower() for part in methods)
-    ]
+    parts = [part.lower() for part in methods] or [""]
+    chosen = [name for name in METHODS if any(part in name.lower() for part in parts)]
     if not chosen:
         text = f" matches none of the methods: {'; '.join(METHODS)}."
         raise ArgumentError("methods", Argument("methods", list(methods)), text)
@@ -108,8 +108,8 @@ def measure(
     Yields
     ------
     dict
-        "cells", "types", "genes", "method", `METRICS`, "warnings" and "error": why a run was skipped or failed, or
-        empty. "stored" says whether the run was stored already.
+        "cells", "types", "genes", "method", `METRICS`, "warnings", "error" (why a run was skipped or failed,
+        or empty) and "stored" (whether it was measured earlier).
     """
     store, folder = RunStore(folder), Path(folder)
     real = labeled_cells(cells, label)
@@ -123,22 +123,15 @@ def measure(
         missing = [method for method in methods if keys[method] not in store and not refused[method]]
         with _made_files(folder / "made_cells", maker, size.cells, test_cells if missing else 0) as files:
             for method in methods:
-                stored, error = keys[method] in store, refused[method]
+                stored = keys[method] in store
+                error = "" if stored else refused[method]
                 if method in missing:
                     try:
                         store[keys[method]] = _run(method, *files)
                     except RuntimeError as failure:
                         error = f"failed: {failure}"
-                found = store[keys[method]] if keys[method] in store else dict.fromkeys(METRICS, float("nan"))
-                error = "" if stored else error
-                yield {
-                    **asdict(size),
-                    "method": method,
-                    "warnings": "",
-                    **found,
-                    "error": error,
-                    "stored": stored,
-                }
+                result = NOTHING if error else store[keys[method]]
+                yield {**asdict(size), "method": method, **result, "error": error, "stored": stored}
 
 
 def _refusal(method: str, size: Size, num_values: float, memory_gb: float) -> str:
@@ -149,7 +142,7 @@ def _refusal(method: str, size: Size, num_values: float, memory_gb: float) -> st
 
 @contextmanager
 def _made_files(folder: Path, maker: CellMaker, num_train: int, num_test: int) -> Iterator[list[Path]]:
-    """Make the files of training and test cells, unless there are no test cells, and delete them afterwards."""
+    """Make the files of training and test cells, if there are test cells, and delete them afterwards."""
     paths = [folder / f"{part}.h5ad" for part in PARTS]
     try:
         if num_test:
@@ -168,7 +161,7 @@ def _run(method: str, train: Path, test: Path) -> dict[str, Any]:
 
 
 def along(results: pd.DataFrame, axis: str) -> pd.DataFrame:
-    """Return the runs in which the other axes have their base value, that of the first row; sorted by the axis."""
+    """Return the runs in which the other axes have the values of the first row, sorted by the axis."""
     others = [name for name in AXES if name != axis]
     return results[(results[others] == results[others].iloc[0]).all(axis=1)].sort_values(axis, kind="stable")
 
@@ -184,19 +177,19 @@ def exponents(results: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        "axis", "method", "cost" (one of `COSTS`), "points", "exponent" and its "standard_error", both NaN for fewer
-        than three sizes. Annotating is not fitted against cells, as the test cells are always as many.
+        "axis", "method", "cost" (one of `COSTS`), "points", "exponent" and its "standard_error", both NaN
+        for fewer than three sizes, and for predictions by cells, as there are always as many test cells.
     """
     rows = []
     for axis in AXES:
+        if results[axis].nunique() < 2:
+            continue
         for method, of_method in along(results, axis).groupby("method", sort=False):
             for cost in COSTS:
                 points = of_method[[axis, cost]].dropna()
-                points = points[points[cost] > 0]
-                if points[axis].nunique() < 2 and results[axis].nunique() < 2:
-                    continue
-                fitted = cost != "predict_cpu_seconds" or axis != "cells"
-                slope, error = _slope(*points.to_numpy().T) if fitted else (float("nan"), float("nan"))
+                if (axis, cost) == ("cells", "predict_cpu_seconds"):
+                    points = points[:0]
+                slope, error = _slope(*points.to_numpy(float).T)
                 rows.append(
                     {
                         "axis": axis,

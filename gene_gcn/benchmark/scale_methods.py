@@ -60,8 +60,8 @@ class ReadsFiles(ClassifierMixin, BaseEstimator):
 class MiniBatchSGD(ClassifierMixin, BaseEstimator):
     """Logistic regression by mini-batches, as CellTypist fits it with ``mini_batch=True``.
 
-    Genes are divided by their standard deviation and values above 10 are clipped. Unlike CellTypist's default, genes
-    are not centered, so that the cells stay sparse.
+    Genes are divided by their standard deviation and values above 10 are clipped. Unlike CellTypist's
+    default, genes are not centered, so that the cells stay sparse, which is faster but less accurate.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ class ScaledMethod:
     make : callable
         Returns it, unfitted.
     bytes_per_value, bytes_per_score, bytes_per_weight : float
-        Peak memory per stored value, per cell and type, and per gene and type. They were measured on made cells
-        of pbmc3k and rounded up.
+        Peak memory per stored value, per cell and type, and per gene and type; measured on made cells of
+        pbmc3k and rounded up.
     """
 
     make: Callable[[], FileClassifier]
@@ -143,11 +143,11 @@ class ScaledMethod:
 
 PROCESS_GB = 0.4  # of a process that has loaded the libraries
 METHODS = {
-    "gene_gcn": ScaledMethod(lambda: GeneGCNClassifier(random_state=0), 66, 100, 200),
+    "gene_gcn": ScaledMethod(lambda: GeneGCNClassifier(random_state=0), 45, 100, 100),
     "logistic regression": ScaledMethod(
-        lambda: ReadsFiles(Normalized(LogisticRegression(max_iter=1000), "log1p")), 25, 30, 200
+        lambda: ReadsFiles(Normalized(LogisticRegression(max_iter=1000), "log1p")), 27, 30, 260
     ),
-    "SGD, mini-batches": ScaledMethod(lambda: ReadsFiles(Normalized(MiniBatchSGD(), "log1p")), 35, 0, 30),
+    "SGD, mini-batches": ScaledMethod(lambda: ReadsFiles(Normalized(MiniBatchSGD(), "log1p")), 45, 0, 30),
 }
 
 
@@ -157,9 +157,9 @@ def run(method: str, train: str, test: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        "macro_f1"; "fit_seconds", "fit_cpu_seconds", "predict_seconds" and "predict_cpu_seconds", reading
-        included, CPU as user and system time of this process and its children; "peak_memory_gb" of this process
-        (NaN except on Linux); "warnings", the categories of those that were issued, comma-separated.
+        "macro_f1"; "fit_seconds", "fit_cpu_seconds", "predict_seconds" and "predict_cpu_seconds", all with
+        reading, CPU as user and system time of this process and its children; "peak_memory_gb" of this
+        process, NaN except on Linux; "warnings", the categories of those that were issued.
     """
     classifier = METHODS[method].make()
     with warnings.catch_warnings(record=True) as issued, peak_memory() as peak:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -46,7 +47,7 @@ def _exponents(fitted: pd.DataFrame) -> Iterator[str]:
     headers = {column: header for column, header, _ in COLUMNS}
     yield "Exponents (± standard error) of costs as powers of each axis:"
     yield ""
-    yield f"| of | method | points | {' | '.join(headers[cost] for cost in COSTS)} |"
+    yield f"| axis | method | points | {' | '.join(headers[cost] for cost in COSTS)} |"
     yield "|" + "---|" * (3 + len(COSTS))
     for (axis, method), part in fitted.groupby(["axis", "method"], sort=False):
         rows = part.set_index("cost").loc[list(COSTS)]
@@ -57,9 +58,11 @@ def _exponents(fitted: pd.DataFrame) -> Iterator[str]:
         yield f"| {axis} | {method} | {rows['points'].max()} | {' | '.join(shown)} |"
 
 
-def write(results: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Write `scale.csv` (a row per run), `scale.json` (exponents) and `scale.png` (CPU seconds of fits)."""
-    return write_results(folder, "scale", results, {"exponents": records(exponents(results))}, plot)
+def write(results: pd.DataFrame, folder: str | Path, settings: dict[str, Any]) -> list[Path]:
+    """Write a row per run (.csv), settings and exponents (.json), and a figure (.png) named "scale"."""
+    fitted = exponents(results)
+    tables = {"settings": settings, "exponents": [] if fitted.empty else records(fitted)}
+    return write_results(folder, "scale", results, tables, plot)
 
 
 def plot(results: pd.DataFrame, path: str | Path) -> None:

@@ -253,13 +253,15 @@ def scale(
     types: Annotated[
         str | None,
         typer.Option(
-            help="Numbers of types, comma-separated; more than CELLS has are subtypes. Default: those of CELLS."
+            help="Numbers of types, comma-separated; types are split to have more than CELLS has. "
+            "Default: those of CELLS."
         ),
     ] = None,
     genes: Annotated[
         str | None,
         typer.Option(
-            help="Numbers of genes, comma-separated; more than CELLS has are copies. Default: those of CELLS."
+            help="Numbers of genes, comma-separated; genes are copied to have more than CELLS has. "
+            "Default: those of CELLS."
         ),
     ] = None,
     methods: Annotated[
@@ -279,7 +281,7 @@ def scale(
         typer.Option(
             "--out",
             "-o",
-            help="Folder for tables, figure and, meanwhile, the made cells; an interrupted run resumes from it.",
+            help="Folder for tables, figure and, meanwhile, made cells; an interrupted run resumes from it.",
         ),
     ] = Path("gene_gcn_scale"),
     genome: Genome = None,
@@ -295,6 +297,8 @@ def scale(
 
     axes = {"cells": cells, "types": types, "genes": genes}
     numbers = {axis: None if text is None else _whole_numbers(axis, text) for axis, text in axes.items()}
+    if min(numbers["types"] or [2]) < 2:
+        raise ArgumentError("types", Argument("types", types), " must be numbers from 2.")
     check_cells_path(source)
     check_output_folder(out)
     measure_growth(

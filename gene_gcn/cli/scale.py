@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-
-from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 def measure_growth(
     cells: AnnData,
     label: str,
-    axes: dict[str, Sequence[int] | None],
+    axes: Mapping[str, Sequence[int] | None],
     methods: Sequence[str],
     out: Path,
     **options: Any,
@@ -30,7 +28,7 @@ def measure_growth(
         Labeled real cells.
     label : str
         Column of `obs`.
-    axes : dict of str to sequence of int
+    axes : mapping of str to sequence of int
         Values of "cells", "types" and "genes"; None for those of `cells`.
     methods : sequence of str
         Parts of their names; empty for all.
@@ -42,7 +40,7 @@ def measure_growth(
     Raises
     ------
     ArgumentError
-        A type cannot be told from others, as there is only one, or no method matches.
+        No method matches, or cells cannot be made from these, see `CellMaker.prepare`.
     """
     import pandas as pd
 
@@ -51,27 +49,22 @@ def measure_growth(
     from gene_gcn.benchmark.splits import labeled_cells, without_rare_types
 
     real = without_rare_types(labeled_cells(cells, label), label)
-    num_types = [int(real.obs[label].nunique())]
-    values = {
-        "cells": axes["cells"],
-        "types": axes["types"] or num_types,
-        "genes": axes["genes"] or [real.n_vars],
-    }
-    if min(values["types"]) < 2 and axes["types"]:
-        raise ArgumentError("types", Argument("types", axes["types"]), " must be numbers from 2.")
+    own = {"types": [int(real.obs[label].nunique())], "genes": [real.n_vars]}
+    sizes = bench.sizes(**{axis: values or own[axis] for axis, values in axes.items()})
     rows = []
-    for row in bench.measure(real, label, bench.sizes(**values), bench.choose(methods), out, **options):
+    for row in bench.measure(real, label, sizes, bench.choose(methods), out, **options):
         rows.append(row)
         _echo(row)
     results = pd.DataFrame(rows)
     typer.echo("\n" + "\n".join(tables.markdown(results)))
-    typer.echo(f"\nWritten: {', '.join(map(str, tables.write(results, out)))}")
+    typer.echo(f"\nWritten: {', '.join(map(str, tables.write(results, out, {'label': label, **options})))}")
 
 
 def _echo(row: dict[str, Any]) -> None:
     outcome = row["error"] or (
-        f"fit {row['fit_seconds']:.1f} s  CPU {row['fit_cpu_seconds']:.1f} s  {row['peak_memory_gb']:.2f} GB  "
-        f"macro-F1 {row['macro_f1']:.3f}{'  from an earlier run' if row['stored'] else ''}"
+        f"fit {row['fit_seconds']:.1f} s  CPU {row['fit_cpu_seconds']:.1f} s  "
+        f"{row['peak_memory_gb']:.2f} GB  macro-F1 {row['macro_f1']:.3f}"
+        f"{'  from an earlier run' if row['stored'] else ''}"
     )
     size = f"{row['cells']:,} cells  {row['types']} types  {row['genes']:,} genes"
     typer.echo(f"{size}  {row['method']:<20} {outcome}")
