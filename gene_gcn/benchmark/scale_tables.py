@@ -19,7 +19,7 @@ COLUMNS = (
     ("peak_memory_gb", "peak memory, GB", 2),
     ("macro_f1", "macro-F1", 3),
 )
-COLORS = ("#1d6a8c", "#d9822b", "#7b8794")
+COLORS = ("#1d6a8c", "#d9822b", "#7b8794", "#a33b5c")
 
 
 def markdown(results: pd.DataFrame) -> Iterator[str]:
@@ -78,7 +78,9 @@ def plot(results: pd.DataFrame, path: str | Path) -> None:
     for panel, axis in zip(panels, axes, strict=True):
         for method, part in along(results, axis).groupby("method", sort=False):
             panel.loglog(part[axis], part["fit_cpu_seconds"], "o-", color=colors[method], label=method)
-        panel.set(xlabel=axis)
+        shown = sorted(results[axis].unique())
+        panel.set(xlabel=axis, xticks=shown, xticklabels=[f"{size:,}" for size in shown])
+        panel.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     panels[0].set_ylabel("fit, CPU seconds")
     panels[0].legend(frameon=False)
     save_figure(figure, path)

@@ -23,7 +23,7 @@ def test_each_axis_is_varied_alone():
 
 
 def test_methods_are_measured_in_a_process_of_their_own_and_stored(cells, tmp_path):
-    methods = ["logistic regression", "SGD, mini-batches"]
+    methods = ["logistic regression", "SGD"]
     rows = measured(cells, tmp_path, methods, SIZES[:1])
     assert [row["method"] for row in rows] == methods
     for row in rows:
@@ -52,8 +52,8 @@ def test_failing_runs_say_why_and_are_tried_again(cells, tmp_path, monkeypatch):
 
 
 def test_methods_are_chosen_by_parts_of_their_names():
-    assert scale.choose([]) == ["gene_gcn", "logistic regression", "SGD, mini-batches"]
-    assert scale.choose(["sgd", "LOGISTIC"]) == ["logistic regression", "SGD, mini-batches"]
+    assert scale.choose([]) == ["gene_gcn", "logistic regression", "SGD", "SGD, sparse"]
+    assert scale.choose(["sgd", "LOGISTIC"]) == ["logistic regression", "SGD", "SGD, sparse"]
     with pytest.raises(ArgumentError, match="matches none"):
         scale.choose(["boosting"])
 

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.preprocessing import StandardScaler
 
 from gene_gcn.benchmark import scale_methods
 from gene_gcn.benchmark.made_cells import CellMaker, write_made_cells
@@ -41,22 +42,33 @@ def test_program_writes_what_it_measured(files, tmp_path):
     assert result["macro_f1"] > 0.9
 
 
-def test_mini_batches_are_limited_scaled_and_repeatable():
+@pytest.mark.parametrize("center", [True, False])
+def test_mini_batches_are_limited_scaled_and_repeatable(center):
     rng = np.random.default_rng(0)
     y = np.repeat(["a", "b", "c"], 200)
-    X = sparse.csr_matrix(
-        rng.poisson(np.where(np.arange(30) % 3 == np.repeat([0, 1, 2], 200)[:, None], 2, 0.3))
-    )
-    X = X.astype(np.float32)
+    mean = np.where(np.arange(30) % 3 == np.repeat([0, 1, 2], 200)[:, None], 2, 0.3)
+    X = sparse.csr_matrix(rng.poisson(mean).astype(np.float32))
     before = X.copy()
-    model = MiniBatchSGD(batch_size=50, max_batches=3, epochs=4).fit(X, y)
+    model, again, other = (MiniBatchSGD(center, batch_size=50, max_batches=3, epochs=4) for _ in range(3))
+    model.fit(X, y)
     assert (before != X).nnz == 0  # neither scaled nor clipped in place
     assert model.model_.t_ == 1 + 4 * 3 * 50
     assert (model.predict(X) == y).mean() > 0.95
-    again = MiniBatchSGD(batch_size=50, max_batches=3, epochs=4).fit(X, y)
-    np.testing.assert_array_equal(again.model_.coef_, model.model_.coef_)
+    np.testing.assert_array_equal(again.fit(X, y).model_.coef_, model.model_.coef_)
     rescaled = X @ sparse.diags(rng.uniform(0.1, 10, 30).astype(np.float32))
-    assert (model.predict(X) == MiniBatchSGD(50, 3, 4).fit(rescaled, y).predict(rescaled)).mean() > 0.98
+    assert (model.predict(X) == other.fit(rescaled, y).predict(rescaled)).mean() > 0.98
+
+
+def test_genes_are_standardized_and_clipped():
+    X = sparse.random(300, 20, 0.3, "csr", dtype=np.float32, random_state=0)
+    X.data[0] = 1000
+    y = np.arange(300) % 2
+    dense = StandardScaler().fit_transform(X.toarray())
+    centered = MiniBatchSGD(epochs=1).fit(X, y)._standardize(X)
+    np.testing.assert_allclose(centered, np.minimum(dense, 10), atol=1e-4)
+    kept = MiniBatchSGD(center=False, epochs=1).fit(X, y)._standardize(X)
+    assert kept.nnz == X.nnz and kept.max() == 10
+    np.testing.assert_allclose(kept[1:].toarray(), (X.toarray() / X.toarray().std(axis=0))[1:], rtol=1e-3)
 
 
 def test_estimated_memory_grows_with_each_part():

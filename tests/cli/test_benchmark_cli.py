@@ -206,7 +206,7 @@ def test_naive_step_equals_a_step_with_the_layer(folder):
 def test_scale_prints_and_stores(folder, capsys):
     out = folder / "scale"
     arguments = ["benchmark", "scale", str(folder / "cells.h5ad"), "--label", "type", "--out", str(out)]
-    arguments += ["--cells", "100,200,400", "--test-cells", "60", "--methods", "sgd"]
+    arguments += ["--cells", "100,200,400", "--test-cells", "60", "--methods", "sparse"]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     rows = table(printed, "cells")
