@@ -183,7 +183,9 @@ class CellMaker:
             chance *= self.fold_change[np.repeat(np.repeat(types, num_parents), values), rows.indices]
         counts = _thin(rows.data, chance, rng)
         kept = counts > 0
-        ends = np.concatenate([[0], np.cumsum(kept)])[rows.indptr]  # of the parents' remaining values
+        ends = np.concatenate([[0], np.cumsum(kept, dtype=np.int32)])[
+            rows.indptr
+        ]  # of the parents' remaining values
         indptr = ends[np.concatenate([[0], np.cumsum(num_parents)])]
         made = sparse.csr_matrix((counts[kept], rows.indices[kept], indptr), (STREAM, self.X.shape[1]))
         made.sum_duplicates()
