@@ -1,8 +1,8 @@
 """Whether made cells are as hard to annotate as the real ones they are made from: docs/scale.md.
 
-python scripts/made_and_real_cells.py CELLS... --label COLUMN divides the cells of each file as the maker does,
-makes as many training cells as there are real ones, and prints the macro-F1 of logistic regression (log1p
-CP10k) trained and tested on real and on made cells.
+python scripts/made_and_real_cells.py CELLS... --label COLUMN divides the cells of each file as the maker
+does, makes as many training cells as there are real ones, and prints the macro-F1 of logistic regression
+(log1p CP10k) trained and tested on real and on made cells.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ BATCHES = 8
 MODULE_FRACTION = 0.05  # of the genes that the type expresses
 LOG2_FOLD_CHANGE = 1.2  # standard deviation; the mean is zero
 EXPRESSED = 0.05  # fraction of the cells of a type in which its genes are detected
-# What determines the cells, besides the real ones and the seed.
-DESIGN = (TEST_FRACTION, PARENTS, MODULE_FRACTION, LOG2_FOLD_CHANGE, EXPRESSED)
 STREAM = 512  # cells that share a random generator
+# What determines the cells, besides the real ones and the seed.
+DESIGN = (TEST_FRACTION, PARENTS, BATCHES, MODULE_FRACTION, LOG2_FOLD_CHANGE, EXPRESSED, STREAM)
 CHUNK = 1 << 17  # values per chunk of the file
 
 

@@ -23,6 +23,7 @@ from gene_gcn.benchmark.runs import RunStore, digest, digest_of_cells
 from gene_gcn.benchmark.scale_methods import METHODS
 from gene_gcn.benchmark.splits import labeled_cells
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.storage.locks import locked
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -137,20 +138,26 @@ def measure(
 def _refusal(method: str, size: Size, num_values: float, memory_gb: float) -> str:
     """Return why a method is not run at a size, or nothing."""
     needed = METHODS[method].memory_gb(num_values, **asdict(size))
-    return f"skipped: needs about {needed:,.0f} GB of memory" if needed > memory_gb else ""
+    if needed <= memory_gb:
+        return ""
+    return f"skipped: needs about {needed:,.0f} GB of memory, and {memory_gb:g} GB are allowed"
 
 
 @contextmanager
 def _made_files(folder: Path, maker: CellMaker, num_train: int, num_test: int) -> Iterator[list[Path]]:
     """Make the files of training and test cells, if there are test cells, and delete them afterwards."""
     paths = [folder / f"{part}.h5ad" for part in PARTS]
-    try:
-        if num_test:
+    if not num_test:
+        yield paths
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):  # another run into the same folder would replace the files
+        try:
             for path, part, num_cells in zip(paths, PARTS, (num_train, num_test), strict=True):
                 write_made_cells(path, maker, part, num_cells)
-        yield paths
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            yield paths
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(method: str, train: Path, test: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from gene_gcn.benchmark import scale
 from gene_gcn.benchmark.scale import Size
 from gene_gcn.errors import ArgumentError
+from gene_gcn.storage import locks
 
 SIZES = [Size(120, 3, 500), Size(240, 3, 500)]
 
@@ -49,6 +50,19 @@ def test_failing_runs_say_why_and_are_tried_again(cells, tmp_path, monkeypatch):
     (row,) = measured(cells, tmp_path, ["gene_gcn"], SIZES[:1])
     assert row["error"].startswith("failed: ") and "nowhere" in row["error"]
     assert not (tmp_path / "runs.json").exists() and not (tmp_path / "made_cells").exists()
+
+
+def test_another_run_into_the_same_folder_is_not_disturbed(cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    theirs = tmp_path / "made_cells" / "train.h5ad"
+    theirs.parent.mkdir()
+    theirs.write_text("of another run")
+    with locks.locked(theirs.parent) as has_locks:
+        if not has_locks:
+            pytest.skip("this file system has no locks")
+        with pytest.raises(OSError, match="made_cells"):
+            measured(cells, tmp_path, ["gene_gcn"], SIZES[:1])
+    assert theirs.read_text() == "of another run"
 
 
 def test_methods_are_chosen_by_parts_of_their_names():

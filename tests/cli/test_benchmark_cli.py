@@ -206,16 +206,17 @@ def test_naive_step_equals_a_step_with_the_layer(folder):
 def test_scale_prints_and_stores(folder, capsys):
     out = folder / "scale"
     arguments = ["benchmark", "scale", str(folder / "cells.h5ad"), "--label", "type", "--out", str(out)]
-    arguments += ["--cells", "100,200,400", "--test-cells", "60", "--methods", "sparse"]
+    arguments += ["--cells", "100,200", "--test-cells", "60", "--methods", "sparse"]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     rows = table(printed, "cells")
-    assert [row[0] for row in rows] == ["100", "200", "400"] and all(float(row[-1]) > 0.8 for row in rows)
-    ((_, _, points, _, exponent, *_),) = table(printed, "axis")
-    assert points == "3" and re.fullmatch(r"-?\d\.\d\d ± \d\.\d\d", exponent)
+    assert [row[0] for row in rows] == ["100", "200"] and all(float(row[-1]) > 0.8 for row in rows)
+    assert table(printed, "axis") == [
+        ["cells", "SGD, sparse", "2", "–", "–", "–", "–"]
+    ]  # too few for exponents
     assert {path.name for path in out.iterdir()} == {"runs.json", "scale.csv", "scale.json", "scale.png"}
     assert main([*arguments, "--genes", "300"]) == 0
-    assert capsys.readouterr().out.count("from an earlier run") == 3
+    assert capsys.readouterr().out.count("from an earlier run") == 2
 
 
 def test_scale_skips_what_does_not_fit_and_names_mistakes(folder, capsys):
