@@ -28,6 +28,9 @@ from gene_gcn.benchmark.runs import peak_memory
 from gene_gcn.cells import read_cells
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 
+CLIP = 10  # standard deviations, as in CellTypist
+PROCESS_GB = 0.6  # of a process that has loaded the libraries, and of a dense batch of cells
+
 
 class FileClassifier(Protocol):
     """A classifier that takes paths of .h5ad files."""
@@ -149,8 +152,6 @@ class ScaledMethod:
         return PROCESS_GB + sum(parts) / 2**30
 
 
-CLIP = 10  # standard deviations, as in CellTypist
-PROCESS_GB = 0.6  # of a process that has loaded the libraries, and of a dense batch of cells
 METHODS = {
     "gene_gcn": ScaledMethod(lambda: GeneGCNClassifier(random_state=0), 45, 100, 100),
     "logistic regression": ScaledMethod(
