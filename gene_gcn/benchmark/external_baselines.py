@@ -76,7 +76,7 @@ class External:
             reference.obs[external_runner.LABEL] = np.asarray(labels, dtype=object)
             reference.write_h5ad(paths[0])
             _normalized(test).write_h5ad(paths[1])
-            _output_of(self.python, external_runner.__file__, self.method, *map(str, paths))
+            output_of(self.python, external_runner.__file__, self.method, *map(str, paths))
             with np.load(paths[2]) as result:
                 return Outcome(
                     result["predicted"].astype(object),
@@ -108,7 +108,7 @@ def external_baselines(pythons: Sequence[str | Path]) -> dict[str, External]:
     for python in map(str, pythons):
         names = sorted({name for packages in PACKAGES.values() for name in packages})
         try:
-            versions = json.loads(_output_of(python, "-c", _VERSIONS, *names))
+            versions = json.loads(output_of(python, "-c", _VERSIONS, *names))
         except (OSError, RuntimeError) as error:
             raise ArgumentError(
                 "baseline_python", Argument("baseline_python", python), f" is not a Python: {error}."
@@ -134,7 +134,8 @@ def missing_packages(found: Mapping[str, External]) -> dict[str, tuple[str, ...]
     return {method: packages for method, packages in PACKAGES.items() if method not in found}
 
 
-def _output_of(*command: str) -> str:
+def output_of(*command: str) -> str:
+    """Run a command and return what it prints; RuntimeError with the last line of its errors if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])

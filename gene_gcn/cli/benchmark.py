@@ -244,6 +244,76 @@ def label_errors(
 
 
 @app.command()
+def scale(
+    source: CellFile,
+    label: LabelColumn,
+    cells: Annotated[
+        str, typer.Option(help="Numbers of training cells to make, comma-separated.")
+    ] = "10000,30000,100000",
+    types: Annotated[
+        str | None,
+        typer.Option(
+            help="Numbers of types, comma-separated; types are split to have more than CELLS has. "
+            "Default: those of CELLS."
+        ),
+    ] = None,
+    genes: Annotated[
+        str | None,
+        typer.Option(
+            help="Numbers of genes, comma-separated; genes are copied to have more than CELLS has. "
+            "Default: those of CELLS."
+        ),
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Run only methods with one of these in their names, comma-separated: gene_gcn, logistic "
+            "regression, SGD."
+        ),
+    ] = None,
+    memory: Annotated[
+        float, typer.Option(min=1, metavar="GB", help="Skip a method where it is estimated to need more.")
+    ] = 16.0,
+    test_cells: Annotated[int, typer.Option(min=1, help="Number of test cells to make.")] = 5000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for tables, figure and, meanwhile, made cells; an interrupted run resumes from it.",
+        ),
+    ] = Path("gene_gcn_scale"),
+    genome: Genome = None,
+) -> None:
+    """Measure how time, memory and F1 grow with cells, types and genes, on cells made from real ones.
+
+    Each axis is varied in turn, the others stay at the first of their values. Three values or more of an axis
+    give exponents.
+    """
+    check_memory_limit()
+    from gene_gcn.cells import check_cells_path, read_cells
+    from gene_gcn.cli.scale import measure_growth
+
+    axes = {"cells": cells, "types": types, "genes": genes}
+    numbers = {axis: None if text is None else _whole_numbers(axis, text) for axis, text in axes.items()}
+    if min(numbers["types"] or [2]) < 2:
+        raise ArgumentError("types", Argument("types", types), " must be numbers from 2.")
+    check_cells_path(source)
+    check_output_folder(out)
+    measure_growth(
+        read_cells(source, obs_columns=[label], genome=genome),
+        label,
+        numbers,
+        _parts(methods),
+        out,
+        test_cells=test_cells,
+        memory_gb=memory,
+        seed=seed,
+    )
+
+
+@app.command()
 def epochs(
     cells: CellFile,
     label: LabelColumn,

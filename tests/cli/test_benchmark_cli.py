@@ -201,3 +201,29 @@ def test_naive_step_equals_a_step_with_the_layer(folder):
             optimizer.step()
         weights.append([p.detach() for p in model.parameters()])
     torch.testing.assert_close(*weights)
+
+
+def test_scale_prints_and_stores(folder, capsys):
+    out = folder / "scale"
+    arguments = ["benchmark", "scale", str(folder / "cells.h5ad"), "--label", "type", "--out", str(out)]
+    arguments += ["--cells", "100,200", "--test-cells", "60", "--methods", "sparse"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    rows = table(printed, "cells")
+    assert [row[0] for row in rows] == ["100", "200"] and all(float(row[-1]) > 0.8 for row in rows)
+    assert table(printed, "axis") == [
+        ["cells", "SGD, sparse", "2", "–", "–", "–", "–"]
+    ]  # too few for exponents
+    assert {path.name for path in out.iterdir()} == {"runs.json", "scale.csv", "scale.json", "scale.png"}
+    assert main([*arguments, "--genes", "300"]) == 0
+    assert capsys.readouterr().out.count("from an earlier run") == 2
+
+
+def test_scale_skips_what_does_not_fit_and_names_mistakes(folder, capsys):
+    arguments = ["benchmark", "scale", str(folder / "cells.h5ad"), "--label", "type"]
+    arguments += ["--out", str(folder / "skipped"), "--methods", "logistic"]
+    assert main([*arguments, "--cells", "100000000", "--memory", "2"]) == 0
+    assert "skipped: needs about" in capsys.readouterr().out
+    for option, wrong in (("--types", "1,3"), ("--cells", "many"), ("--methods", "boosting")):
+        assert main([*arguments, option, wrong]) == 2
+        assert option in capsys.readouterr().err
