@@ -26,6 +26,7 @@ from gene_gcn.benchmark.made_cells import TYPE
 from gene_gcn.benchmark.metrics import evaluate
 from gene_gcn.benchmark.runs import peak_memory
 from gene_gcn.cells import read_cells
+from gene_gcn.cells.blocks import LARGEST_IN_MEMORY
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 
 CLIP = 10  # standard deviations, as in CellTypist
@@ -135,17 +136,20 @@ class ScaledMethod:
     bytes_per_value, bytes_per_score, bytes_per_weight : float
         Peak memory per stored value, per cell and type, and per gene and type; measured on made cells of
         pbmc3k and rounded up.
+    values_in_memory : float
+        Stored values up to which cells are read into memory, and not block by block.
     """
 
     make: Callable[[], FileClassifier]
     bytes_per_value: float
     bytes_per_score: float
     bytes_per_weight: float
+    values_in_memory: float = float("inf")
 
     def memory_gb(self, num_values: float, cells: int, types: int, genes: int) -> float:
         """Estimate the peak memory of a fit, in GB."""
         parts = (
-            self.bytes_per_value * num_values,
+            self.bytes_per_value * min(num_values, self.values_in_memory),
             self.bytes_per_score * cells * types,
             self.bytes_per_weight * genes * types,
         )
@@ -153,7 +157,7 @@ class ScaledMethod:
 
 
 METHODS = {
-    "gene_gcn": ScaledMethod(lambda: GeneGCNClassifier(random_state=0), 45, 100, 100),
+    "gene_gcn": ScaledMethod(lambda: GeneGCNClassifier(random_state=0), 27, 60, 250, LARGEST_IN_MEMORY),
     "logistic regression": ScaledMethod(
         lambda: ReadsFiles(Normalized(LogisticRegression(max_iter=1000), "log1p")), 27, 30, 260
     ),
