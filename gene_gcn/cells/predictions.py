@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
+    "check_copyable",
     "check_predictions_path",
     "check_table_path",
     "check_writable",
@@ -30,7 +31,12 @@ ENDINGS = (".h5ad", *TABLES)
 
 
 def write_predictions(
-    path: str | os.PathLike[str], cells: AnnData, key: str = "gene_gcn", *, probabilities: bool = False
+    path: str | os.PathLike[str],
+    cells: AnnData,
+    key: str = "gene_gcn",
+    *,
+    probabilities: bool = False,
+    source: str | os.PathLike[str] | None = None,
 ) -> None:
     """Write the predictions that `GeneGCNClassifier.annotate` stored in `cells`.
 
@@ -48,6 +54,9 @@ def write_predictions(
         The column of ``.obs`` with the labels.
     probabilities : bool
         Add a column with the probability of each type to a table; ``.h5ad`` files always have them.
+    source : str or PathLike, optional
+        The file of the cells, where they stayed on disk: an ``.h5ad`` file is then a copy of it, with the
+        tables of `cells`.
 
     Raises
     ------
@@ -57,7 +66,10 @@ def write_predictions(
     check_predictions_path(path)
     with replacing(path) as file:
         if file.name.lower().endswith(".h5ad"):
-            _write_h5ad(file, cells)
+            if source is None:
+                _write_h5ad(file, cells)
+            else:
+                _write_copy(file, cells, key, Path(source).expanduser())
         else:
             _write_text(file, _table(cells, key, probabilities))
 
@@ -80,6 +92,36 @@ def _write_h5ad(file: Path, cells: AnnData) -> None:
 
     with _writable_names(cells):
         write_h5ad(file, cells)
+
+
+def check_copyable(path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
+    """Refuse to write cells that stay on disk as ``.h5ad`` if they are stored in another format.
+
+    Raises
+    ------
+    ArgumentError
+        If the path ends in ``.h5ad`` and the source does not.
+    """
+    if Path(path).name.lower().endswith(".h5ad") and not Path(source).name.lower().endswith((".h5ad", ".h5")):
+        text = f"{str(source)!r} is too large to be converted to .h5ad in memory; write to a .csv file."
+        raise ArgumentError("out", text)
+
+
+def _write_copy(file: Path, cells: AnnData, key: str, source: Path) -> None:
+    """Copy the file of the cells, and write their table and what was added under `key` into the copy."""
+    import shutil
+
+    import h5py
+    from anndata.io import write_elem
+
+    shutil.copyfile(source, file)
+    cells.strings_to_categoricals()
+    with _writable_names(cells), h5py.File(file, "r+") as store:
+        write_elem(store, "obs", cells.obs, dataset_kwargs={"compression": "gzip"})
+        for name in (f"{key}_proba", f"{key}_set"):
+            if name in cells.obsm:
+                write_elem(store, f"obsm/{name}", cells.obsm[name], dataset_kwargs={"compression": "gzip"})
+        write_elem(store, f"uns/{key}", dict(cells.uns[key]))
 
 
 def write_table(path: str | os.PathLike[str], table: pd.DataFrame, index_label: str = "cell") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gene_gcn.cli.console import say
@@ -18,7 +19,10 @@ __all__ = ["fit"]
 
 
 def fit(
-    clf: GeneGCNClassifier, cells: AnnData | Sequence[AnnData], label: str, batch: str | None = None
+    clf: GeneGCNClassifier,
+    cells: AnnData | Path | Sequence[AnnData | Path],
+    label: str,
+    batch: str | None = None,
 ) -> None:
     """Fit `clf`; say how long it took, and what the network contributed."""
     start = time.perf_counter()

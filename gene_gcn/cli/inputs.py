@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gene_gcn import GeneGCNClassifier
 
-__all__ = ["load_model", "read_cells", "read_labeled_cells"]
+__all__ = ["load_model", "read_cells", "read_labeled_cells", "read_tables"]
 
 
 def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
@@ -23,6 +23,17 @@ def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
     adata = cells.read_cells(path, obs_columns=columns, genome=genome)
     say(f"Cells     {adata.n_obs:,} cells × {adata.n_vars:,} genes from {path}")
     return adata
+
+
+def read_tables(path: Path, layer: str | None, use_raw: bool) -> AnnData:
+    """Read the tables of cells whose matrix stays on disk, and say what it holds."""
+    from gene_gcn.cells.stored import open_matrix
+
+    matrix = open_matrix(path, layer, use_raw)
+    assert matrix.frame is not None  # of a file
+    n, width = matrix.shape
+    say(f"Cells     {n:,} cells × {width:,} genes from {path}, read block by block")
+    return matrix.frame
 
 
 def read_labeled_cells(

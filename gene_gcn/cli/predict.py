@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
+from gene_gcn.cells import (
+    check_copyable,
+    check_predictions_path,
+    check_writable,
+    stays_on_disk,
+    write_predictions,
+)
 from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_report
 from gene_gcn.cli.console import count, new_table, say
-from gene_gcn.cli.inputs import load_model, read_cells
+from gene_gcn.cli.inputs import load_model, read_cells, read_tables
 from gene_gcn.cli.options import (
     Adapt,
     Alpha,
@@ -27,6 +33,7 @@ from gene_gcn.cli.options import (
     Unknown,
 )
 from gene_gcn.cli.spelling import typed_command
+from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,10 +77,22 @@ def predict(
         check_output_report(report, cells, force=force)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    adata = read_cells(cells, genome=genome)
+    on_disk = stays_on_disk(cells, clf.layer, clf.use_raw)
+    if on_disk:
+        check_copyable(out, cells)
+        if report is not None:
+            text = (
+                f" is written of cells in memory, and {str(cells)!r} stays on disk; report on a part of it."
+            )
+            raise ArgumentError("report", Argument("report"), text)
+        adata = read_tables(cells, clf.layer, clf.use_raw)
+        clf.set_params(verbose=True)
+    else:
+        adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
-    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha, over=over)
-    write_predictions(out, adata, probabilities=probabilities)
+    how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
+    clf.annotate(adata, X=cells if on_disk else None, adapt="auto" if adapt else None, **how)
+    write_predictions(out, adata, probabilities=probabilities, source=cells if on_disk else None)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
     _say_shift(adata.uns["gene_gcn"])
     if over is not None:

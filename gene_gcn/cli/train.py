@@ -67,6 +67,7 @@ def train(
     check_inputs(*cells, network=network, network_info=network_info)
     check_output_model(out, force=force)
     from gene_gcn import GeneGCNClassifier
+    from gene_gcn.cells import stays_on_disk
     from gene_gcn.networks.resolve import read_network
 
     given = {
@@ -104,7 +105,12 @@ def train(
     )
     clf.check_parameters()
 
-    references = [read_labeled_cells(path, label, genome, batch) for path in cells]
+    references: list[Any] = list(cells)
+    if clf.can_learn_from_disk and stays_on_disk(references, clf.layer, clf.use_raw):
+        for path in cells:
+            say(f"Cells     {path}, read block by block")
+    else:
+        references = [read_labeled_cells(path, label, genome, batch) for path in cells]
     clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
     if clf.network is not None:
         say(f"Network   {clf.network}")

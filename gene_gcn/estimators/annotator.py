@@ -218,6 +218,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         adata: AnnData,
         key_added: str = "gene_gcn",
         *,
+        X: CellsLike | None = None,
         adapt: Literal["auto"] | None = "auto",
         unknown: bool = False,
         alpha: float | None = None,
@@ -249,6 +250,9 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         adata : AnnData
         key_added : str
             Without "/".
+        X : path or other cells on disk, optional
+            The cells of `adata`, where it has no matrix itself. By default its own, which may be backed: they
+            are then read block by block (`gene_gcn.cells.open_cells`).
         adapt : {"auto", None}
             "auto" looks at the query as a whole, and removes what all its types have in common that differs
             from the training cells, as between laboratories (`gene_gcn.uncertainty.adapt_to_query`).
@@ -292,7 +296,11 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         } | ({} if alpha is None else {"alpha": float(alpha)})
         if over is not None:
             origin["over"] = over if groups is not None else f"{key_added}_cluster"
-        self._annotation(adata, adapt, unknown, alpha, over, groups).write(adata, key_added, origin)
+        annotation = self._annotation(adata if X is None else X, adapt, unknown, alpha, over, groups)
+        if len(annotation.probability) != adata.n_obs:
+            text = f" has {len(annotation.probability):,} cells, but adata has {adata.n_obs:,}."
+            raise ArgumentError("X", Argument("X"), text)
+        annotation.write(adata, key_added, origin)
 
     def _read_over(self, adata: AnnData, over: str, key_added: str) -> Clusters | Neighbors | None:
         if over in (key_added, f"{key_added}_cell"):

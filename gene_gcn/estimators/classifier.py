@@ -275,7 +275,8 @@ class GeneGCNClassifier(CellAnnotator):
             Expression: counts, or values on a scale that `gene_gcn.cells.detect_scale` knows. Or the path of
             a file that `gene_gcn.cells.read_cells` reads, as wherever cells are expected. Or a list of
             references (AnnData, DataFrames or paths), which are joined on the genes that all of them have,
-            each from its own scale. Types may be in some of them only.
+            each from its own scale. Types may be in some of them only. Backed AnnData, large files and
+            what `gene_gcn.cells.open_cells` opens are read block by block by the exact fit.
         y : str or array-like, shape (B,)
             The name of a column of `X.obs`, or the labels. With "lbfgs" and `head_init="autoencoder"`, which
             learn from unlabeled cells too, labels may be missing (None, NaN, empty text).
@@ -343,10 +344,13 @@ class GeneGCNClassifier(CellAnnotator):
 
     def _learns_from_disk(self, X: Any, unlabelled: Any) -> bool:
         """Say whether cells are read block by block, which only the exact fit to labeled cells can."""
-        possible = unlabelled is None and self._settings.chosen_optimizer == "lbfgs"
-        if possible or isinstance(X, CellBlocks):
-            return stays_on_disk(X, self.layer, self.use_raw)
-        return False
+        possible = unlabelled is None and self.can_learn_from_disk
+        return (possible or isinstance(X, CellBlocks)) and stays_on_disk(X, self.layer, self.use_raw)
+
+    @property
+    def can_learn_from_disk(self) -> bool:
+        """Whether `fit` reads cells block by block where they are many: the exact fit does."""
+        return self._settings.chosen_optimizer == "lbfgs"
 
     def _learn_from_disk(self, X: Any, y: Any, batch: Any) -> None:
         cells = self._open_training(X)
