@@ -202,7 +202,7 @@ def stays_on_disk(X: Any, layer: str | None = None, use_raw: bool = False) -> bo
     if isinstance(X, CellBlocks) or (is_anndata(X) and X.isbacked):
         return True
     if isinstance(X, list | tuple):
-        if any(is_anndata(part) and part.isbacked for part in X):
+        if any(part.isbacked if is_anndata(part) else is_sliceable(part) for part in X):
             return True
         if not X or not all(isinstance(part, (str, os.PathLike)) for part in X):
             return False

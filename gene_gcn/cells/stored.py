@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["StoredMatrix", "is_sliceable", "open_matrix", "stored_values_of"]
 
 ROWS = 4096  # read at a time
+VIEW_GAP = 4  # rows of a view that lie so close are read at once, with those between
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,11 @@ def open_matrix(X: Any, layer: str | None = None, use_raw: bool = False) -> Stor
         return _open_file(Path(X).expanduser(), layer, use_raw)
     if is_anndata(X):
         return _open_anndata(X, layer, use_raw)
+    if not is_sliceable(X):
+        text = (
+            f"X is a {type(X).__name__}, which is not read block by block; pass paths, AnnData, or objects "
+        )
+        raise ArgumentError("X", text + "with a length, slices X[a:b] and batch_size.")
     return _open_sliceable(X, layer, use_raw)
 
 
@@ -230,15 +236,28 @@ def _open_anndata(adata: AnnData, layer: str | None, use_raw: bool) -> StoredMat
         text = f" is not in the AnnData; it has the layers {list(adata.layers) or 'none'}."
         raise ArgumentError("layer", Argument("layer", layer), text)
     var = adata.raw.var if use_raw else adata.var
-    if adata.isbacked and not adata.is_view and layer is None:
-        stored = _open_file(Path(adata.filename), None, use_raw)  # faster than through anndata
-        return replace(stored, frame=AnnData(obs=adata.obs, var=var))
+    frame = AnnData(obs=adata.obs, var=var)
+    if not adata.isbacked or layer is not None:  # layers are in memory
+        values = _matrix_in(adata, layer, use_raw)
+        return StoredMatrix("the AnnData", frame, frame.shape, ROWS, lambda start, stop: values[start:stop])
+    stored = _open_file(Path(adata.filename), None, use_raw)  # faster than through anndata
+    if adata.is_view:
+        return replace(stored, frame=frame, shape=frame.shape, _slice=_slicer_of_view(stored, adata, use_raw))
+    return replace(stored, frame=frame)
 
-    def read(start: int, stop: int) -> Any:
-        return _matrix_in(adata[start:stop], layer, use_raw)
 
-    name = "the backed AnnData" if adata.isbacked else "the AnnData"
-    return StoredMatrix(name, AnnData(obs=adata.obs, var=var), (adata.n_obs, len(var)), ROWS, read)
+def _slicer_of_view(stored: StoredMatrix, view: AnnData, use_raw: bool) -> Callable[[int, int], Any]:
+    """Return what reads rows of a view of backed cells; anndata refuses to slice these."""
+    rows = np.arange(stored.shape[0])[view._oidx]
+    columns = slice(None) if use_raw else np.arange(stored.shape[1])[view._vidx]
+
+    def read(start: int, stop: int) -> sparse.csr_matrix:
+        wanted, place = np.unique(rows[start:stop], return_inverse=True)
+        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > VIEW_GAP) + 1)
+        found = [stored.read(int(run[0]), int(run[-1]) + 1)[run - run[0]] for run in runs]
+        return sparse.vstack(found, "csr")[place][:, columns]
+
+    return read
 
 
 def _matrix_in(adata: AnnData, layer: str | None, use_raw: bool) -> Any:

@@ -357,6 +357,7 @@ class GeneGCNClassifier(CellAnnotator):
             what = f"{np.count_nonzero(~kept):,} of {len(kept):,} cells have no label"
             warn(LabelWarning(f"{what}; cells on disk are learned from only if they have one."))
             batches = None if batches is None else batches[kept]
+            targets = replace(targets, is_labeled=kept[kept])  # the others are never read
         seed = self._seed()
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
         cells, self.normalizer_ = cells.fit_normalizer(self.normalization)
