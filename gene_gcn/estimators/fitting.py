@@ -74,7 +74,7 @@ class TrainingCells:
     ) -> TrainingCells:
         """Take labeled cells, and those without a label, from a matrix (B, N), or labeled ones on disk."""
         own_unlabeled = None
-        if sparse.issparse(matrix) and not targets.is_labeled.all():
+        if not isinstance(matrix, NormalizedBlocks) and not targets.is_labeled.all():
             own_unlabeled, matrix = matrix[~targets.is_labeled], matrix[targets.is_labeled]
             batch = None if batch is None else batch[targets.is_labeled]
         types = len(targets.classes)
