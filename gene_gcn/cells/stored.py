@@ -60,16 +60,16 @@ class StoredMatrix:
         where = self.where(start, stop)
         try:
             block = self._slice(start, stop)
-            if fault := structural_fault(block):
-                raise ValueError(fault)
-            block = to_csr(block)
+            fault = structural_fault(block)
+            block = block if fault else to_csr(block)
         except ArgumentError as error:
             raise ArgumentError("X", f"{where}: ", *error.parts) from error
         except Exception as error:  # h5py and zarr raise many types for damaged files
             if is_out_of_memory(error):
                 raise
-            text = f"{where}, cannot be read: {_reason(error)}. Copy or download it again."
-            raise ArgumentError("X", text) from error
+            raise _unreadable(where, _reason(error)) from error
+        if fault:
+            raise _unreadable(where, fault)
         if block.shape != (stop - start, self.shape[1]):
             text = f"have shape {block.shape} instead of ({stop - start}, {self.shape[1]})."
             raise ArgumentError("X", f"{where}, {text}")
@@ -148,7 +148,9 @@ def _open_file(file: Path, layer: str | None, use_raw: bool) -> StoredMatrix:
         store = _open_store(file)
         matrix = _matrix_of(store, layer, use_raw)
         frame = AnnData(obs=read_elem(store["obs"]), var=read_elem(store["raw/var" if use_raw else "var"]))
-        read = _slicer(str(file), matrix, frame.shape)
+        if fault := _fault_of_sizes(matrix, frame.shape):
+            raise ArgumentError("path", f"{str(file)!r} is damaged: {fault}.")
+        read = _slicer(str(file), matrix, frame.shape[1])
     except ArgumentError:
         raise
     except BlockingIOError as error:
@@ -163,24 +165,29 @@ def _open_file(file: Path, layer: str | None, use_raw: bool) -> StoredMatrix:
     return StoredMatrix(repr(str(file)), frame, frame.shape, ROWS, read)
 
 
-def _slicer(name: str, matrix: Any, shape: tuple[int, int]) -> Callable[[int, int], Any]:
-    """Return what reads rows of a stored matrix, after a look at the lengths of its arrays."""
-    n, n_genes = shape
+def _fault_of_sizes(matrix: Any, shape: tuple[int, int]) -> str | None:
+    """Say which arrays of a stored matrix are not as long as its tables of cells and genes."""
     if hasattr(matrix, "shape"):  # dense
-        if matrix.shape != shape:
-            raise ValueError(f"its matrix has shape {matrix.shape}, its tables {shape}")
+        return None if matrix.shape == shape else f"its matrix has shape {matrix.shape}, its tables {shape}"
+    if _format_of(matrix) != "csr":
+        return None
+    indptr, sizes = matrix["indptr"][:], [matrix[name].shape[0] for name in ("data", "indices")]
+    if len(indptr) != shape[0] + 1:
+        return f"its matrix has {len(indptr) - 1:,} rows, its table of cells {shape[0]:,}"
+    if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
+        return "the ends of its rows (indptr) decrease"
+    if sizes != [indptr[-1]] * 2:
+        return f"it has {sizes[0]:,} values and {sizes[1]:,} column indices instead of {indptr[-1]:,}"
+    return None
+
+
+def _slicer(name: str, matrix: Any, n_genes: int) -> Callable[[int, int], Any]:
+    if hasattr(matrix, "shape"):  # dense
         return lambda start, stop: matrix[start:stop]
     if _format_of(matrix) != "csr":
         text = f"{name!r} stores its matrix by genes (CSC), so cells cannot be read one after another; store "
         raise ArgumentError("X", text + "it by cells: adata.X = adata.X.tocsr().")
     indptr, data, indices = matrix["indptr"][:].astype(np.int64), matrix["data"], matrix["indices"]
-    if len(indptr) != n + 1:
-        raise ValueError(f"its matrix has {len(indptr) - 1:,} rows, its table of cells {n:,}")
-    if indptr[0] != 0 or (np.diff(indptr) < 0).any():
-        raise ValueError("the ends of its rows (indptr) do not increase")
-    if not indptr[-1] == data.shape[0] == indices.shape[0]:
-        sizes = f"{data.shape[0]:,} values and {indices.shape[0]:,} column indices"
-        raise ValueError(f"its matrix has {sizes} instead of {indptr[-1]:,}")
 
     def read(start: int, stop: int) -> sparse.csr_matrix:
         stored = slice(int(indptr[start]), int(indptr[stop]))
@@ -188,6 +195,10 @@ def _slicer(name: str, matrix: Any, shape: tuple[int, int]) -> Callable[[int, in
         return sparse.csr_matrix((data[stored], indices[stored], pointers), shape=(stop - start, n_genes))
 
     return read
+
+
+def _unreadable(where: str, reason: str) -> ArgumentError:
+    return ArgumentError("X", f"{where}, cannot be read: {reason}. Copy or download it again.")
 
 
 def _reason(error: Exception) -> str:
