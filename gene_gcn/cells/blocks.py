@@ -19,7 +19,15 @@ from gene_gcn.cells.gene_columns import genes_kept, names_in_var
 from gene_gcn.cells.matrix import move_columns, with_data
 from gene_gcn.cells.normalizer import Normalizer, settle_scale
 from gene_gcn.cells.references import shared_columns
-from gene_gcn.cells.scale import SCALE_NAMES, InferredScale, check_scale, exceeds, infer_scale, map_values
+from gene_gcn.cells.scale import (
+    LINEAR,
+    SCALE_NAMES,
+    InferredScale,
+    check_scale,
+    exceeds,
+    infer_scale,
+    map_values,
+)
 from gene_gcn.cells.stored import StoredMatrix, is_sliceable, open_matrix, stored_values_of
 from gene_gcn.errors import ArgumentError, DuplicateGenesWarning, warn
 from gene_gcn.genes.names import merge_versions
@@ -49,11 +57,14 @@ class _Part:
         Position among the N genes, −1 for none; None if they are the N genes.
     scale : str
         Of its values, from which they are brought to the linear scale; "" leaves them as they are.
+    is_stated : bool
+        Whether the user stated the scale, so that blocks that look like another are taken as stated.
     """
 
     matrix: StoredMatrix
     columns: np.ndarray | None
     scale: str
+    is_stated: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +147,7 @@ class CellBlocks:
         """Read the cells of a span (cells, N), on the linear scale."""
         index, first, last = span
         part = self.parts[index]
-        X = part.matrix.read(first, last, checked=self.checked)
+        X = part.matrix.read(first, last)
         if not self.checked:
             _check_values(part, X, first)
         if part.scale:
@@ -145,13 +156,13 @@ class CellBlocks:
 
     def take(self, rows: np.ndarray) -> sparse.csr_matrix:
         """Read some cells, given by sorted positions, on the linear scale."""
-        ends = np.cumsum([part.matrix.shape[0] for part in self.parts])
-        found = []
-        for index, end in enumerate(ends):
-            start = end - self.parts[index].matrix.shape[0]
-            own = rows[(rows >= start) & (rows < end)] - start
+        found, start = [sparse.csr_matrix((0, self.n_genes), dtype=np.float32)], 0
+        for index, first, last in self.spans():  # never more than a block at a time
+            begin, end = np.searchsorted(rows, [start, start + last - first])
+            own = rows[begin:end] - start + first
             runs = np.split(own, np.flatnonzero(np.diff(own) > LARGEST_GAP) + 1) if len(own) else []
             found += [self.read((index, int(run[0]), int(run[-1]) + 1))[run - run[0]] for run in runs]
+            start += last - first
         return sparse.vstack(found, "csr")
 
     def fit_normalizer(self, method: str) -> tuple[CellBlocks, Normalizer]:
@@ -222,7 +233,7 @@ def stays_on_disk(X: Any, layer: str | None = None, use_raw: bool = False) -> bo
     if isinstance(X, CellBlocks) or (is_anndata(X) and X.isbacked):
         return True
     if isinstance(X, list | tuple):
-        if any(is_anndata(part) and part.isbacked for part in X):
+        if any(part.isbacked if is_anndata(part) else is_sliceable(part) for part in X):
             return True
         if not X or not all(isinstance(part, (str, os.PathLike)) for part in X):
             return False
@@ -285,7 +296,7 @@ def open_cells(
     for matrix, own in zip(matrices, columns_of, strict=True):
         same = matrix.shape[1] == n_genes and np.array_equal(own, np.arange(n_genes))
         found = _scale_of(matrix, genes, scale, infer) if normalize else ""
-        parts.append(_Part(matrix, None if same else own, found))
+        parts.append(_Part(matrix, None if same else own, found, scale is not None))
     return CellBlocks(genes, n_genes, tuple(parts))
 
 
@@ -318,33 +329,36 @@ def _scale_of(
     step = -(-LOOKED_AT // PLACES)
     starts = range(0, n, max(step, n // PLACES))
     X = sparse.vstack([matrix.read(first, min(first + step, n)) for first in starts], "csr")
-    check_finite(X, None, None)
-    expression = Expression(X, genes, origin=matrix.frame, stated_scale=stated)
-    if stated is None and expression.inferred_scale.is_mixed:
-        found = expression.inferred_scale
-        raise ArgumentError("X", f"{matrix.name} joins {found}; store them as files of their own.")
-    return settle_scale(expression).scale if infer is None else infer(expression)
+    try:
+        check_finite(X, None, None)
+        expression = Expression(X, genes, origin=matrix.frame, stated_scale=stated)
+        if stated is None and expression.inferred_scale.is_mixed:
+            found = expression.inferred_scale
+            raise ArgumentError("X", f"X joins {found}; store them as files of their own.")
+        return settle_scale(expression).scale if infer is None else infer(expression)
+    except ArgumentError as error:
+        raise ArgumentError(error.argument, f"{matrix.name}: ", *error.parts) from error
 
 
 def _check_values(part: _Part, X: sparse.csr_matrix, first: int) -> None:
     """Refuse cells whose values are not like those by which the scale of their file was judged."""
-    where = f"{part.matrix.name}, cells {first + 1:,} to {first + X.shape[0]:,},"
+    where = part.matrix.where(first, first + X.shape[0])
     if not np.isfinite(X.data).all():
-        raise ArgumentError("X", f"{where} have values that are NaN or infinite; set these to 0.")
+        raise ArgumentError("X", f"{where}, have values that are NaN or infinite; set these to 0.")
     if not part.scale:
         return
     if X.nnz and X.data.min() < 0:
-        raise ArgumentError("X", f"{where} have negative values; pass raw counts.")
-    expected = SCALE_NAMES[part.scale]
-    if part.scale == "counts":
-        differs = not np.array_equal(X.data, np.rint(X.data))
-    elif exceeds(X, part.scale):
-        differs = True
-    else:
-        found = infer_scale(X)
-        is_other = found.is_mixed or (found.is_certain and SCALE_NAMES[found.name] != expected)
-        differs = is_other and "counts" not in (found.name, part.scale)
-    if differs:
-        raise ArgumentError(
-            "X", f"{where} are not {expected} as the others; store these as a file of their own."
-        )
+        raise ArgumentError("X", f"{where}, have negative values; pass raw counts.")
+    if exceeds(X, part.scale) or (not part.is_stated and _differs(X, part.scale)):
+        text = f"are not {SCALE_NAMES[part.scale]} as the others; store these as a file of their own."
+        raise ArgumentError("X", f"{where}, {text}")
+
+
+def _differs(X: sparse.csr_matrix, scale: str) -> bool:
+    """Return whether values are certainly on another scale; the linear ones are one."""
+    if scale == "counts":
+        return not np.array_equal(X.data, np.rint(X.data))
+    found = infer_scale(X)
+    if found.is_mixed:
+        return True
+    return found.is_certain and found.name != scale and not (found.name in LINEAR and scale in LINEAR)

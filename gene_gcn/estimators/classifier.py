@@ -275,8 +275,9 @@ class GeneGCNClassifier(CellAnnotator):
             Expression: counts, or values on a scale that `gene_gcn.cells.detect_scale` knows. Or the path of
             a file that `gene_gcn.cells.read_cells` reads, as wherever cells are expected. Or a list of
             references (AnnData, DataFrames or paths), which are joined on the genes that all of them have,
-            each from its own scale. Types may be in some of them only. Backed AnnData, large files and
-            what `gene_gcn.cells.open_cells` opens are read block by block by the exact fit.
+            each from its own scale. Types may be in some of them only.
+            Or cells that stay on disk and are read block by block: `gene_gcn.cells.open_cells`, backed
+            AnnData, large files, objects like LightGBM's `Sequence` (docs/on_disk.md).
         y : str or array-like, shape (B,)
             The name of a column of `X.obs`, or the labels. With "lbfgs" and `head_init="autoencoder"`, which
             learn from unlabeled cells too, labels may be missing (None, NaN, empty text).
@@ -361,6 +362,7 @@ class GeneGCNClassifier(CellAnnotator):
             what = f"{np.count_nonzero(~kept):,} of {len(kept):,} cells have no label"
             warn(LabelWarning(f"{what}; cells on disk are learned from only if they have one."))
             batches = None if batches is None else batches[kept]
+            targets = replace(targets, is_labeled=kept[kept])  # blocks yield only these
         seed = self._seed()
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
         cells, self.normalizer_ = cells.fit_normalizer(self.normalization)

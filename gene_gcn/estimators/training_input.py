@@ -36,7 +36,8 @@ def read_stored_targets(cells: CellBlocks, y: Any, batch: Any) -> tuple[np.ndarr
     frames = cells.frames
     if len(frames) == 1:
         y, batch = (v if v is None or isinstance(v, str) else [v] for v in (y, batch))
-    return read_targets(lambda number, _: frames[number], len(frames), y, batch, True)
+    names = [part.matrix.name for part in cells.parts]
+    return read_targets(lambda number, _: frames[number], names, y, batch, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +95,17 @@ class TrainingInput:
             parts.append(read(cells))
             return cells
 
-        labels, batches = read_targets(open_reference, len(references), y, batch, allow_missing)
+        names = [f"Reference {number}" for number in range(1, len(references) + 1)]
+        labels, batches = read_targets(open_reference, names, y, batch, allow_missing)
         return cls(join_references(parts), labels, batches)
 
 
 def read_targets(
-    open_reference: Callable[[int, list[str]], Any], count: int, y: Any, batch: Any, allow_missing: bool
+    open_reference: Callable[[int, list[str]], Any],
+    names: Sequence[str],
+    y: Any,
+    batch: Any,
+    allow_missing: bool,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the labels and batches of the cells of several references, as `TrainingInput` has them.
 
@@ -107,9 +113,10 @@ def read_targets(
     ----------
     open_reference : callable
         From the number of a reference and the columns of obs that are wanted to its cells.
-    count : int
-        References.
+    names : sequence of str
+        What errors call each reference, if there are several.
     """
+    count = len(names)
     labels, batches = [], []
     for number in range(count):
         own_y, own_batch = _own("y", y, number, count), _own("batch", batch, number, count)
@@ -122,7 +129,7 @@ def read_targets(
         except ArgumentError as error:
             if count == 1:
                 raise
-            raise ArgumentError(error.argument, f"Reference {number + 1}: ", *error.parts) from error
+            raise ArgumentError(error.argument, f"{names[number]}: ", *error.parts) from error
         batches += [f"{number} {value}" for value in values]
     warn_of_unshared_types([part[~is_missing(part)] for part in labels])
     same_kind = len({part.dtype.kind for part in labels}) == 1
