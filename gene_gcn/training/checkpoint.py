@@ -1,0 +1,101 @@
+"""The state of gradient training in a file, from which a fit that was killed goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor, nn
+
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.training.distributed import num_processes, process_rank, sum_over_processes
+from gene_gcn.training.options import TrainingOptions
+
+STATE = "gradient-training"  # name of the file, without its ending
+
+
+class Checkpoint:
+    """The state after the last epoch, in a folder that all processes see.
+
+    lightning writes it, whole or not at all, and only by the first process.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.path = self.folder / f"{STATE}.ckpt"
+
+    def exists(self) -> bool:
+        """Return whether there is a state, to all processes alike.
+
+        Raises
+        ------
+        ArgumentError
+            Only some of the processes see it, or it is not what lightning wrote.
+        """
+        found = self.path.exists()
+        seen = int(sum_over_processes(torch.tensor(int(found), device=_communicating_device())))
+        if 0 < seen < num_processes():
+            problem = (
+                f" is seen by {seen} of {num_processes()} processes; pass a folder that all of them share."
+            )
+            raise ArgumentError("checkpoint", Argument("checkpoint", str(self.folder)), problem)
+        if found and not zipfile.is_zipfile(self.path):
+            problem = f" holds a damaged {self.path.name}; delete that file to train from the start."
+            raise ArgumentError("checkpoint", Argument("checkpoint", str(self.folder)), problem)
+        return found
+
+    def check_belongs(self, written: str, expected: str) -> None:
+        """Check that a state is that of the same fit.
+
+        Raises
+        ------
+        ArgumentError
+            It is that of another one.
+        """
+        if written != expected:
+            problem = (
+                " holds the state of a fit of other cells, genes or parameters; pass another folder, or "
+                f"delete {self.path.name} there to train from the start."
+            )
+            raise ArgumentError("checkpoint", Argument("checkpoint", str(self.folder)), problem)
+
+    def callback(self) -> ModelCheckpoint:
+        """Return what writes the state after each epoch, in place of that of the one before."""
+        return ModelCheckpoint(
+            self.folder, STATE, save_on_train_epoch_end=True, enable_version_counter=False, save_top_k=1
+        )
+
+    def remove(self) -> None:
+        """Delete the state of a fit that has ended."""
+        if process_rank() == 0:
+            self.path.unlink(missing_ok=True)
+        if num_processes() > 1:
+            torch.distributed.barrier()  # none looks for it while it is there
+
+
+def fingerprint(model: nn.Module, options: TrainingOptions, seed: int, tensors: Iterable[Tensor]) -> str:
+    """Return a digest of what is trained, on what and how; only how many epochs, and where, may change."""
+    settings = asdict(options)
+    for name in ("max_epochs", "device", "progress"):
+        del settings[name]
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    digest = hashlib.blake2b(repr((shapes, settings, seed)).encode(), digest_size=16)
+    for tensor in tensors:
+        digest.update(repr(tuple(tensor.shape)).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _communicating_device() -> str:
+    gpu = num_processes() > 1 and torch.distributed.get_backend() == "nccl"
+    return "cuda" if gpu else "cpu"
