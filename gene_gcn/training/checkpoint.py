@@ -84,9 +84,9 @@ class Checkpoint:
 
 
 def fingerprint(model: nn.Module, options: TrainingOptions, seed: int, tensors: Iterable[Tensor]) -> str:
-    """Return a digest of what is trained, on what and how; only how many epochs, and where, may change."""
+    """Return a digest of what is trained, on what and how; only the number of epochs may change."""
     settings = asdict(options)
-    for name in ("max_epochs", "device", "progress"):
+    for name in ("max_epochs", "progress"):
         del settings[name]
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     digest = hashlib.blake2b(repr((shapes, settings, seed)).encode(), digest_size=16)

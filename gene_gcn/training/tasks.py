@@ -15,9 +15,11 @@ import torch.nn.functional as F
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
 
 from gene_gcn.errors import Argument, DivergenceError
 from gene_gcn.nn.autoencoder import GeneAutoEncoder
+from gene_gcn.nn.expression_layer import FEWEST_CELLS
 from gene_gcn.nn.gene_gcn import GeneGCN
 from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.training.checkpoint import Checkpoint, fingerprint
@@ -67,7 +69,7 @@ def fit(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,  # `shuffled_batches` has no cell twice in an epoch
         )
-        with _interruptible():
+        with _interruptible(), _weights_by_gene(task.model, options.batch_size, device):
             trainer.fit(
                 task.train(),
                 shuffled_batches(training.to(device), options.batch_size, seed),
@@ -281,6 +283,39 @@ def _hardware(device: torch.device) -> dict[str, Any]:
     # lightning counts devices by machine; here every process is a machine with one device.
     strategy = DDPStrategy(cluster_environment=JoinedProcesses(), gradient_as_bucket_view=True)
     return hardware | {"strategy": strategy, "num_nodes": num_processes()}
+
+
+class _ByGene(nn.Module):
+    """A matrix (H, N) that is stored as its transpose, so that the weights of a gene are together."""
+
+    def forward(self, stored: Tensor) -> Tensor:
+        return stored.t()
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight.t().contiguous()
+
+
+def _without_weight(module: nn.Module, state: dict[str, Any], prefix: str, metadata: object) -> None:
+    """Take out the weight that PyG's layers write by themselves, which is there as it is stored, too."""
+    del state[f"{prefix}weight"]
+
+
+@contextmanager
+def _weights_by_gene(model: nn.Module, batch_size: int, device: torch.device) -> Iterator[None]:
+    """Store the first weights of the head gene by gene while `expression_layer` needs them."""
+    many = batch_size >= FEWEST_CELLS and device.type == "cpu"
+    if not (many and isinstance(model, GeneGCN) and model.has_one_step):
+        yield
+        return
+    first = model.head.lins[0]
+    register_parametrization(first, "weight", _ByGene())
+    hook = first.register_state_dict_post_hook(_without_weight)
+    try:
+        yield
+    finally:
+        hook.remove()
+        remove_parametrizations(first, "weight")
+        first.weight.data = first.weight.data.contiguous()
 
 
 @contextmanager
