@@ -7,32 +7,57 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.storage.atomic import replacing
 from gene_gcn.training.distributed import num_processes, process_rank, sum_over_processes
 from gene_gcn.training.options import TrainingOptions
 
 STATE = "gradient-training"  # name of the file, without its ending
 
 
-class Checkpoint:
-    """The state after the last epoch, in a folder that all processes see.
+class WholeFiles(TorchCheckpointIO):
+    """Files that are written beside the old ones and then replace them.
 
-    lightning writes it, whole or not at all, and only by the first process.
+    lightning writes to the folder for temporary files. If that is on another disk, files are copied from
+    there, which can be interrupted.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        with replacing(path) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+class Checkpoint:
+    """The state after the last epoch, in a folder that all processes see; the first of them writes it.
 
     Parameters
     ----------
     folder : path
         Made if it does not exist.
+
+    Raises
+    ------
+    ArgumentError
+        The folder cannot be made.
     """
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
         self.path = self.folder / f"{STATE}.ckpt"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problem = f" cannot be made a folder ({error.strerror}); pass another path."
+            raise ArgumentError("checkpoint", Argument("checkpoint", str(folder)), problem) from error
 
     def exists(self) -> bool:
         """Return whether there is a state, to all processes alike.
@@ -40,7 +65,7 @@ class Checkpoint:
         Raises
         ------
         ArgumentError
-            Only some of the processes see it, or it is not what lightning wrote.
+            Only some of the processes see it, or it is damaged.
         """
         found = self.path.exists()
         seen = int(sum_over_processes(torch.tensor(int(found), device=_communicating_device())))

@@ -22,7 +22,7 @@ from gene_gcn.nn.autoencoder import GeneAutoEncoder
 from gene_gcn.nn.expression_layer import FEWEST_CELLS
 from gene_gcn.nn.gene_gcn import GeneGCN
 from gene_gcn.nn.global_graph import GlobalGraph
-from gene_gcn.training.checkpoint import Checkpoint, fingerprint
+from gene_gcn.training.checkpoint import Checkpoint, WholeFiles, fingerprint
 from gene_gcn.training.data import CellDataset, Cells, batches, shuffled_batches
 from gene_gcn.training.distributed import num_processes, process_rank, sum_over_processes
 from gene_gcn.training.options import TrainingOptions
@@ -62,6 +62,7 @@ def fit(
             **_hardware(device),
             max_epochs=options.max_epochs,
             callbacks=callbacks,
+            plugins=[WholeFiles()],
             logger=False,
             enable_checkpointing=checkpoint is not None,
             enable_model_summary=False,

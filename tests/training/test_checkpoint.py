@@ -101,6 +101,28 @@ def test_a_damaged_state_is_refused(tmp_path, interrupted):
         fit(tmp_path)
 
 
+def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path, interrupted, monkeypatch):
+    interrupted(2, folder=tmp_path)
+    (state,) = tmp_path.iterdir()
+    before = state.read_bytes()
+
+    def half(checkpoint, path):
+        path.write_bytes(b"half")
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", half)
+        with pytest.raises(OSError, match="the disk is gone"):
+            fit(tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArgumentError, match="cannot be made a folder"):
+        fit(tmp_path / "file")
+
+
 def test_a_state_has_no_code(tmp_path, interrupted):
     interrupted(2, folder=tmp_path)
     (state,) = tmp_path.iterdir()
