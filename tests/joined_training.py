@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from training_cells import K, dataset, make_cells, model_of, network, short
 
-from gene_gcn import GeneGCNClassifier
+from gene_gcn import CellEmbedding, GeneGCNClassifier
 from gene_gcn.training.data import ShuffledBatches
 from gene_gcn.training.distributed import num_processes, process_rank
 from gene_gcn.training.gradient import train
@@ -63,6 +63,7 @@ def main(folder, kill):
     clf = GeneGCNClassifier(attention="embedded_dot", hidden_channels=(6,), max_epochs=2, device="cpu")
     clf.fit(X, y)
     results["classifier"] = clf.model_.state_dict()
+    results["embedding"] = CellEmbedding((6,), max_epochs=2, device="cpu").fit(X).model_.state_dict()
     results["order"] = list(ShuffledBatches(CELLS, batch_size, seed=3))
     torch.save(results, folder / f"{process_rank()}.pt")
 

@@ -106,10 +106,10 @@ def fit_model(
     device = choose_device(options.device)
     exactly = settings.chosen_optimizer == "lbfgs"
     if not exactly:
-        from gene_gcn.training.ranks import agreed, join_processes
+        from gene_gcn.training.ranks import agreed, join_processes, own_device
 
         join_processes(options.device)
-        seed = agreed(seed)
+        seed, device = agreed(seed), own_device(options.device)
     with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
         imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
         if exactly:

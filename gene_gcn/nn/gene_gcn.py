@@ -110,12 +110,10 @@ class GeneGCN(nn.Module):
         Raises:
             ArgumentError: If `x` has another shape or a cell has another number of genes.
         """
-        if (
-            equal is not None
-            and edge_weight is batch is None
-            and self._trains_in_one_step(x, edge_index, equal)
-        ):
-            logits = self._one_step(x, edge_index, equal)
+        if edge_weight is batch is None and isinstance(edge_index, GlobalGraph | None) and equal is not None:
+            logits = (
+                self._one_step(x, edge_index, equal) if self._has_one_step(x, edge_index, equal) else None
+            )
             if logits is not None:
                 return logits
         features = self.fuse(x, edge_index, edge_weight, equal, batch, batch_size)
@@ -130,17 +128,18 @@ class GeneGCN(nn.Module):
         first = next(iter(self.convs), None)
         return len(self.convs) == self.channels == 1 and getattr(first, "attention", None) is not None
 
-    def _trains_in_one_step(self, x: Tensor, edge_index: Adj | GlobalGraph | None, equal: EqualGenes) -> bool:
+    def _has_one_step(self, x: Tensor, graph: GlobalGraph | None, equal: EqualGenes) -> bool:
         """Return whether `expression_layer` is for this input; elsewhere it was not measured to be faster."""
+        n = self.num_genes
         return (
             self.has_one_step
             and torch.is_grad_enabled()
             and not torch.compiler.is_compiling()
             and not torch.is_autocast_enabled(x.device.type)
-            and (edge_index is None or isinstance(edge_index, GlobalGraph))
+            and (graph is None or (graph.adj_t.shape == (n, n) and graph.adj_t.dtype == torch.float32))
             and equal.size.size(1) <= MAX_MERGED_ROWS
             and len(x) >= FEWEST_CELLS
-            and x.shape == (len(equal.size), self.num_genes)
+            and x.shape == (len(equal.size), n)
             and not x.requires_grad
             and x.device.type == "cpu"
             and x.dtype == self.head.lins[0].weight.dtype == torch.float32

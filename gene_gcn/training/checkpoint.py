@@ -15,7 +15,6 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.storage.atomic import replacing
 from gene_gcn.training.distributed import num_processes, process_rank, sum_over_processes
 from gene_gcn.training.options import TrainingOptions
 
@@ -32,8 +31,10 @@ class WholeFiles(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        with replacing(path) as temporary:
-            torch.save(checkpoint, temporary)
+        path = Path(path)
+        beside = _beside(path)
+        torch.save(checkpoint, beside)
+        beside.replace(path)
 
 
 class Checkpoint:
@@ -104,6 +105,7 @@ class Checkpoint:
         """Delete the state of a fit that has ended."""
         if process_rank() == 0:
             self.path.unlink(missing_ok=True)
+            _beside(self.path).unlink(missing_ok=True)  # of a process that was killed while it wrote
         if num_processes() > 1:
             torch.distributed.barrier()  # none looks for it while it is there
 
@@ -119,6 +121,10 @@ def fingerprint(model: nn.Module, options: TrainingOptions, seed: int, tensors: 
         digest.update(repr(tuple(tensor.shape)).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}")
 
 
 def _communicating_device() -> str:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from training_cells import N, dataset, make_cells, model_of, network, short
 
+from gene_gcn.errors import ArgumentError
 from gene_gcn.nn import GeneGCN
 from gene_gcn.nn.equal_genes import find_equal_genes
 from gene_gcn.nn.expression_layer import SMALLEST_WEIGHT
@@ -18,7 +19,7 @@ from gene_gcn.training.gradient import train
 def in_general(model):
     """The same model, layer by layer."""
     model = copy.deepcopy(model)
-    model._trains_in_one_step = lambda *arguments: False
+    model._has_one_step = lambda *arguments: False
     return model
 
 
@@ -39,7 +40,7 @@ def assert_same(model, x, equal, graph):
 
 def is_used(model, x, equal, graph):
     logits = model._one_step(x, graph, equal)
-    return model._trains_in_one_step(x, graph, equal) and logits is not None
+    return model._has_one_step(x, graph, equal) and logits is not None
 
 
 def expression(cells=20):
@@ -107,6 +108,12 @@ def test_negative_values_go_through_the_relu(negative):
     model, equal = model_of(), find_equal_genes(x.unsqueeze(-1))
     assert not is_used(model, x, equal, graph)
     assert_same(model, x, equal, graph)
+
+
+def test_a_network_of_other_genes_is_refused_as_ever():
+    batch = dataset(20).__getitems__(list(range(20)))
+    with pytest.raises(ArgumentError, match=r"matrix of shape \(40, 40\), but x has 30 genes"):
+        model_of()(batch.x, network(40), equal=batch.equal)
 
 
 def test_a_nan_stays_one():

@@ -56,9 +56,9 @@ def test_two_processes_train_what_one_trains(together):
 
 
 def test_all_processes_end_with_the_same_model(together):
-    """Also if each draws a random state of its own: the classifier has none."""
+    """Also if each would draw a random state of its own, as the estimators do here."""
     (first, second), _ = together
-    for name in ("weights", "resumed", "classifier"):
+    for name in ("weights", "resumed", "classifier", "embedding"):
         assert all(torch.equal(value, second[name][key]) for key, value in first[name].items()), name
     assert first["history"] == second["history"]
 
