@@ -226,10 +226,12 @@ def test_public_names_are_there_and_others_are_not():
 def test_nothing_runs_code_from_a_file(module):
     unsafe = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
     assert not {part for name in imports(module, MODULES[module]) for part in name.split(".")} & unsafe
+    # States of training are lightning's; they are read with `weights_only=True`.
+    written = set() if module == "gene_gcn.training.checkpoint" else {"torch.save"}
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            assert name not in {"eval", "exec", "compile", "__import__", "torch.load", "torch.save"}
+            assert name not in {"eval", "exec", "compile", "__import__", "torch.load"} | written
             assert not name.endswith(("read_pickle", "to_pickle", "load_from_checkpoint", "save_checkpoint"))
             assert not any(
                 keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"

@@ -116,6 +116,7 @@ class GeneGCNClassifier(CellAnnotator):
         Weights of the types in the loss. With "balanced", the default, all types count the same however many
         cells they have, and probabilities are those for a query with equal shares of all types.
     batch_size : int
+        Cells in a step; of each process, if there are several.
     max_epochs : int
     patience : int
         Epochs without a better validation loss after which training stops.
@@ -266,6 +267,7 @@ class GeneGCNClassifier(CellAnnotator):
         unlabelled: CellsLike | None = None,
         *,
         batch: str | Sequence[Any] | None = None,
+        checkpoint: str | Path | None = None,
     ) -> GeneGCNClassifier:
         """Learn from labeled cells, and from unlabeled ones if there are any.
 
@@ -292,6 +294,10 @@ class GeneGCNClassifier(CellAnnotator):
             batches that the model has not seen (types of a single batch are held out in parts), and
             `annotate` compares a query with the mean of a type over batches. Training by gradients ignores
             from which reference a cell is.
+        checkpoint : path, optional
+            Folder for the state of gradient training after each epoch. If `fit` is killed, the same call goes
+            on from there and gives what it would have given. At the end the state is deleted. Several
+            processes need a folder that all of them share.
 
         Returns
         -------
@@ -305,7 +311,7 @@ class GeneGCNClassifier(CellAnnotator):
         """
         self.check_parameters()
         new = self._unfitted_copy()
-        new._learn(X, y, unlabelled, batch)
+        new._learn(X, y, unlabelled, batch, checkpoint)
         return self._take_over(new)
 
     def _learn(
@@ -314,6 +320,7 @@ class GeneGCNClassifier(CellAnnotator):
         y: str | Sequence[Any] | None,
         unlabelled: CellsLike | None,
         batch: str | Sequence[Any] | None,
+        checkpoint: str | Path | None,
     ) -> None:
         if self._learns_from_disk(X, unlabelled):
             self._learn_from_disk(X, y, batch)
@@ -327,6 +334,9 @@ class GeneGCNClassifier(CellAnnotator):
         if batch is not None and self._settings.chosen_optimizer != "lbfgs":
             problem = " is used by the exact fit only; leave it out, or use "
             raise ArgumentError("batch", Argument("batch"), problem, Argument("optimizer", "lbfgs"), ".")
+        if checkpoint is not None and self._settings.chosen_optimizer == "lbfgs":
+            problem = " is used by gradient training only, and the exact fit has no epochs; leave it out."
+            raise ArgumentError("checkpoint", Argument("checkpoint"), problem)
         given = self._read_input(X, y, batch, allow_missing=uses_unlabeled)
         expression, targets = given.expression, Targets.of(given.labels, self.class_weight)
         unlabeled = None
@@ -388,6 +398,7 @@ class GeneGCNClassifier(CellAnnotator):
             validation_fraction=self.validation_fraction,
             threads=count_threads(self.n_jobs),
             seed=seed,
+            checkpoint=checkpoint,
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
 

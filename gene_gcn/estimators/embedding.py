@@ -19,6 +19,7 @@ from gene_gcn.training.data import CellDataset
 from gene_gcn.training.gradient import train_autoencoder
 from gene_gcn.training.inference import encode
 from gene_gcn.training.options import TrainingOptions
+from gene_gcn.training.ranks import agreed, join_processes
 from gene_gcn.training.reproducibility import count_threads, exclusive, seeded
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
 
     def _learn(self, X: CellsLike) -> None:
         expression = self._read_training(as_cells(X))
-        seed = self._seed()
+        join_processes(self.device)
+        seed = agreed(self._seed())
         self.genes_ = expression.genes
         matrix = self._normalize_training(expression)
         training, validation = split(matrix.shape[0], self.validation_fraction, seed)

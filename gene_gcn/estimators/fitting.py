@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,14 +114,21 @@ def fit_model(
     validation_fraction: float,
     threads: int,
     seed: int,
+    checkpoint: str | Path | None = None,
 ) -> tuple[LinearModel | GradientModel, list[dict[str, Any]]]:
     """Fit a model, exactly if its optimizer is "lbfgs"; return it with the history of losses.
 
     The shift of further cells is removed only if `can_shift`: values that are not normalized may differ in
-    any way.
+    any way. Gradient training keeps its state in the folder `checkpoint`; processes that torchrun or SLURM
+    started train one model.
     """
     device = choose_device(options.device)
     exactly = settings.chosen_optimizer == "lbfgs"
+    if not exactly:
+        from gene_gcn.training.ranks import agreed, join_processes, own_device
+
+        join_processes(options.device)
+        seed, device = agreed(seed), own_device(options.device)
     with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
         if exactly:
             return fit_exactly(
@@ -128,7 +136,13 @@ def fit_model(
             )
         imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
         return fit_by_gradients(
-            settings, cells, imputer, options=options, validation_fraction=validation_fraction, seed=seed
+            settings,
+            cells,
+            imputer,
+            options=options,
+            validation_fraction=validation_fraction,
+            seed=seed,
+            checkpoint=checkpoint,
         )
 
 
@@ -196,6 +210,7 @@ def fit_by_gradients(
     options: TrainingOptions,
     validation_fraction: float,
     seed: int,
+    checkpoint: str | Path | None = None,
 ) -> tuple[GradientModel, list[dict[str, Any]]]:
     """Train a `GeneGCN`; return it with the history of its epochs."""
     from gene_gcn.training.data import CellDataset
@@ -220,6 +235,7 @@ def fit_by_gradients(
         class_weight=cells.class_weight,
         pretraining=pretraining,
         options=options,
+        checkpoint=checkpoint,
         seed=seed,
     )
     mean = torch.from_numpy(np.asarray(cells.all_cells().mean(axis=0), np.float32).ravel())

@@ -235,7 +235,7 @@ class GeneAttention(nn.Module):
 
     def _attend_merged(self, x: Tensor, equal: EqualGenes, weight: Tensor | None) -> Tensor:
         rows = equal.distinct(x)  # (B, N, C) -> (B, M, C)
-        out = self._project_and_average(self._attend_in_buckets(rows, equal.size), weight)
+        out = self._average_groups(rows, equal, weight)
         if not x.requires_grad:
             return equal.spread(out, x.size(1))
         with torch.no_grad():
@@ -243,6 +243,13 @@ class GeneAttention(nn.Module):
             slope = self.jacobian(repeated, rows, equal.size).transpose(-1, -2)  # (B, H, M, C of query, C)
             slope = self._project_and_average(slope.flatten(2, 3), weight).unflatten(1, (-1, x.size(-1)))
         return equal.spread_function(out, x, slope.transpose(-1, -2))
+
+    def attend_groups(self, x: Tensor, equal: EqualGenes, weight: Tensor | None = None) -> Tensor:
+        """Average over all genes for each group of equal genes: (B, N, C) -> (B, M, C_out)."""
+        return self._average_groups(equal.distinct(x), equal, weight)
+
+    def _average_groups(self, rows: Tensor, equal: EqualGenes, weight: Tensor | None) -> Tensor:
+        return self._project_and_average(self._attend_in_buckets(rows, equal.size), weight)
 
     def _attend_in_buckets(self, rows: Tensor, size: Tensor) -> Tensor:
         """Attend within buckets of cells that have similar numbers of groups.

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import MLP
 from torch_geometric.nn.inits import reset
 from torch_geometric.typing import Adj
 
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.nn.attention import MAX_MERGED_ROWS
 from gene_gcn.nn.equal_genes import EqualGenes
+from gene_gcn.nn.expression_layer import FEWEST_CELLS, Expression, expression_layer
 from gene_gcn.nn.global_graph import GlobalGraph
 from gene_gcn.nn.graph_batch import GraphBatch, check_batch_arguments
 from gene_gcn.nn.initialization import uniform_
 from gene_gcn.nn.interaction_conv import InteractionConv, promoted_dtype
+from gene_gcn.nn.kernels import product
 
 
 class GeneGCN(nn.Module):
@@ -106,11 +110,55 @@ class GeneGCN(nn.Module):
         Raises:
             ArgumentError: If `x` has another shape or a cell has another number of genes.
         """
+        if edge_weight is batch is None and isinstance(edge_index, GlobalGraph | None) and equal is not None:
+            logits = (
+                self._one_step(x, edge_index, equal) if self._has_one_step(x, edge_index, equal) else None
+            )
+            if logits is not None:
+                return logits
         features = self.fuse(x, edge_index, edge_weight, equal, batch, batch_size)
         if len(self.head.lins) > 1 or features.dim() == 1:
             return self.head(features)
         layer = self.head.lins[0]  # as features are stored gene by gene, this product is 25 times faster
         return torch.addmm(layer.bias[:, None], layer.weight, features.t()).t()
+
+    @property
+    def has_one_step(self) -> bool:
+        """Whether layer and head can be one step in training: with one channel, one layer and attention."""
+        first = next(iter(self.convs), None)
+        return len(self.convs) == self.channels == 1 and getattr(first, "attention", None) is not None
+
+    def _has_one_step(self, x: Tensor, graph: GlobalGraph | None, equal: EqualGenes) -> bool:
+        """Return whether `expression_layer` is for this input; elsewhere it was not measured to be faster."""
+        n = self.num_genes
+        return (
+            self.has_one_step
+            and torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+            and not torch.is_autocast_enabled(x.device.type)
+            and (graph is None or (graph.adj_t.shape == (n, n) and graph.adj_t.dtype == torch.float32))
+            and equal.size.size(1) <= MAX_MERGED_ROWS
+            and len(x) >= FEWEST_CELLS
+            and x.shape == (len(equal.size), n)
+            and not x.requires_grad
+            and x.device.type == "cpu"
+            and x.dtype == self.head.lins[0].weight.dtype == torch.float32
+        )
+
+    def _one_step(self, x: Tensor, graph: GlobalGraph | None, equal: EqualGenes) -> Tensor | None:
+        """Return the logits, or None where the ReLU of the layer takes part."""
+        (conv,), (first, *others) = self.convs, self.head.lins
+        assert isinstance(conv, InteractionConv)
+        means, scale = conv.linear_parts(x, equal)
+        expression, neighbors = Expression(x, equal), None
+        if not expression.is_linear(means, scale, graph):
+            return None
+        if graph is not None:
+            neighbors = product(graph.adj_t, x.t().contiguous(), graph.adj)
+        x = expression_layer(expression, means, neighbors, scale, first.weight, first.bias, self.residual)
+        for layer, dropout in zip(others, self.head.dropout, strict=False):
+            x = layer(F.dropout(x.relu(), dropout, self.training))
+        return x
 
     def fuse(
         self,

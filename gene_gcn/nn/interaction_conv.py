@@ -154,7 +154,7 @@ class InteractionConv(MessagePassing):
         dtype = promoted_dtype(x, self.lin.weight)
         x = x.to(dtype)
         cells = x if x.dim() == 3 else x.unsqueeze(0)  # (B, N, C)
-        weight = self.lin.weight.unflatten(0, (self.heads, -1)).transpose(1, 2)  # (H, C, C_out)
+        weight = self._weight_by_graph()
         if not torch.is_autocast_enabled(x.device.type):
             weight = weight.to(dtype)
         alpha, beta = (1, 1) if self.mixing is None else self.mixing_weights().to(weight.dtype)
@@ -172,6 +172,25 @@ class InteractionConv(MessagePassing):
         if not torch.is_autocast_enabled(x.device.type):
             out = out.to(dtype)
         return out if x.dim() == 3 else out.squeeze(0)
+
+    def _weight_by_graph(self) -> Tensor:
+        return self.lin.weight.unflatten(0, (self.heads, -1)).transpose(1, 2)  # (H, C, C_out)
+
+    def linear_parts(self, x: Tensor, equal: EqualGenes) -> tuple[Tensor, Tensor]:
+        """Return the few numbers in which the output for expression is linear.
+
+        Args:
+            x: Expression, (B, N).
+            equal: Genes with equal expression.
+
+        Returns:
+            Means of the attention graph for each group, times their weight, (B, M); and the weight of the
+            sums over neighbors.
+        """
+        assert self.attention is not None
+        weight, (alpha, beta) = self._weight_by_graph(), self.mixing_weights()
+        means = self.attention.attend_groups(x.unsqueeze(-1), equal, weight * alpha).squeeze(-1)
+        return means, weight.mean() * beta
 
     def _propagate(self, x: Tensor, edge_index: Adj | GlobalGraph, edge_weight: Tensor | None) -> Tensor:
         if x.dtype in HALF_PRECISION:  # sums lose digits, and not every sparse product is implemented

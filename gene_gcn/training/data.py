@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gene_gcn.nn.equal_genes import EqualGenes
+from gene_gcn.training.distributed import num_processes, process_rank
+from gene_gcn.training.reproducibility import epoch_seed
 
 
 class Cells(NamedTuple):
@@ -72,9 +74,14 @@ class CellDataset(Dataset):
                 setattr(moved, name, value.to(device))
         return moved
 
+    def tensors(self) -> list[Tensor]:
+        """Return what tells these cells from others: their expression and types."""
+        expression = [self._start, self._gene, self._value]
+        return expression if self.y is None else [*expression, self.y]
+
     def __getitems__(self, indices: Sequence[int]) -> Cells:
         """Return the batch of these cells; the loader calls this once per batch."""
-        cells = torch.as_tensor(indices, device=self._value.device)
+        cells = torch.as_tensor(indices, dtype=torch.int64, device=self._value.device)
         start = self._start[cells]
         length = self._start[cells + 1] - start
         cell = torch.repeat_interleave(length)  # (P,) expressed genes of all cells
@@ -83,7 +90,7 @@ class CellDataset(Dataset):
         x = self._value.new_zeros(self.num_genes, len(cells))
         x[gene, cell] = self._value[at]
         equal = None
-        if self._groups is not None:
+        if self._groups is not None and len(cells):
             equal = self._equal_genes(self._groups, cells, length, cell, gene, self._groups.number[at].long())
         return Cells(x.t(), equal, None if self.y is None else self.y[cells])  # gene after gene in memory
 
@@ -135,13 +142,43 @@ class _Groups(NamedTuple):
         return _Groups(*(tensor.to(device) for tensor in self))
 
 
-def batches(cells: CellDataset, batch_size: int, generator: torch.Generator | None = None) -> DataLoader:
-    """Return a loader of batches of cells, in random order if there is a generator."""
+class ShuffledBatches(Sampler):
+    """Batches in an order that the seed and the epoch decide; of several processes, each gets its part.
+
+    Together, the parts are the batch of one process with the joint batch size. The last batch may be smaller,
+    and the part of a process empty.
+    """
+
+    def __init__(self, num_cells: int, batch_size: int, seed: int):
+        self.num_cells = num_cells
+        self.batch_size = batch_size * num_processes()
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of an epoch; lightning calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.num_cells // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
+        for cells in torch.randperm(self.num_cells, generator=generator).split(self.batch_size):
+            yield cells[process_rank() :: num_processes()].tolist()
+
+
+def batches(cells: CellDataset, batch_size: int) -> DataLoader:
+    """Return a loader of batches of cells in their order."""
+    return _loader(cells, batch_size=batch_size)
+
+
+def shuffled_batches(cells: CellDataset, batch_size: int, seed: int) -> DataLoader:
+    """Return a loader of batches of cells in random order, of which each process gets its part."""
+    sampler = ShuffledBatches(len(cells), batch_size, seed)
+    return _loader(cells, batch_sampler=sampler)
+
+
+def _loader(cells: CellDataset, **batching: Any) -> DataLoader:
     # Without a generator of its own the loader would draw a number from the global one.
-    return DataLoader(
-        cells,
-        batch_size,
-        shuffle=generator is not None,
-        generator=generator or torch.Generator(),
-        collate_fn=lambda batch: batch,
-    )
+    return DataLoader(cells, generator=torch.Generator(), collate_fn=lambda batch: batch, **batching)

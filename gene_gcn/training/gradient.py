@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.nn.autoencoder import GeneAutoEncoder
 from gene_gcn.nn.gene_gcn import GeneGCN
 from gene_gcn.nn.global_graph import GlobalGraph
+from gene_gcn.training.checkpoint import Checkpoint
 from gene_gcn.training.data import CellDataset
 from gene_gcn.training.options import TrainingOptions
 from gene_gcn.training.reproducibility import seeded
@@ -30,6 +32,7 @@ def train(
     class_weight: Tensor | None = None,
     pretraining: CellDataset | None = None,
     options: TrainingOptions | None = None,
+    checkpoint: str | Path | None = None,
     seed: int = 0,
 ) -> list[dict[str, float]]:
     """Train a model in place and leave it on the CPU, in evaluation mode.
@@ -37,6 +40,9 @@ def train(
     With a validation set, training stops when its loss has not improved for some epochs, and the weights of
     the best epoch are restored; without one it runs all epochs. The same seed gives the same weights on the
     same machine with the same number of threads; global random states are left as they were.
+
+    Processes that have joined in a group (`gene_gcn.training.ranks`) train one model, if each calls this with
+    the same cells and arguments. Each takes other cells, `batch_size` of them in every step.
 
     Parameters
     ----------
@@ -48,6 +54,9 @@ def train(
     pretraining : CellDataset, optional
         Cells, labeled or not, for the autoencoder of `head_init="autoencoder"`; by default those of
         `training`.
+    checkpoint : path, optional
+        Folder for the state after each epoch. If it has a state, training goes on from there; when training
+        ends, the state is deleted.
 
     Returns
     -------
@@ -56,16 +65,20 @@ def train(
 
     Raises
     ------
+    ArgumentError
+        The folder has the state of another fit, or only some processes see it.
     DivergenceError
         The loss is no longer finite.
     """
     options = options or TrainingOptions()
+    state = None if checkpoint is None else Checkpoint(checkpoint)
     with seeded(seed):
         features = sample_features(model, training, graph)
         initialize_head(
             model,
             features,
-            options.head_init,
+            # Weights of a state replace these.
+            "random" if state is not None and state.exists() else options.head_init,
             pretraining or training,
             validation,
             graph=graph,
@@ -74,7 +87,7 @@ def train(
         )
         task = Classification(model, graph, options, _learning_rate(options, features), class_weight)
         del features
-        return fit(task, training, validation, seed)
+        return fit(task, training, validation, seed, state)
 
 
 def train_autoencoder(

@@ -8,7 +8,7 @@ from layer_reference import random_matrix, rng
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gene_gcn.nn import GlobalGraph
-from gene_gcn.nn.kernels import available_kernels, product
+from gene_gcn.nn.kernels import available_kernels, product, sampled_product
 
 
 @pytest.mark.sparse
@@ -57,3 +57,13 @@ def test_prepared_graph_is_not_transposed_again():
             product(graph.adj_t, x, graph.adj).sum().backward()
         counts.append(seen.count)
     assert counts[0] > 0 and counts[1] == 0
+
+
+@pytest.mark.parametrize("by_column", [True, False])
+def test_a_sampled_product_has_entries_of_the_product(by_column):
+    a, b = (torch.randn(size, generator=rng(seed)) for seed, size in enumerate([(6, 5), (5, 30)]))
+    row, column = (torch.rand(6, 30, generator=rng(3)) < 0.3).nonzero(as_tuple=True)
+    right = b.t().contiguous().t() if by_column else b
+    torch.testing.assert_close(sampled_product(row, column, a, right), (a @ b)[row, column])
+    none = row[:0]
+    assert sampled_product(none, none, a, right).shape == (0,)
