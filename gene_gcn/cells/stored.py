@@ -14,7 +14,7 @@ from scipy import sparse
 
 from gene_gcn.cells.expression import is_anndata
 from gene_gcn.cells.files import check_cells_path
-from gene_gcn.cells.matrix import to_csr
+from gene_gcn.cells.matrix import structural_fault, to_csr
 from gene_gcn.errors import Argument, ArgumentError, is_out_of_memory
 
 if TYPE_CHECKING:

@@ -247,8 +247,8 @@ def label_errors(
 def scale(
     source: CellFile,
     label: LabelColumn,
-    cells: Annotated[
-        str, typer.Option(help="Numbers of training cells to make, comma-separated.")
+    num_cells: Annotated[
+        str, typer.Option("--cells", help="Numbers of training cells to make, comma-separated.")
     ] = "10000,30000,100000",
     types: Annotated[
         str | None,
@@ -295,8 +295,11 @@ def scale(
     from gene_gcn.cells import check_cells_path, read_cells
     from gene_gcn.cli.scale import measure_growth
 
-    axes = {"cells": cells, "types": types, "genes": genes}
-    numbers = {axis: None if text is None else _whole_numbers(axis, text) for axis, text in axes.items()}
+    numbers = {
+        "cells": _whole_numbers("num_cells", num_cells),
+        "types": None if types is None else _whole_numbers("types", types),
+        "genes": None if genes is None else _whole_numbers("genes", genes),
+    }
     if min(numbers["types"] or [2]) < 2:
         raise ArgumentError("types", Argument("types", types), " must be numbers from 2.")
     check_cells_path(source)

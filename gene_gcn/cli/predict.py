@@ -11,7 +11,6 @@ from gene_gcn.cells import (
     check_copyable,
     check_predictions_path,
     check_writable,
-    stays_on_disk,
     write_predictions,
 )
 from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_report
@@ -76,6 +75,8 @@ def predict(
     if report is not None:
         check_output_report(report, cells, force=force)
     check_inputs(cells)
+    from gene_gcn.cells import stays_on_disk  # with numpy and pandas, which take long to load
+
     clf = load_model(model, layer, use_raw, gene_column, scale)
     on_disk = stays_on_disk(cells, clf.layer, clf.use_raw)
     if on_disk:

@@ -32,7 +32,7 @@ from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput, read_stored_targets
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
-from gene_gcn.training.distributed import num_processes, process_rank
+from gene_gcn.training.distributed import num_processes, process_rank, same_everywhere, were_started
 from gene_gcn.training.options import LinearHeadOptions, TrainingOptions
 from gene_gcn.training.reproducibility import count_threads
 from gene_gcn.training.sampling import draw_sample
@@ -351,7 +351,7 @@ class GeneGCNClassifier(CellAnnotator):
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
         )
         others = None if unlabeled is None else self._match_unlabeled(unlabeled)
-        self._fit(TrainingCells.of(matrix, targets, given.batch, others, self.network_), seed)
+        self._fit(TrainingCells.of(matrix, targets, given.batch, others, self.network_), seed, checkpoint)
 
     def _learns_from_disk(self, X: Any, unlabelled: Any) -> bool:
         """Say whether cells are read block by block, which only the exact fit to labeled cells can."""
@@ -364,6 +364,10 @@ class GeneGCNClassifier(CellAnnotator):
         return self._settings.chosen_optimizer == "lbfgs"
 
     def _learn_from_disk(self, X: Any, y: Any, batch: Any) -> None:
+        if were_started():
+            from gene_gcn.training.ranks import join_processes  # with lightning, which takes long to load
+
+            join_processes(self.device)
         cells = self._open_training(X)
         labels, batches = read_stored_targets(cells, y, batch)
         targets = Targets.of(labels, self.class_weight)
@@ -373,7 +377,7 @@ class GeneGCNClassifier(CellAnnotator):
             warn(LabelWarning(f"{what}; cells on disk are learned from only if they have one."))
             batches = None if batches is None else batches[kept]
             targets = replace(targets, is_labeled=kept[kept])  # blocks yield only these
-        seed = self._seed()
+        seed = self._seed() if num_processes() == 1 else same_everywhere(self._seed())
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
         cells, self.normalizer_ = cells.fit_normalizer(self.normalization)
         blocks = NormalizedBlocks(cells, self.normalizer_, kept, process_rank(), num_processes())
@@ -388,7 +392,7 @@ class GeneGCNClassifier(CellAnnotator):
         )
         self._fit(TrainingCells.of(matrix, targets, batches, None, self.network_, sample), seed)
 
-    def _fit(self, cells: TrainingCells, seed: int) -> None:
+    def _fit(self, cells: TrainingCells, seed: int, checkpoint: str | Path | None = None) -> None:
         self.fitted_, history = fit_model(
             self._settings,
             cells,

@@ -16,10 +16,11 @@ from gene_gcn.estimators.base import CellEstimator
 from gene_gcn.estimators.validation_split import split
 from gene_gcn.nn.autoencoder import GeneAutoEncoder
 from gene_gcn.training.data import CellDataset
+from gene_gcn.training.distributed import same_everywhere
 from gene_gcn.training.gradient import train_autoencoder
 from gene_gcn.training.inference import encode
 from gene_gcn.training.options import TrainingOptions
-from gene_gcn.training.ranks import agreed, join_processes
+from gene_gcn.training.ranks import join_processes
 from gene_gcn.training.reproducibility import count_threads, exclusive, seeded
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
     def _learn(self, X: CellsLike) -> None:
         expression = self._read_training(as_cells(X))
         join_processes(self.device)
-        seed = agreed(self._seed())
+        seed = same_everywhere(self._seed())
         self.genes_ = expression.genes
         matrix = self._normalize_training(expression)
         training, validation = split(matrix.shape[0], self.validation_fraction, seed)

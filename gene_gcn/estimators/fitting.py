@@ -21,6 +21,7 @@ from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.validation_split import split_by_type
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.training.device import choose_device
+from gene_gcn.training.distributed import same_everywhere
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.linear_head import Guess, fit_linear_head
 from gene_gcn.training.operators import CellsInMemory, CellSource
@@ -125,10 +126,10 @@ def fit_model(
     device = choose_device(options.device)
     exactly = settings.chosen_optimizer == "lbfgs"
     if not exactly:
-        from gene_gcn.training.ranks import agreed, join_processes, own_device
+        from gene_gcn.training.ranks import join_processes, own_device
 
         join_processes(options.device)
-        seed, device = agreed(seed), own_device(options.device)
+        seed, device = same_everywhere(seed), own_device(options.device)
     with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
         if exactly:
             return fit_exactly(

@@ -83,12 +83,3 @@ def own_device(device: str = "auto") -> torch.device:
         return chosen
     number = os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or process_rank()
     return torch.device("cuda", int(number) % torch.cuda.device_count())
-
-
-def agreed(seed: int) -> int:
-    """Return the seed of the first process, in all of them."""
-    if num_processes() == 1:
-        return seed
-    seeds = [seed]
-    torch.distributed.broadcast_object_list(seeds)
-    return seeds[0]

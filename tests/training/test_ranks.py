@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from gene_gcn.training.data import ShuffledBatches
-from gene_gcn.training.ranks import agreed, join_processes, own_device
+from gene_gcn.training.distributed import same_everywhere
+from gene_gcn.training.ranks import join_processes, own_device
 
 pytestmark = pytest.mark.skipif(
     not (torch.distributed.is_available() and torch.distributed.is_gloo_available()), reason="no gloo"
@@ -80,4 +81,4 @@ def test_killed_processes_go_on_where_they_were(together):
 def test_one_process_joins_nobody():
     join_processes("cpu")
     assert not torch.distributed.is_initialized()
-    assert agreed(7) == 7 and own_device("cpu") == torch.device("cpu")
+    assert same_everywhere(7) == 7 and own_device("cpu") == torch.device("cpu")
