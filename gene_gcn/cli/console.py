@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DownloadProgress",
+    "be_silent",
     "count",
     "discard_output",
     "flush_output",
@@ -36,6 +37,11 @@ def _console() -> Console:
 
     # Soft wrap: paths are never broken, so that they can be copied.
     return Tolerant(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def be_silent() -> None:
+    """Print nothing from now on, as in all processes of a group but the first."""
+    _console().quiet = True
 
 
 def say(content: str | Table = "") -> None:

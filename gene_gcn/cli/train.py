@@ -60,6 +60,14 @@ def train(
     seed: model.Seed = None,
     device: model.Device = "auto",
     n_jobs: model.NJobs = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes that train one model together, each on a part of the cells. Those that torchrun "
+            "or SLURM start join by themselves.",
+        ),
+    ] = 1,
     paper: model.Paper = False,
     force: Force = False,
 ) -> None:
@@ -67,8 +75,10 @@ def train(
     check_inputs(*cells, network=network, network_info=network_info)
     check_output_model(out, force=force)
     from gene_gcn import GeneGCNClassifier
-    from gene_gcn.cells import stays_on_disk
+    from gene_gcn.cells import open_cells, stays_on_disk
+    from gene_gcn.cli.processes import join
     from gene_gcn.networks.resolve import read_network
+    from gene_gcn.training.distributed import num_processes, process_rank
 
     given = {
         "normalization": normalization,
@@ -105,10 +115,22 @@ def train(
     )
     clf.check_parameters()
 
+    join(processes, device)
+    clf.set_params(verbose=process_rank() == 0)
     references: list[Any] = list(cells)
-    if clf.can_learn_from_disk and stays_on_disk(references, clf.layer, clf.use_raw):
-        for path in cells:
-            say(f"Cells     {path}, read block by block")
+    if clf.can_learn_from_disk and (num_processes() > 1 or stays_on_disk(references, layer, use_raw)):
+        references = [
+            open_cells(
+                references,
+                layer=clf.layer,
+                use_raw=use_raw,
+                gene_column=clf.gene_column,
+                scale=scale,
+                normalize=clf.normalization != "none",
+            )
+        ]
+        n, width = references[0].shape
+        say(f"Cells     {n:,} cells × {width:,} genes, read block by block")
     else:
         references = [read_labeled_cells(path, label, genome, batch) for path in cells]
     clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
@@ -116,5 +138,6 @@ def train(
         say(f"Network   {clf.network}")
     fit(clf, references if len(references) > 1 else references[0], label, batch)
     say(f"Types     {len(clf.classes_)}")
-    clf.save(out)
-    say(f"Written   {out}")
+    if process_rank() == 0:
+        clf.save(out)
+        say(f"Written   {out}")

@@ -294,7 +294,7 @@ def _fit_ensemble(
         codes = features.matmat(axes)
         of_sample = None if sample is None else seen.matmat(axes)
         moved = ((features.center - seen.center)[..., None, :] @ axes)[..., 0, :]
-        spectrum = Spectrum(features.over_processes(codes.square().sum(-2)) / training.n)
+        spectrum = Spectrum(_mean_square(features, codes, training.n))
         inner = _fit_member(
             training,
             Dense(codes, training.cells),
@@ -317,6 +317,11 @@ def _fit_ensemble(
     bias = bias - (features.center[:, None] @ mean)[:, 0]
     weight = (shares[:, None, None] * features.to_all_genes(mean)).sum(0)
     return _Ensemble(weight, shares @ bias, wide, axes, losses)
+
+
+def _mean_square(features: Features, codes: Tensor, n: int) -> Tensor:
+    sums = codes.square().sum(-2, dtype=torch.float64)
+    return (features.over_processes(sums) / n).float()
 
 
 def _fit_member(

@@ -1,7 +1,8 @@
 """Features of cells as linear operators, for what is solved by products alone.
 
 `matmat` and `rmatmat` are named as in SciPy's `LinearOperator`. Products go through cells part by part, so
-that cells may be in memory or on disk, all of them or the part of one of several processes.
+that cells may be in memory or on disk, all of them or the part of one of several processes. Parts are summed
+in float64: their order, which differs between one process and several, then hardly matters.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gene_gcn.training.distributed import sum_over_processes
 from gene_gcn.training.reproducibility import torch_threads
 
 LARGEST_TRANSPOSED = 2**24  # stored values of which a transposed copy is kept, which makes products faster
-PART_VALUES = 2**24  # stored values of a part of cells that are not copied
+PART_CELLS = 4096  # as many as are read from a file at a time, so that sums are the same to the last bit
 PART_ROWS = 2**16  # of a dense matrix
 
 # From the rows of a part (a slice) and what a product gave for them to what the transpose is multiplied by.
@@ -71,9 +72,8 @@ class CellsInMemory:
 
     def blocks(self) -> Iterator[sparse.csr_matrix]:
         X = self.X
-        step = max(1, PART_VALUES * X.shape[0] // max(1, X.nnz))
-        for first in range(0, X.shape[0], step):
-            pointers = X.indptr[first : first + step + 1]
+        for first in range(0, X.shape[0], PART_CELLS):
+            pointers = X.indptr[first : first + PART_CELLS + 1]
             part = sparse.csr_matrix((len(pointers) - 1, X.shape[1]), dtype=X.dtype)
             stored = slice(pointers[0], pointers[-1])  # views: slices of the matrix would be copies
             part.data, part.indices, part.indptr = X.data[stored], X.indices[stored], pointers - pointers[0]
@@ -155,7 +155,7 @@ class SmoothedCells:
 
     def rmatmat(self, rows: Tensor) -> Tensor:
         """Multiply (N, cells) @ (cells, columns)."""
-        return self._sum(lambda part: rows[part.rows], rows.size(1))
+        return self._sum(lambda part: rows[part.rows], lambda: rows[:0])
 
     def round_trip(self, columns: Tensor, between: Between) -> Tensor:
         """Multiply by the matrix, change the products, and multiply by its transpose: one pass over cells.
@@ -171,16 +171,19 @@ class SmoothedCells:
         Tensor, shape (N, other columns)
         """
         columns = self._smooth_columns(columns)
-        return self._sum(lambda part: between(part.rows, self._product(part.matrix, columns)))
+        return self._sum(
+            lambda part: between(part.rows, self._product(part.matrix, columns)),
+            lambda: between(slice(0, 0), columns[:0]),
+        )
 
     def gene_sums(self, target: Tensor | OneHot) -> tuple[Tensor, Tensor]:
         """Sum the expression x of genes, not the smoothed h: by type, (N, K), and squared, (N,)."""
-        sums = torch.zeros(self.shape[1], target.shape[1] + 1, device=self.device)
+        sums = torch.zeros(self.shape[1], target.shape[1] + 1, dtype=torch.float64, device=self.device)
         for part in self._parts():
             genes = part.matrix.col_indices().long()
             sums[:, :-1] += self._transposed_product(part, target[part.rows])
-            sums[:, -1].index_add_(0, genes, part.matrix.values().square())
-        sums = self.over_processes(sums)
+            sums[:, -1].index_add_(0, genes, part.matrix.values().double().square())
+        sums = self.over_processes(sums).float()
         return sums[:, :-1], sums[:, -1]
 
     def over_processes(self, sums: Tensor) -> Tensor:
@@ -198,16 +201,16 @@ class SmoothedCells:
             return columns
         return columns + self.network_weight * self._product(adjacency(self.graph), columns)
 
-    def _sum(self, rows_of: Callable[[_Part], Tensor], width: int | None = None) -> Tensor:
-        """Return the sum over cells of expression times rows, smoothed."""
+    def _sum(self, rows_of: Callable[[_Part], Tensor], no_rows: Callable[[], Tensor]) -> Tensor:
+        """Return the sum over cells of expression times rows, smoothed; `no_rows` are those of no cells."""
         total: Tensor | None = None
         for part in self._parts():
-            rows = rows_of(part)
-            found = self._transposed_product(part, rows)
+            found = self._transposed_product(part, rows_of(part)).double()
             total = found if total is None else total.add_(found)
         if total is None:  # a process without cells
-            total = torch.zeros(self.shape[1], width or 0, device=self.device)
-        return self.smooth(self.over_processes(total))
+            width = no_rows().size(1)
+            total = torch.zeros(self.shape[1], width, dtype=torch.float64, device=self.device)
+        return self.smooth(self.over_processes(total).float())
 
     def _transposed_product(self, part: _Part, rows: Tensor) -> Tensor:
         if part.transposed is None:  # SciPy multiplies by the transpose as it is, where torch would make it
@@ -280,11 +283,11 @@ class Features:
 
         def of_cells(rows: slice, products: Tensor) -> Tensor:
             found = between(rows, self._centered(products, columns))
-            totals.append(found.sum(-2, keepdim=True))
+            totals.append(found.sum(-2, keepdim=True, dtype=torch.float64))
             return _side_by_side(found)
 
         sums = self.cells.round_trip(self._of_cells(columns), of_cells)
-        return self._weighted(sums, self.over_processes(torch.stack(totals).sum(0)))
+        return self._weighted(sums, self.over_processes(torch.stack(totals).sum(0)).float())
 
     def over_processes(self, sums: Tensor) -> Tensor:
         return self.cells.over_processes(sums)
@@ -341,14 +344,16 @@ class Dense:
         return self.over_processes(self.matrix.mT @ rows)
 
     def round_trip(self, columns: Tensor, between: Between) -> Tensor:
+        if self.cells is None:
+            return self.matrix.mT @ between(slice(0, self.shape[-2]), self.matrix @ columns)
         total: Tensor | None = None
         for first in range(0, max(1, self.shape[-2]), PART_ROWS):
             rows = slice(first, min(first + PART_ROWS, self.shape[-2]))
-            part = self.matrix[..., rows, :]
-            found = part.mT @ between(rows, part @ columns)
+            part = self.matrix[..., rows, :].double()
+            found = part.mT @ between(rows, part @ columns.double())
             total = found if total is None else total + found
         assert total is not None  # of one part at least
-        return self.over_processes(total)
+        return self.over_processes(total).to(columns.dtype)
 
     def over_processes(self, sums: Tensor) -> Tensor:
         return sums if self.cells is None else self.cells.over_processes(sums)

@@ -76,6 +76,13 @@ def join_processes(device: str = "auto") -> None:
             return
 
 
+def start_processes(count: int, device: str = "auto") -> None:
+    """Run the program in so many processes on this machine, which then make a group."""
+    accelerator = "gpu" if choose_device(device).type == "cuda" else "cpu"
+    with quiet():
+        Fabric(accelerator=accelerator, strategy="ddp", devices=count).launch()
+
+
 def own_device(device: str = "auto") -> torch.device:
     """Return the device on which this process trains: each of several takes the next GPU of its machine."""
     chosen = choose_device(device)

@@ -102,20 +102,22 @@ def fit_regression(
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:
         weight, bias = x[..., :-1, :], x[..., -1:, :]
         # By the cells of this process: cross-entropies, and the gradients of the biases.
-        value, slope = x.new_zeros(x.shape[:-2]), torch.zeros_like(bias)
+        value = x.new_zeros(x.shape[:-2], dtype=torch.float64)
+        slope = torch.zeros_like(bias, dtype=torch.float64)
 
         def residual(rows: slice, products: Tensor) -> Tensor:
             log_probability = (products + bias).log_softmax(-1)
             own_target, own_weight = target[rows], cell_weight[..., rows]
-            value.sub_(((log_probability * own_target).sum(-1) * own_weight).sum(-1))
+            losses = (log_probability * own_target).sum(-1) * own_weight
+            value.sub_(losses.sum(-1, dtype=torch.float64))
             found = log_probability.exp_().sub_(own_target).mul_(own_weight[..., None])
-            slope.add_(found.sum(-2, keepdim=True))
+            slope.add_(found.sum(-2, keepdim=True, dtype=torch.float64))
             return found
 
         gradient = torch.empty_like(x)
         gradient[..., :-1, :] = features.round_trip(weight, residual) + penalty * weight
         gradient[..., -1:, :] = features.over_processes(slope)
-        return features.over_processes(value) + _ridge(weight, penalty), gradient
+        return features.over_processes(value).to(x.dtype) + _ridge(weight, penalty), gradient
 
     def precondition(gradient: Tensor) -> Tensor:
         bias = gradient[..., -1:, :] / CURVATURE

@@ -187,3 +187,22 @@ def test_x_is_read_for_a_model_of_a_layer(folder, tmp_path, error_of):
     arguments = ["predict", folder / "query.h5ad", "-m", model, "-o", tmp_path / "p.csv"]
     assert "read .X with --layer ''" in error_of(*arguments)
     assert run(*arguments, "--layer", "") == 0
+
+
+def test_large_files_are_read_and_written_block_by_block(folder, tmp_path, capsys, error_of, monkeypatch):
+    """The table and the annotated copy are those of cells in memory."""
+    arguments = "predict", folder / "query.h5ad", "-m", folder / "model", "--unknown", "--alpha", "0.2"
+    for ending in (".csv", ".h5ad"):
+        assert run(*arguments, "-o", tmp_path / f"memory{ending}") == 0
+    monkeypatch.setattr("gene_gcn.cells.blocks.LARGEST_IN_MEMORY", 10)
+    for ending in (".csv", ".h5ad"):
+        assert run(*arguments, "-o", tmp_path / f"disk{ending}") == 0
+        assert "read block by block" in capsys.readouterr().out
+    table, other = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("memory", "disk"))
+    pd.testing.assert_frame_equal(table, other, atol=1e-5)
+    cells, copy = (anndata.read_h5ad(tmp_path / f"{name}.h5ad") for name in ("memory", "disk"))
+    pd.testing.assert_frame_equal(cells.obs, copy.obs, atol=1e-5)
+    np.testing.assert_allclose(cells.obsm["gene_gcn_proba"], copy.obsm["gene_gcn_proba"], atol=1e-5)
+    assert (cells.X != copy.X).nnz == 0 and set(cells.uns["gene_gcn"]) == set(copy.uns["gene_gcn"])
+    message = error_of(*arguments, "-o", tmp_path / "p.csv", "--report", tmp_path / "r.html")
+    assert "--report is written of cells in memory" in message and not (tmp_path / "p.csv").exists()

@@ -8,10 +8,12 @@ import sys
 
 import pandas as pd
 import pytest
+import torch
 from command_line import TYPES, make_cells, parameters_of, run, train
+from stored_cells import typed_cells
 
 from gene_gcn import GeneGCNClassifier
-from gene_gcn.cells import read_cells
+from gene_gcn.cells import open_cells, read_cells
 
 
 def test_train_reports_what_it_used(folder, tmp_path, capsys):
@@ -291,3 +293,25 @@ def test_ctrl_c_during_training_leaves_nothing_behind(folder, tmp_path):
     stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and stderr.strip().splitlines()[-1] == "gene-gcn: interrupted"
     assert "Traceback" not in stderr and os.listdir(tmp_path) == []
+
+
+def test_two_processes_train_what_one_trains(tmp_path):
+    """On more cells than the sample, of which each process reads its own blocks."""
+    typed_cells(25_000).write_h5ad(tmp_path / "cells.h5ad")
+    train = [sys.executable, "-m", "gene_gcn", "train", "cells.h5ad", "--label", "cell_type", "--seed", "0"]
+    done = subprocess.run(
+        [*train, "--out", "model", "--processes", "2"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Written   model") == 1 and "lightning" not in done.stderr
+    together = GeneGCNClassifier.load(tmp_path / "model")
+    alone = GeneGCNClassifier(random_state=0).fit(open_cells(tmp_path / "cells.h5ad"), "cell_type")
+    for name, tensor in alone.fitted_.tensors().items():
+        torch.testing.assert_close(together.fitted_.tensors()[name], tensor, atol=1e-5, rtol=1e-5)
+    for name, tensor in alone.fitted_.reference.tensors().items():
+        torch.testing.assert_close(together.fitted_.reference.tensors()[name], tensor, atol=1e-5, rtol=1e-5)
