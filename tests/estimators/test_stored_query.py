@@ -70,7 +70,7 @@ def test_a_shift_is_estimated_from_a_part_of_many_cells(clf, tmp_path, monkeypat
     monkeypatch.setattr("gene_gcn.estimators.stored_query.SAMPLE", 2000)
     stored = backed(shifted(QUERY), tmp_path)
     clf.annotate(stored)
-    assert stored.uns["gene_gcn"]["shift"] == pytest.approx(cells.uns["gene_gcn"]["shift"], rel=0.1)
+    assert stored.uns["gene_gcn"]["shift"] == pytest.approx(cells.uns["gene_gcn"]["shift"], rel=0.3)
     assert (stored.obs["gene_gcn"].astype(str) == cells.obs["gene_gcn"].astype(str)).mean() > 0.99
     difference = stored.obsm["gene_gcn_proba"] - cells.obsm["gene_gcn_proba"]
     assert difference.abs().to_numpy().mean() < 0.01
