@@ -23,10 +23,11 @@ def fit(
     cells: AnnData | Path | Sequence[AnnData | Path],
     label: str,
     batch: str | None = None,
+    checkpoint: Path | None = None,
 ) -> None:
     """Fit `clf`; say how long it took, and what the network contributed."""
     start = time.perf_counter()
-    clf.fit(cells, label, batch=batch)
+    clf.fit(cells, label, batch=batch, checkpoint=checkpoint)
     seconds = time.perf_counter() - start
     if "epoch" in clf.history_:
         say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s; {_validation(clf.history_)}")

@@ -68,6 +68,13 @@ def train(
             "or SLURM start join by themselves.",
         ),
     ] = 1,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the state of a long run, of gradient training or cells on disk. If the run is "
+            "killed, the same command, which needs a --seed, goes on from there."
+        ),
+    ] = None,
     paper: model.Paper = False,
     force: Force = False,
 ) -> None:
@@ -136,7 +143,7 @@ def train(
     clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
     if clf.network is not None:
         say(f"Network   {clf.network}")
-    fit(clf, references if len(references) > 1 else references[0], label, batch)
+    fit(clf, references if len(references) > 1 else references[0], label, batch, checkpoint)
     say(f"Types     {len(clf.classes_)}")
     if process_rank() == 0:
         clf.save(out)

@@ -24,6 +24,7 @@ from gene_gcn.cells import (
 )
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.estimators.annotator import CellAnnotator
+from gene_gcn.estimators.fit_state import FitState, fingerprint
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
@@ -295,9 +296,10 @@ class GeneGCNClassifier(CellAnnotator):
             `annotate` compares a query with the mean of a type over batches. Training by gradients ignores
             from which reference a cell is.
         checkpoint : path, optional
-            Folder for the state of gradient training after each epoch. If `fit` is killed, the same call goes
-            on from there and gives what it would have given. At the end the state is deleted. Several
-            processes need a folder that all of them share.
+            Folder for the state of gradient training after each epoch, or of a fit to cells on disk after
+            each step. If `fit` is killed, the same call, with a `random_state`, goes on from there and gives
+            what it would have given; from cells on disk, up to the tolerance of the fit. At the end the state
+            is deleted. Several processes need a folder that all of them share.
 
         Returns
         -------
@@ -323,8 +325,11 @@ class GeneGCNClassifier(CellAnnotator):
         checkpoint: str | Path | None,
     ) -> None:
         if self._learns_from_disk(X, unlabelled):
-            self._learn_from_disk(X, y, batch)
+            self._learn_from_disk(X, y, batch, checkpoint)
             return
+        if checkpoint is not None and self._settings.chosen_optimizer == "lbfgs":
+            problem = " is used by gradient training, and by the exact fit for cells on disk; leave it out."
+            raise ArgumentError("checkpoint", Argument("checkpoint"), problem)
         unlabelled = as_cells(unlabelled)
         uses_unlabeled = self._settings.uses_unlabeled
         if unlabelled is not None and not uses_unlabeled:
@@ -334,9 +339,6 @@ class GeneGCNClassifier(CellAnnotator):
         if batch is not None and self._settings.chosen_optimizer != "lbfgs":
             problem = " is used by the exact fit only; leave it out, or use "
             raise ArgumentError("batch", Argument("batch"), problem, Argument("optimizer", "lbfgs"), ".")
-        if checkpoint is not None and self._settings.chosen_optimizer == "lbfgs":
-            problem = " is used by gradient training only, and the exact fit has no epochs; leave it out."
-            raise ArgumentError("checkpoint", Argument("checkpoint"), problem)
         given = self._read_input(X, y, batch, allow_missing=uses_unlabeled)
         expression, targets = given.expression, Targets.of(given.labels, self.class_weight)
         unlabeled = None
@@ -363,7 +365,7 @@ class GeneGCNClassifier(CellAnnotator):
         """Whether `fit` reads cells block by block where they are many: the exact fit does."""
         return self._settings.chosen_optimizer == "lbfgs"
 
-    def _learn_from_disk(self, X: Any, y: Any, batch: Any) -> None:
+    def _learn_from_disk(self, X: Any, y: Any, batch: Any, checkpoint: str | Path | None) -> None:
         if were_started():
             from gene_gcn.training.ranks import join_processes  # with lightning, which takes long to load
 
@@ -390,9 +392,26 @@ class GeneGCNClassifier(CellAnnotator):
         self.network_, self.gene_match_ = resolve_network(
             self.network, cells.genes, num_genes=cells.n_genes, organism=self.organism, cells=seen
         )
-        self._fit(TrainingCells.of(matrix, targets, batches, None, self.network_, sample), seed)
+        training = TrainingCells.of(matrix, targets, batches, None, self.network_, sample)
+        if checkpoint is None:
+            self._fit(training, seed)
+            return
+        parameters = {name: value for name, value in self.get_params(deep=False).items() if name != "network"}
+        state = FitState(
+            checkpoint,
+            fingerprint(parameters | {"network": self.network_}, self.normalizer_, targets.y, seed),
+        )
+        state.load()  # what is wrong is said before cells are read again
+        self._fit(training, seed, state=state)
+        state.remove()
 
-    def _fit(self, cells: TrainingCells, seed: int, checkpoint: str | Path | None = None) -> None:
+    def _fit(
+        self,
+        cells: TrainingCells,
+        seed: int,
+        checkpoint: str | Path | None = None,
+        state: FitState | None = None,
+    ) -> None:
         self.fitted_, history = fit_model(
             self._settings,
             cells,
@@ -403,6 +422,7 @@ class GeneGCNClassifier(CellAnnotator):
             threads=count_threads(self.n_jobs),
             seed=seed,
             checkpoint=checkpoint,
+            state=state,
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
 

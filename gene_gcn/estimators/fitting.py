@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gene_gcn.cells import NormalizedBlocks
 from gene_gcn.errors import Argument, NetworkWarning, warn
+from gene_gcn.estimators.fit_state import FitState
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.reference import Reference
@@ -116,12 +117,13 @@ def fit_model(
     threads: int,
     seed: int,
     checkpoint: str | Path | None = None,
+    state: FitState | None = None,
 ) -> tuple[LinearModel | GradientModel, list[dict[str, Any]]]:
     """Fit a model, exactly if its optimizer is "lbfgs"; return it with the history of losses.
 
     The shift of further cells is removed only if `can_shift`: values that are not normalized may differ in
-    any way. Gradient training keeps its state in the folder `checkpoint`; processes that torchrun or SLURM
-    started train one model.
+    any way. Gradient training keeps its state in the folder `checkpoint`, a fit to cells on disk in `state`.
+    Processes that torchrun or SLURM started train one model.
     """
     device = choose_device(options.device)
     exactly = settings.chosen_optimizer == "lbfgs"
@@ -133,7 +135,14 @@ def fit_model(
     with exclusive(1 if exactly else threads):  # an exact fit spreads its sparse products only
         if exactly:
             return fit_exactly(
-                settings, cells, impute=impute, can_shift=can_shift, device=device, threads=threads, seed=seed
+                settings,
+                cells,
+                impute=impute,
+                can_shift=can_shift,
+                device=device,
+                threads=threads,
+                seed=seed,
+                state=state,
             )
         imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
         return fit_by_gradients(
@@ -156,6 +165,7 @@ def fit_exactly(
     device: torch.device,
     threads: int,
     seed: int,
+    state: FitState | None = None,
 ) -> tuple[LinearModel, list[dict[str, Any]]]:
     """Fit a linear head; return it with the history of losses."""
     graph = settings.prepare_graph(cells.network)
@@ -179,6 +189,7 @@ def fit_exactly(
         shifted=0 if cells.others is None else cells.others.shape[0],
         guess=_guess_types(cells) if can_shift else None,
         sample=sample,
+        state=state,
         device=device,
         threads=threads,
         seed=seed,

@@ -45,7 +45,11 @@ class _Step(NamedTuple):
 
 
 def minimize(
-    objective: Objective, start: Tensor, precondition: Callable[[Tensor], Tensor], tolerance: float
+    objective: Objective,
+    start: Tensor,
+    precondition: Callable[[Tensor], Tensor],
+    tolerance: float,
+    after_step: Callable[[Tensor], None] | None = None,
 ) -> Minimum:
     """Minimize convex functions of (D, K) matrices (Nocedal & Wright 2006, algorithm 7.5).
 
@@ -58,6 +62,8 @@ def minimize(
         Multiply gradients by an approximate inverse of the Hessian, symmetric and positive.
     tolerance : float
         A problem has converged when its value can be expected to fall by less than this fraction of it.
+    after_step : callable, optional
+        Is given the points (..., D, K) after each step.
     """
     at = _Step(start, *objective(start))
     pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=MEMORY)
@@ -74,6 +80,8 @@ def minimize(
         usable = curvature > 1e-12 * _dot(bend, bend)
         pairs.append((change, bend, torch.where(usable, 1 / curvature, 0.0)))
         at = step
+        if after_step is not None:
+            after_step(at.x)
     return Minimum(at.x, at.value, ~active)
 
 

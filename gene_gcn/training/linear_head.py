@@ -35,7 +35,7 @@ from gene_gcn.training.operators import (
     adjacency,
 )
 from gene_gcn.training.options import LinearHeadOptions
-from gene_gcn.training.regression import Regression, Spectrum, fit_regression
+from gene_gcn.training.regression import Regression, ResumableState, Spectrum, fit_regression
 from gene_gcn.training.sampling import Sample
 
 __all__ = ["FittedHead", "Guess", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
@@ -98,6 +98,7 @@ def fit_linear_head(
     shifted: int = 0,
     guess: Guess | None = None,
     sample: Sample | None = None,
+    state: ResumableState | None = None,
     device: torch.device | str = "cpu",
     threads: int = 1,
     seed: int = 0,
@@ -136,6 +137,8 @@ def fit_linear_head(
         neighbors are found. By default, those of the first fit, and no shift.
     sample : Sample, optional
         Some of the cells, where there are many (`draw_sample`).
+    state : ResumableState, optional
+        Of the regressions on genes, with a sample.
     device : torch.device or str
     threads : int
         Of sparse products; the result does not depend on it.
@@ -170,7 +173,7 @@ def fit_linear_head(
         if sample is not None:
             part = SmoothedCells(sample.X, *smoothing)
             drawn = _Training.of_sample(part, every_target, every_weight, sample.rows)
-        ensemble = _fit_ensemble(training, cells, weights, rng, options, drawn)
+        ensemble = _fit_ensemble(training, cells, weights, rng, options, drawn, state)
         head = ensemble.at_temperature(chosen.temperature)
     else:
         if not isinstance(source, CellsInMemory):
@@ -270,6 +273,7 @@ def _fit_ensemble(
     rng: np.random.Generator,
     options: LinearHeadOptions,
     sample: _Training | None = None,
+    state: ResumableState | None = None,
 ) -> _Ensemble:
     """Fit all members to the cells of `training`.
 
@@ -288,7 +292,14 @@ def _fit_ensemble(
     if "genes" in options.members:
         spectrum = Spectrum(found.variances, found.axes)
         fitted["genes"] = _fit_member(
-            training, features, options.gene_penalty, spectrum, sample, seen, features.center - seen.center
+            training,
+            features,
+            options.gene_penalty,
+            spectrum,
+            sample,
+            seen,
+            features.center - seen.center,
+            state,
         )
     if "components" in options.members:
         codes = features.matmat(axes)
@@ -332,6 +343,7 @@ def _fit_member(
     sample: _Training | None,
     seen: Features | Dense | None,
     moved: Tensor,
+    state: ResumableState | None = None,
 ) -> Regression:
     """Fit regressions, starting at those on the features `seen` of a sample, if there is one.
 
@@ -343,7 +355,13 @@ def _fit_member(
         offset = (moved[..., None, :] @ start.weight)[..., 0, :]
         start = start._replace(bias=start.bias + offset)
     return fit_regression(
-        features, training.target, training.cell_weight, penalty / training.n, spectrum, start=start
+        features,
+        training.target,
+        training.cell_weight,
+        penalty / training.n,
+        spectrum,
+        start=start,
+        state=state,
     )
 
 

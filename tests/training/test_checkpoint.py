@@ -133,7 +133,10 @@ def test_a_state_has_no_code(tmp_path, interrupted):
 
 def test_the_classifier_takes_a_folder_for_gradient_training_only(tmp_path):
     X, y = make_cells(60)
-    with pytest.raises(ArgumentError, match="checkpoint= is used by gradient training only"):
+    with pytest.raises(
+        ArgumentError,
+        match="checkpoint= is used by gradient training, and by the exact fit for cells on disk",
+    ):
         GeneGCNClassifier().fit(X, y, checkpoint=tmp_path)
     fitted = [
         GeneGCNClassifier(hidden_channels=(6,), max_epochs=2, random_state=0).fit(X, y, checkpoint=folder)
