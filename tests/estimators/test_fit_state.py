@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,8 +41,14 @@ def fit(folder, seed=0):
     return clf.fit(open_cells(folder / "cells.h5ad"), "cell_type", checkpoint=folder / "state")
 
 
+@pytest.fixture
+def killed(killed_once, tmp_path):
+    """A copy, as a fit that goes on removes its state."""
+    return shutil.copytree(killed_once, tmp_path / "killed")
+
+
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
+def killed_once(tmp_path_factory):
     """A folder with cells and the state of a fit that was killed in its second step."""
     folder = tmp_path_factory.mktemp("killed")
     typed_cells(25_000).write_h5ad(folder / "cells.h5ad")
@@ -59,9 +66,11 @@ def test_the_state_of_another_fit_is_refused(killed):
 
 
 def test_a_damaged_state_is_refused(killed, tmp_path):
-    (tmp_path / NAME).write_bytes((killed / "state" / NAME).read_bytes()[:50])
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / NAME).write_bytes((killed / "state" / NAME).read_bytes()[:50])
     with pytest.raises(ArgumentError, match="damaged"):
-        FitState(tmp_path, "any").load()
+        FitState(damaged, "any").load()
 
 
 def test_a_killed_fit_goes_on(killed, monkeypatch):

@@ -88,7 +88,7 @@ def other_cells(request, cells, monkeypatch):
         if request.param == "streamed":
             return SmoothedCells(Streamed(cells[0]), CPU, *smoothing)
         monkeypatch.setattr(operators, "LARGEST_TRANSPOSED", 10)
-        monkeypatch.setattr(operators, "PART_VALUES", 200)
+        monkeypatch.setattr(operators, "PART_CELLS", 10)
         return SmoothedCells(cells[0], CPU, *smoothing)
 
     return make
@@ -96,7 +96,7 @@ def other_cells(request, cells, monkeypatch):
 
 def test_parts_of_a_matrix_share_its_values_and_are_all_of_it(cells, monkeypatch):
     X, _ = cells
-    monkeypatch.setattr(operators, "PART_VALUES", 200)
+    monkeypatch.setattr(operators, "PART_CELLS", 10)
     parts = list(CellsInMemory(X).blocks())
     assert len(parts) > 5 and all(np.shares_memory(part.data, X.data) for part in parts)
     np.testing.assert_array_equal(np.vstack([part.toarray() for part in parts]), X.toarray())
