@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CellBlocks", "NormalizedBlocks", "open_cells", "stays_on_disk"]
 
-LARGEST_IN_MEMORY = 2**28  # stored values; some 100,000 cells
+LARGEST_IN_MEMORY = 2**28  # stored values; 100,000 cells with 2,700 detected genes each
 LOOKED_AT = 2048  # cells of a file from which its scale is inferred, before all are read
 PLACES = 8  # from which they come
 LARGEST_GAP = 64  # rows between wanted ones that are read with them
@@ -188,7 +188,7 @@ class NormalizedBlocks:
     kept : ndarray of bool, shape (B,)
         The cells to yield, such as those with a label. Positions are those among these.
     process, n_processes : int
-        The number of this process, which reads every so manieth block.
+        The number of this process, from 0, and how many there are: blocks are dealt out in turn.
     """
 
     def __init__(
@@ -273,7 +273,7 @@ def open_cells(
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ArgumentError
         As `open_matrix` and `read_expression`; or parts of a file are on different scales.
     """

@@ -136,10 +136,9 @@ def row_parts(X: sparse.csr_matrix, values: int = BLOCK) -> Iterator[sparse.csr_
 
 def stored_values(X: sparse.csr_matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the stored values of whole rows, block by block, and the number in each row that has any."""
-    cuts = np.unique(np.searchsorted(X.indptr, [*range(0, X.nnz, BLOCK), X.nnz]))
-    for first, last in pairwise(cuts):
-        lengths = np.diff(X.indptr[first : last + 1])
-        yield X.data[X.indptr[first] : X.indptr[last]], lengths[lengths > 0]
+    for part in row_parts(X):
+        lengths = np.diff(part.indptr)
+        yield part.data, lengths[lengths > 0]
 
 
 def with_data(X: sparse.csr_matrix, data: np.ndarray) -> sparse.csr_matrix:

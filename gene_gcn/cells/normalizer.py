@@ -180,7 +180,7 @@ class Normalizer:
         X = self._move(expr, indexer)
         if self.method == "none":
             if self.input_scale != "scaled":  # there a zero is the mean of the gene
-                self._warn_of_empty(np.diff(X.indptr) == 0)
+                self.warn_of_empty(np.diff(X.indptr) == 0)
             return X.copy() if X is expr.X else X
         linear = _linear(X, self.scale_of_query(expr))
         share = self.gene_share[indexer[indexer >= 0]].sum(dtype=np.float64)
@@ -188,7 +188,7 @@ class Normalizer:
             shares = [self.gene_share[genes].sum(dtype=np.float64) for genes in panels.present]
             share = np.array(shares)[panels.of_cell]
         out = self.rescale(linear, share)
-        self._warn_of_empty(np.diff(out.indptr) == 0)
+        self.warn_of_empty(np.diff(out.indptr) == 0)
         if X is expr.X:  # the user's, perhaps
             out.indices, out.indptr = out.indices.copy(), out.indptr.copy()
         return out
@@ -294,7 +294,8 @@ class Normalizer:
             warn(MissingGenesWarning(f"{share} are missing from X."))
         return indexer
 
-    def _warn_of_empty(self, empty: np.ndarray) -> None:
+    def warn_of_empty(self, empty: np.ndarray) -> None:
+        """Say how many cells, of those of a mask (B,), express no gene of the model."""
         if empty.any():
             what = (
                 f"{empty.sum():,} of {len(empty):,} cells express none of the model's {self.n_genes:,} genes"

@@ -95,7 +95,7 @@ def open_matrix(X: Any, layer: str | None = None, use_raw: bool = False) -> Stor
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ArgumentError
         The file is damaged, open for writing elsewhere, not an AnnData, stores its matrix by genes, or
         lacks the layer.

@@ -346,11 +346,9 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             view.novelty() if view is not None and unknown else None,
             None if alpha is None else self._sets(logits, alpha),
         )
-        if over is None:
-            return annotation
-        if groups is None:
+        if over is not None and groups is None:
             groups = find_clusters(np.empty((0, 0)) if view is None else view.components("clustering"))
-        return annotation.with_consensus(groups)
+        return annotation if groups is None else annotation.with_consensus(groups)
 
     def _stays_on_disk(self, X: Any) -> bool:
         check_is_fitted(self)
@@ -366,8 +364,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         groups: Clusters | Neighbors | None = None,
     ) -> Annotation:
         """Annotate cells block by block; their shift is estimated from a sample of them."""
-        names = {name: getattr(self, name) for name in ("layer", "use_raw", "gene_column", "scale")}
-        query = StoredQuery.open(X, self.normalizer_, **names, progress=bool(self.verbose))
+        query = StoredQuery.open(X, self.normalizer_, self._how_to_read(), progress=bool(self.verbose))
         purpose = "novelty" if unknown else "clustering" if over and groups is None else ""
         sample = query.sample() if purpose or adapt or alpha is not None else None
         view = None
@@ -391,11 +388,9 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             seen.novelty(view.model.reference.held_out) if unknown and view is not None else None,
             None if alpha is None else self._sets(torch.from_numpy(seen.logits), alpha),
         )
-        if over is None:
-            return annotation
-        if groups is None:
+        if over is not None and groups is None:
             groups = find_clusters(np.empty((0, 0)) if seen.components is None else seen.components)
-        return annotation.with_consensus(groups)
+        return annotation if groups is None else annotation.with_consensus(groups)
 
     def _can_be_shifted(self, query: Query) -> bool:
         """Return whether the shift of a query can be told: of an exact fit, for normalized expression."""

@@ -161,16 +161,12 @@ class CellEstimator(BaseEstimator):
         _check_orientation(expression.cells or (), expression.genes)
         return expression
 
+    def _how_to_read(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("layer", "use_raw", "gene_column", "scale")}
+
     def _open_training(self, X: Any) -> CellBlocks:
         """Open cells that stay on disk, and set `n_features_in_`."""
-        cells = open_cells(
-            X,
-            layer=self.layer,
-            use_raw=self.use_raw,
-            gene_column=self.gene_column,
-            scale=self.scale,
-            normalize=self.normalization != "none",
-        )
+        cells = open_cells(X, **self._how_to_read(), normalize=self.normalization != "none")
         for frame in cells.frames:
             if is_anndata(frame):
                 _check_orientation(tuple(map(str, frame.obs_names[:MOST_GENES])), cells.genes)

@@ -379,7 +379,7 @@ class GeneGCNClassifier(CellAnnotator):
             warn(LabelWarning(f"{what}; cells on disk are learned from only if they have one."))
             batches = None if batches is None else batches[kept]
             targets = replace(targets, is_labeled=kept[kept])  # blocks yield only these
-        seed = self._seed() if num_processes() == 1 else same_everywhere(self._seed())
+        seed = same_everywhere(self._seed())
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
         cells, self.normalizer_ = cells.fit_normalizer(self.normalization)
         blocks = NormalizedBlocks(cells, self.normalizer_, kept, process_rank(), num_processes())

@@ -28,6 +28,9 @@ class QueryView:
     present : ndarray of bool, shape (N,)
         These genes.
     model : LinearModel
+    weight : ndarray, shape (genes, K)
+    bias : ndarray, shape (K,)
+        Of the logits of these genes, with the others imputed.
     probability : ndarray of float32, shape (B, K)
         Adapted to the query, if its shift is removed.
     logits : ndarray, shape (B, K)
@@ -40,6 +43,8 @@ class QueryView:
     X: sparse.csr_matrix
     present: np.ndarray
     model: LinearModel
+    weight: np.ndarray
+    bias: np.ndarray
     probability: np.ndarray
     logits: np.ndarray
     shift: QueryShift
@@ -55,25 +60,24 @@ class QueryView:
         measured = None if present.all() else torch.from_numpy(present)
         weight, bias = (part.numpy() for part in model.folded(measured))
         X = query.matrix if measured is None else query.matrix[:, present]
-        profiles = model.reference.profiles.take(present)
-        logits = X @ weight[present] + bias
+        weight, profiles = weight[present], model.reference.profiles.take(present)
+        logits = X @ weight + bias
         adaptation = None
         if can_shift:
-            adaptation, scores = fit_adaptation(X, weight[present], bias, profiles)
+            adaptation, scores = fit_adaptation(X, logits, weight, profiles)
             probability, shift = adaptation.probability(scores), adaptation.shift
         else:
             probability, shift = softmax(logits, axis=1), QueryShift.none(X.shape[1])
-        logits -= shift.genes @ weight[present]
-        return cls(X, present, model, probability, logits, shift, adaptation)
+        logits -= shift.genes @ weight
+        return cls(X, present, model, weight, bias, probability, logits, shift, adaptation)
 
     def further(self, query: Query) -> QueryView:
         """Look at further cells of the query, from which the shift is removed that these cells have."""
-        measured = None if self.present.all() else torch.from_numpy(self.present)
-        weight, bias = (part.numpy() for part in self.model.folded(measured))
-        X = query.matrix if measured is None else query.matrix[:, self.present]
-        logits = X @ weight[self.present] + bias
-        probability = softmax(logits, axis=1) if self.adaptation is None else self.adaptation.classify(X)
-        logits -= self.shift.genes @ weight[self.present]
+        X = query.matrix if self.present.all() else query.matrix[:, self.present]
+        logits = X @ self.weight + self.bias
+        adaptation = self.adaptation
+        probability = softmax(logits, axis=1) if adaptation is None else adaptation.classify(X, logits)
+        logits -= self.shift.genes @ self.weight
         return replace(self, X=X, probability=probability, logits=logits)
 
     def novelty(self) -> np.ndarray:

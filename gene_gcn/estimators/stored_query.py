@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gene_gcn.cells import CellBlocks, Expression, Normalizer, open_cells
 from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
-from gene_gcn.errors import EmptyCellsWarning, MissingGenesWarning, warn
+from gene_gcn.errors import MissingGenesWarning, warn
 from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.evidence import Evidence
 from gene_gcn.estimators.query_view import QueryView
@@ -41,20 +41,20 @@ class StoredQuery:
         cls,
         X: Any,
         normalizer: Normalizer,
+        how_to_read: Mapping[str, Any],
         *,
-        layer: str | None,
-        use_raw: bool,
-        gene_column: str | None,
-        scale: str | None,
         progress: bool = False,
     ) -> StoredQuery:
-        """Open a query and match its genes, with the warnings and errors of `Normalizer.transform`."""
+        """Open a query and match its genes, with the warnings and errors of `Normalizer.transform`.
+
+        Parameters
+        ----------
+        how_to_read : mapping
+            Further arguments of `open_cells`, such as `layer`.
+        """
         cells = open_cells(
             X,
-            layer=layer,
-            use_raw=use_raw,
-            gene_column=gene_column,
-            scale=scale,
+            **how_to_read,
             normalize=normalizer.method != "none",
             infer=lambda expression: normalizer.scale_of_query(expression).name,
         )
@@ -73,23 +73,19 @@ class StoredQuery:
 
     def blocks(self, consequence: str) -> Iterator[Query]:
         """Yield all cells in their order; afterwards warn of cells with few genes, see `Evidence`."""
-        n_empty = n_lacking = n_cells = 0
-        evidence = []
+        n_lacking, parts = 0, []
         for span in self.cells.track(self.cells.spans(), "Annotating"):
             query = self._query(self.cells.read(span))
-            evidence.append(query.evidence)
-            n_cells += query.matrix.shape[0]
-            n_empty += int(query.evidence.is_empty.sum())
+            parts.append(query.evidence)
             n_lacking += sum(len(cells) for cells, genes in query.panels if (self.present & ~genes).any())
             yield query
         if n_lacking:
-            what = f"{n_lacking:,} of {n_cells:,} cells have no count in any of many of the model's genes, as"
-            why = "if panels were joined and absent genes filled with zeros; these are treated as missing"
-            warn(MissingGenesWarning(f"{what} {why}."))
-        if n_empty:
-            what = f"{n_empty:,} of {n_cells:,} cells express none of the model's genes"
-            warn(EmptyCellsWarning(f"{what}, so nothing is known about them; filter them out."))
-        Evidence.join(evidence).warn_of_few(consequence)
+            what = f"{n_lacking:,} of {len(self.cells):,} cells have no count in any of many of the model's "
+            why = "genes, as if panels were joined and absent genes filled with zeros"
+            warn(MissingGenesWarning(f"{what}{why}; these are treated as missing."))
+        evidence = Evidence.join(parts)
+        self.normalizer.warn_of_empty(evidence.is_empty)
+        evidence.warn_of_few(consequence)
 
     def _query(self, linear: Any) -> Query:
         normalizer = self.normalizer
@@ -151,18 +147,18 @@ class StoredView:
         removed = view is not None and adapts and view.shift.is_removed
         probabilities, logits, components, evidence = [], [], [], []
         for block in query.blocks(consequence):
-            further = None if view is None else view.further(block)
-            if removed and further is not None:
-                probabilities.append(further.probability)
+            further = view.further(block) if view is not None and (removed or components_for) else None
+            if further is not None:
                 logits.append(further.logits.astype(np.float32))
+            if further is not None and components_for:
+                components.append(further.components(components_for).astype(np.float32))
+            if further is not None and removed:
+                probabilities.append(further.probability)
             else:
                 own = logits_of(block)
                 probabilities.append(own.softmax(1).numpy())
-                logits.append(own.numpy())
-            if components_for and further is not None:
-                components.append(further.components(components_for).astype(np.float32))
-                if not removed:
-                    logits[-1] = further.logits.astype(np.float32)
+                if further is None:
+                    logits.append(own.numpy())
             evidence.append(block.evidence)
         return cls(
             np.concatenate(probabilities),

@@ -111,9 +111,7 @@ class GeneGCN(nn.Module):
             ArgumentError: If `x` has another shape or a cell has another number of genes.
         """
         if edge_weight is batch is None and isinstance(edge_index, GlobalGraph | None) and equal is not None:
-            logits = (
-                self._one_step(x, edge_index, equal) if self._has_one_step(x, edge_index, equal) else None
-            )
+            logits = self._one_step(x, edge_index, equal)
             if logits is not None:
                 return logits
         features = self.fuse(x, edge_index, edge_weight, equal, batch, batch_size)
@@ -146,7 +144,9 @@ class GeneGCN(nn.Module):
         )
 
     def _one_step(self, x: Tensor, graph: GlobalGraph | None, equal: EqualGenes) -> Tensor | None:
-        """Return the logits, or None where the ReLU of the layer takes part."""
+        """Return the logits, or None where it does not apply or the ReLU of the layer takes part."""
+        if not self._has_one_step(x, graph, equal):
+            return None
         (conv,), (first, *others) = self.convs, self.head.lins
         assert isinstance(conv, InteractionConv)
         means, scale = conv.linear_parts(x, equal)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -35,12 +35,22 @@ from gene_gcn.training.operators import (
     adjacency,
 )
 from gene_gcn.training.options import LinearHeadOptions
-from gene_gcn.training.regression import Regression, ResumableState, Spectrum, fit_regression
+from gene_gcn.training.regression import Regression, Spectrum, fit_regression
 from gene_gcn.training.sampling import Sample
 
 __all__ = ["FittedHead", "Guess", "LinearHead", "LinearHeadOptions", "fit_linear_head"]
 
 Guess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class ResumableState(Protocol):
+    """Keeps the weights (..., width + 1, K) of a regression, biases last, beyond the end of its process."""
+
+    def load(self) -> Tensor | None:
+        """Return the weights that were kept last; None if there are none."""
+
+    def save(self, weights: Tensor) -> None:
+        """Keep weights in place of others."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +194,8 @@ def fit_linear_head(
         if guess is None:
             start, shift = (every.matmat(first.weight)[len(y) :] + first.bias).softmax(1), None
         else:
-            start, shift = _guessed(guess, LinearHead(first.weight, first.bias, chosen.network_weight), graph)
+            head_of_labeled = LinearHead(first.weight, first.bias, chosen.network_weight)
+            start, shift = _guessed(guess, head_of_labeled, cells)
         spread = spread_labels(
             _codes(first, shifted, shift), target[:], start, options.n_neighbors, options.spreading_iterations
         )
@@ -198,14 +209,12 @@ def fit_linear_head(
     )
 
 
-def _guessed(guess: Guess, head: LinearHead, graph: GlobalGraph | None) -> tuple[Tensor, Tensor]:
+def _guessed(guess: Guess, head: LinearHead, cells: SmoothedCells) -> tuple[Tensor, Tensor]:
     """Return probabilities of the types of the other cells (other cells, K), and their shift (N,) in h."""
     device = head.weight.device
-    start, shift = guess(head.folded(graph).cpu().numpy(), head.bias.cpu().numpy())
-    x = torch.from_numpy(shift).float().to(device)
-    if graph is not None and head.network_weight:
-        x = x + head.network_weight * product(graph.adj_t, x[:, None])[:, 0]
-    return torch.from_numpy(start).float().to(device), x
+    start, shift = guess(head.folded(cells.graph).cpu().numpy(), head.bias.cpu().numpy())
+    shift_of_h = cells.smooth(torch.from_numpy(shift).float().to(device)[:, None])[:, 0]
+    return torch.from_numpy(start).float().to(device), shift_of_h
 
 
 def _codes(first: _Ensemble, shifted: int, shift: Tensor | None) -> Tensor:
@@ -345,15 +354,15 @@ def _fit_member(
     moved: Tensor,
     state: ResumableState | None = None,
 ) -> Regression:
-    """Fit regressions, starting at those on the features `seen` of a sample, if there is one.
+    """Fit regressions, starting where the state is, or at those on the features `seen` of a sample.
 
     `moved` (..., width) is the center of the features of all cells less that of the sample's.
     """
-    start = None
-    if sample is not None and seen is not None:
-        start = fit_regression(seen, sample.target, sample.cell_weight, penalty / training.n, spectrum)
-        offset = (moved[..., None, :] @ start.weight)[..., 0, :]
-        start = start._replace(bias=start.bias + offset)
+    start = None if state is None else state.load()
+    if start is None and sample is not None and seen is not None:
+        own = fit_regression(seen, sample.target, sample.cell_weight, penalty / training.n, spectrum)
+        bias = own.bias[..., None, :] + moved[..., None, :] @ own.weight
+        start = torch.cat([own.weight, bias], -2)
     return fit_regression(
         features,
         training.target,
@@ -361,7 +370,7 @@ def _fit_member(
         penalty / training.n,
         spectrum,
         start=start,
-        state=state,
+        after_step=None if state is None else state.save,
     )
 
 

@@ -316,7 +316,7 @@ def _side_by_side(columns: Tensor) -> Tensor:
 
 
 def _apart(columns: Tensor, shape: torch.Size) -> Tensor:
-    """Undo `_side_by_side`, given the shape of one like the result but for the rows."""
+    """Undo `_side_by_side`; `shape` is that of the result, whatever its number of rows."""
     if len(shape) == 2:
         return columns
     return columns.unflatten(1, (*shape[:-2], shape[-1])).movedim(0, -2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,16 +14,6 @@ from gene_gcn.training.operators import Dense, Features, OneHot
 
 CURVATURE = 0.5  # the largest eigenvalue of the Hessian of a softmax's loss in the logits (Böhning 1992)
 TOLERANCE = 1e-4  # of the minimum; closer, probabilities change by 0.002 in the mean
-
-
-class ResumableState(Protocol):
-    """Keeps the weights (..., width + 1, K) of a regression, biases last, beyond the end of its process."""
-
-    def load(self) -> Tensor | None:
-        """Return the weights that were kept last; None if there are none."""
-
-    def save(self, weights: Tensor) -> None:
-        """Keep weights in place of others."""
 
 
 class Regression(NamedTuple):
@@ -75,8 +66,8 @@ def fit_regression(
     penalty: Tensor | float,
     spectrum: Spectrum,
     tolerance: float = TOLERANCE,
-    start: Regression | None = None,
-    state: ResumableState | None = None,
+    start: Tensor | None = None,
+    after_step: Callable[[Tensor], None] | None = None,
 ) -> Regression:
     r"""Fit multinomial logistic regressions with an L2 penalty.
 
@@ -100,20 +91,15 @@ def fit_regression(
         Of the features.
     tolerance : float
         Part of the minimum that may be left to gain.
-    start : Regression, optional
-        Where to start, such as at the regression on some of the cells; by default at zero.
-    state : ResumableState, optional
-        Is given the weights after each step, and to start at.
+    start : Tensor, shape (..., width + 1, K), optional
+        Weights to start at, the biases last; by default zeros.
+    after_step : callable, optional
+        Is given such weights after each step.
     """
     # The last row is the bias.
-    resumed = None if state is None else state.load()
-    if resumed is not None:
-        first = resumed.to(cell_weight.device)
-    elif start is None:
+    if start is None:
         shape = *features.shape[:-2], features.shape[-1] + 1, target.shape[1]
-        first = torch.zeros(shape, device=cell_weight.device)
-    else:
-        first = torch.cat([start.weight, start.bias[..., None, :]], -2)
+        start = torch.zeros(shape, device=cell_weight.device)
 
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:
         weight, bias = x[..., :-1, :], x[..., -1:, :]
@@ -139,7 +125,7 @@ def fit_regression(
         bias = gradient[..., -1:, :] / CURVATURE
         return torch.cat([spectrum.solve(gradient[..., :-1, :], penalty), bias], -2)
 
-    found = minimize(objective, first, precondition, tolerance, None if state is None else state.save)
+    found = minimize(objective, start.to(cell_weight.device), precondition, tolerance, after_step)
     weight = found.x[..., :-1, :]
     return Regression(weight, found.x[..., -1, :], found.value - _ridge(weight, penalty), found.converged)
 

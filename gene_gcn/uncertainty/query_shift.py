@@ -172,7 +172,7 @@ def adapt_to_query(
         Those of the logits where the query is left alone.
     shift : QueryShift
     """
-    adaptation, scores = fit_adaptation(X, weight, bias, profiles)
+    adaptation, scores = fit_adaptation(X, X @ weight + bias, weight, profiles)
     return adaptation.probability(scores), adaptation.shift
 
 
@@ -183,7 +183,6 @@ class Adaptation:
     Attributes
     ----------
     weight : ndarray, shape (N, K)
-    bias : ndarray, shape (K,)
     profiles : TypeProfiles
     shift : QueryShift
     markers : ndarray of int, shape (G,)
@@ -192,15 +191,13 @@ class Adaptation:
     """
 
     weight: np.ndarray
-    bias: np.ndarray
     profiles: TypeProfiles
     shift: QueryShift
     markers: np.ndarray
     spreads: tuple[float, ...]
 
-    def classify(self, X: sparse.csr_matrix) -> np.ndarray:
-        """Return the probabilities (B, K) of the types of further cells X (B, N) of the query."""
-        logits = X @ self.weight + self.bias
+    def classify(self, X: sparse.csr_matrix, logits: np.ndarray) -> np.ndarray:
+        """Return the probabilities (B, K) of further cells X (B, N) of the query with such logits (B, K)."""
         if not self.shift.is_removed:
             return self.probability(logits)
         shift = self.shift.genes.astype(np.float64)
@@ -217,10 +214,16 @@ class Adaptation:
 
 
 def fit_adaptation(
-    X: sparse.csr_matrix, weight: np.ndarray, bias: np.ndarray, profiles: TypeProfiles
+    X: sparse.csr_matrix, logits: np.ndarray, weight: np.ndarray, profiles: TypeProfiles
 ) -> tuple[Adaptation, np.ndarray]:
-    """Estimate the shift of a query, as `adapt_to_query` does; return it with the scores (B, K) of X."""
-    logits = X @ weight + bias
+    """Estimate the shift of a query X (B, N) with logits (B, K), as `adapt_to_query` does.
+
+    Returns
+    -------
+    adaptation : Adaptation
+    scores : ndarray, shape (B, K)
+        Of X, for `Adaptation.probability`.
+    """
     first = softmax(logits, axis=1)
     added = _common_shift(X, first, profiles) @ weight
     scale = _spread(logits)
@@ -229,7 +232,7 @@ def fit_adaptation(
     reason = _reason_to_leave(first, size, error)
     if reason:
         shift = QueryShift(size, np.zeros(X.shape[1], np.float32), reason)
-        return Adaptation(weight, bias, profiles, shift, markers, ()), logits
+        return Adaptation(weight, profiles, shift, markers, ()), logits
     centroids = _Centroids.of(X, profiles.mean, markers)
     ranks = rank_correlation(X[:, markers], profiles.mean[:, markers])
     genes = np.zeros(X.shape[1])
@@ -241,7 +244,7 @@ def fit_adaptation(
         parts = logits - genes @ weight, ranks, centroids.correlate(genes)
     spreads = tuple(map(_spread, parts))
     shift = QueryShift(size, genes.astype(np.float32), "")
-    return Adaptation(weight, bias, profiles, shift, markers, spreads), _add_scores(parts, spreads)
+    return Adaptation(weight, profiles, shift, markers, spreads), _add_scores(parts, spreads)
 
 
 def _add_scores(parts: Sequence[np.ndarray], spreads: Sequence[float]) -> np.ndarray:
