@@ -2,7 +2,7 @@
 
 python scripts/disk_formats.py CELLS --label cell_type makes cells from the raw counts of CELLS, writes them
 uncompressed, with gzip, and as zarr (zstd, its default) into a temporary folder, and reads each of these with
-a model of 2,000 cells. Times are the shortest of three; files were written just before, so disks hardly count.
+a model of 2,000 cells. Times are the shortest of three; files were just written, so disks hardly count.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from scipy import sparse
 from gene_gcn.cells.expression import is_anndata
 from gene_gcn.cells.files import check_cells_path
 from gene_gcn.cells.matrix import structural_fault, to_csr
+from gene_gcn.cells.zarr_folders import check_no_objects
 from gene_gcn.errors import Argument, ArgumentError, is_out_of_memory
 
 if TYPE_CHECKING:
@@ -60,8 +61,12 @@ class StoredMatrix:
             The cells are not in a file.
         """
         if self.path is None or self.frame is None:
-            raise ArgumentError("checkpoint", Argument("checkpoint"), f" needs cells in files; {self.name} is not.")
-        files = [self.path] if self.path.is_file() else [file for file in self.path.rglob("*") if file.is_file()]
+            raise ArgumentError(
+                "checkpoint", Argument("checkpoint"), f" needs cells in files; {self.name} is not."
+            )
+        files = (
+            [self.path] if self.path.is_file() else [file for file in self.path.rglob("*") if file.is_file()]
+        )
         status = [file.stat() for file in files]
         names = hashlib.blake2b(digest_size=16)
         for name in (*self.frame.obs_names, *self.frame.var_names):  # those of a view
@@ -236,6 +241,7 @@ def _open_store(file: Path) -> Any:
     if file.is_dir():
         import zarr
 
+        check_no_objects(file)
         return zarr.open_group(str(file), mode="r")
     import h5py
 

@@ -38,6 +38,7 @@ from gene_gcn.estimators.stored_query import Blocks, StoredQuery, StoredView
 from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
 from gene_gcn.networks import GeneMatch, GeneNetwork
 from gene_gcn.storage.partial_results import PartialResults
+from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.uncertainty import QueryShift, class_p_values, type_fractions, uncertified_types
 
@@ -388,7 +389,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             blocks: Blocks = {}
             if checkpoint is not None:
                 options = {"adapt": adapt, "unknown": unknown, "alpha": alpha, "over": over}
-                run = describe_run(query.cells, self._digest(), options | self._how_to_read())
+                options |= {"device": str(choose_device(self.device)), **self._how_to_read()}
+                run = describe_run(query.cells, self._digest(), options)
                 blocks = stack.enter_context(PartialResults.open(checkpoint, run))
             sample = query.sample() if purpose or adapt or alpha is not None else None
             view = None
@@ -412,7 +414,9 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             seen.evidence.is_empty,
             seen.shift,
             seen.novelty(view.model.reference.held_out) if unknown and view is not None else None,
-            None if alpha is None or seen.logits is None else self._sets(torch.from_numpy(seen.logits), alpha),
+            None
+            if alpha is None or seen.logits is None
+            else self._sets(torch.from_numpy(seen.logits), alpha),
         )
         if over is not None and groups is None:
             groups = find_clusters(np.empty((0, 0)) if seen.components is None else seen.components)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from gene_gcn import __version__
 from gene_gcn.cells import CellBlocks, Normalizer
@@ -50,7 +51,7 @@ def model_digest(
     parts += [fitted.reference.tensors()] if isinstance(fitted, LinearModel) else []
     for part in parts:
         for name in sorted(part):
-            values = np.ascontiguousarray(part[name].cpu() if hasattr(part[name], "cpu") else part[name])
+            values = np.ascontiguousarray(torch.as_tensor(part[name]).detach().cpu())
             digest.update(f"{name} {values.dtype} {values.shape}".encode())
             digest.update(values.tobytes())
     return digest.hexdigest()

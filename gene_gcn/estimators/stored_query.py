@@ -173,20 +173,14 @@ class StoredView:
         """
         removed = view is not None and adapts and view.shift.is_removed
         numbers = range(len(query.cells.spans()))
-        missing = [number for number in numbers if number not in blocks]
-        for number in query.cells.track(missing, "Annotating"):
+        for number in query.cells.track([n for n in numbers if n not in blocks], "Annotating"):
             cells = query.read(number)
             further = view.further(cells) if view is not None and (removed or components_for) else None
-            logits = None if removed else logits_of(cells)
+            own = None if removed else logits_of(cells)
             found = {"n_expressed": cells.evidence.n_expressed, "lacks_genes": query.lacks_genes(cells)}
-            if further is not None and removed:
-                found["probability"] = further.probability
-            elif logits is not None:
-                found["probability"] = logits.softmax(1).numpy()
-            if keeps_logits and further is not None:
-                found["logits"] = further.logits.astype(np.float32)
-            elif keeps_logits and logits is not None:
-                found["logits"] = logits.numpy()
+            found["probability"] = _probability(further, own)
+            if keeps_logits:
+                found["logits"] = _logits(further, own)
             if further is not None and components_for:
                 found["components"] = further.components(components_for).astype(np.float32)
             blocks[number] = found
@@ -206,6 +200,22 @@ class StoredView:
         if self.components is None or self.logits is None:
             raise TypeError("Novelty needs components and logits.")
         return novelty_p_values(self.logits, self.components, held_out)
+
+
+def _probability(further: QueryView | None, own: Tensor | None) -> np.ndarray:
+    """Return the probabilities of cells on their own, or, where a shift is removed, as part of the query."""
+    if own is not None:
+        return own.softmax(1).numpy()
+    assert further is not None
+    return further.probability
+
+
+def _logits(further: QueryView | None, own: Tensor | None) -> np.ndarray:
+    """Return the logits of cells as part of the query, or, where it is not looked at, on their own."""
+    if further is not None:
+        return further.logits.astype(np.float32)
+    assert own is not None
+    return own.numpy()
 
 
 def _join(blocks: Blocks, numbers: range, n_cells: int) -> dict[str, np.ndarray]:

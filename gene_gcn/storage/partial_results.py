@@ -26,8 +26,8 @@ BLOCK = re.compile(r"block-\d{6,}\.safetensors")
 class PartialResults:
     """The arrays of each block that is finished, by its number.
 
-    Each block is a file that is written whole or not at all; one that is damaged counts as missing. `run.json`
-    says what they are results of.
+    Each block is a file that is written whole or not at all; one that is damaged counts as missing.
+    `run.json` says what they are results of.
 
     `PartialResults.open` makes them.
     """
