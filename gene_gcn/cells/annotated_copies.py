@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,35 +39,33 @@ def write_annotated_copy(target: Path, cells: AnnData, key: str, source: Path) -
     source : Path
         ``.h5ad``, ``.h5`` or ``.zarr``. Arrays are copied in parts; tables are held in memory one by one.
     """
-    if source.is_dir() == is_zarr(target):
-        was_consolidated = _copy_whole(source, target)
-        cells.strings_to_categoricals()
-        with _writable(target) as store:
-            _write(store, "obs", cells.obs)
-            for name in (f"{key}_proba", f"{key}_set"):
-                if name in cells.obsm:
-                    _write(store, f"obsm/{name}", cells.obsm[name])
-            _write(store, f"uns/{key}", dict(cells.uns[key]))
-        if was_consolidated:
-            import zarr
+    is_same_format = source.is_dir() == is_zarr(target)
+    if is_same_format:
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
+    else:
+        (write_zarr if is_zarr(target) else write_h5ad)(target, cells)
+    with _writable(target) as store:
+        if is_same_format:
+            _annotate(store, cells, key)
+        else:
+            _copy_others(source, store)
 
-            zarr.consolidate_metadata(str(target))
-        return
-    write = write_zarr if is_zarr(target) else write_h5ad
-    write(target, cells)
-    with _opened(source) as old, _writable(target) as new:
+
+def _annotate(store: Any, cells: AnnData, key: str) -> None:
+    cells.strings_to_categoricals()
+    _write(store, "obs", cells.obs)
+    for name in (f"{key}_proba", f"{key}_set"):
+        if name in cells.obsm:
+            _write(store.require_group("obsm"), name, cells.obsm[name])
+    _write(store.require_group("uns"), key, dict(cells.uns[key]))
+
+
+def _copy_others(source: Path, new: Any) -> None:
+    """Copy all but the table of the cells, and what is in the new store."""
+    with _opened(source) as old:
         for name in old:
             if name != "obs":
                 _copy(old, new, name)
-
-
-def _copy_whole(source: Path, target: Path) -> bool:
-    """Copy a file or a folder; return whether the metadata of the folder were consolidated."""
-    if not source.is_dir():
-        shutil.copyfile(source, target)
-        return False
-    shutil.copytree(source, target)
-    return _remove_consolidated(target)
 
 
 @contextmanager
@@ -88,7 +87,12 @@ def _writable(target: Path) -> Iterator[Any]:
     if is_zarr(target):
         import zarr
 
+        was_consolidated = _remove_consolidated(target)  # what is written makes these metadata outdated
         yield zarr.open_group(str(target), mode="r+")
+        if was_consolidated:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Consolidated metadata")  # zarr 3 has no standard for them
+                zarr.consolidate_metadata(str(target))
         return
     with writable_h5ad(target, "r+") as store:
         yield store
@@ -113,6 +117,8 @@ def _copy(old: Any, new: Any, name: str) -> None:
     element = old[name]
     kind = str(_plain(element.attrs.get("encoding-type", "")))
     is_group = not hasattr(element, "shape")
+    if name in new and kind not in MAPPINGS:  # such as an empty .raw
+        del new[name]
     if is_group and kind in (*MAPPINGS, *MATRICES):
         group = new.require_group(name)
         group.attrs.update({key: _plain(value) for key, value in element.attrs.items()})
@@ -143,7 +149,7 @@ def _plain(value: Any) -> Any:
 
 
 def _remove_consolidated(folder: Path) -> bool:
-    """Delete the copy of all metadata, which what is written makes outdated; return whether there was one."""
+    """Delete the copy of all metadata; return whether there was one."""
     old = folder / ".zmetadata"
     if old.is_file():
         old.unlink()
