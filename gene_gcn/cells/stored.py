@@ -61,13 +61,10 @@ class StoredMatrix:
             The cells are not in a file.
         """
         if self.path is None or self.frame is None:
-            raise ArgumentError(
-                "checkpoint", Argument("checkpoint"), f" needs cells in files; {self.name} is not."
-            )
-        files = (
-            [self.path] if self.path.is_file() else [file for file in self.path.rglob("*") if file.is_file()]
-        )
-        status = [file.stat() for file in files]
+            text = f" needs cells in files, but these are in {self.name}; leave it out."
+            raise ArgumentError("checkpoint", Argument("checkpoint"), text)
+        files = [self.path] if self.path.is_file() else self.path.rglob("*")
+        status = [file.stat() for file in files if file.is_file()]
         names = hashlib.blake2b(digest_size=16)
         for name in (*self.frame.obs_names, *self.frame.var_names):  # those of a view
             names.update(f"{name}\0".encode())
