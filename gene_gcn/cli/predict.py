@@ -27,7 +27,6 @@ from gene_gcn.cli.options import (
     Unknown,
 )
 from gene_gcn.cli.spelling import typed_command
-from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.partial_results import num_finished, partial_folder, remove_partial
 
 if TYPE_CHECKING:
@@ -78,11 +77,6 @@ def predict(
     on_disk = stays_on_disk(cells, clf.layer, clf.use_raw)
     partial = None
     if on_disk:
-        if report is not None:
-            text = (
-                f" is written of cells in memory, and {str(cells)!r} stays on disk; report on a part of it."
-            )
-            raise ArgumentError("report", Argument("report"), text)
         adata = read_tables(cells, clf.layer, clf.use_raw)
         clf.set_params(verbose=True)
         partial = partial_folder(out)
@@ -105,7 +99,7 @@ def predict(
     if report is not None:
         from gene_gcn.report import write_report
 
-        write_report(report, clf, adata, name=cells.name, command=typed_command(context))
+        write_report(report, clf, adata, X=source, name=cells.name, command=typed_command(context))
         say(f"Report    {report}")
 
 

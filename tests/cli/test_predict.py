@@ -192,7 +192,7 @@ def test_x_is_read_for_a_model_of_a_layer(folder, tmp_path, error_of):
     assert run(*arguments, "--layer", "") == 0
 
 
-def test_large_files_are_read_and_written_block_by_block(folder, tmp_path, capsys, error_of, monkeypatch):
+def test_large_files_are_read_and_written_block_by_block(folder, tmp_path, capsys, monkeypatch):
     """The table and the annotated copy are those of cells in memory."""
     arguments = "predict", folder / "query.h5ad", "-m", folder / "model", "--unknown", "--alpha", "0.2"
     for ending in (".csv", ".h5ad"):
@@ -208,8 +208,30 @@ def test_large_files_are_read_and_written_block_by_block(folder, tmp_path, capsy
     np.testing.assert_allclose(cells.obsm["gene_gcn_proba"], copy.obsm["gene_gcn_proba"], atol=1e-5)
     assert (cells.X != copy.X).nnz == 0 and set(cells.uns["gene_gcn"]) == set(copy.uns["gene_gcn"])
     assert not list(tmp_path.glob("*.partial"))
-    message = error_of(*arguments, "-o", tmp_path / "p.csv", "--report", tmp_path / "r.html")
-    assert "--report is written of cells in memory" in message and not (tmp_path / "p.csv").exists()
+
+
+def test_a_report_of_cells_on_disk_is_that_of_cells_in_memory(folder, tmp_path, capsys, monkeypatch):
+    """But for the sample, and what is measured in it."""
+    arguments = [
+        "predict",
+        folder / "query.h5ad",
+        "-m",
+        folder / "model",
+        "--force",
+        "-o",
+        tmp_path / "p.csv",
+    ]
+    assert run(*arguments, "--report", tmp_path / "memory.html") == 0
+    monkeypatch.setattr("gene_gcn.cells.blocks.LARGEST_IN_MEMORY", 10)
+    assert run(*arguments, "--report", tmp_path / "disk.html") == 0
+    memory, disk = ((tmp_path / name).read_text().splitlines() for name in ("memory.html", "disk.html"))
+    told = [(one, other) for one, other in zip(memory, disk, strict=True) if one != other]
+    assert all("data:image" in one or "--report" in one for one, _ in told)  # pixels, and the command
+    monkeypatch.setattr("gene_gcn.report.cells_read.MOST_CELLS", 40)
+    assert run(*arguments, "--report", tmp_path / "disk.html") == 0
+    page = (tmp_path / "disk.html").read_text()
+    assert page.count("(of 40 cells drawn at random, as all are too many for memory)") == 2
+    assert "Tables are about all 90 cells" in page and "<td>90</td>" in page
 
 
 KILLS = {  # SIGKILL

@@ -38,5 +38,7 @@ def test_files_are_told_apart(tmp_path):
     os.utime(path, (1, 1))
     assert run(alpha=0.1)["files"] != first["files"]
     for X in (Rows(typed_cells().X), Rows(typed_cells().X, typed_cells().var_names)):
-        with pytest.raises(ArgumentError, match="checkpoint= needs cells in files, but these are in the Rows"):
+        with pytest.raises(
+            ArgumentError, match="checkpoint= needs cells in files, but these are in the Rows"
+        ):
             run(X)
