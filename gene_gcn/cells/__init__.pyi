@@ -26,7 +26,6 @@ from .normalizer import settle_scale as settle_scale
 from .predictions import check_predictions_path as check_predictions_path
 from .predictions import check_table_path as check_table_path
 from .predictions import check_writable as check_writable
-from .predictions import is_table as is_table
 from .predictions import write_cells as write_cells
 from .predictions import write_predictions as write_predictions
 from .predictions import write_table as write_table

@@ -22,7 +22,6 @@ __all__ = [
     "check_predictions_path",
     "check_table_path",
     "check_writable",
-    "is_table",
     "write_cells",
     "write_predictions",
     "write_table",
@@ -68,7 +67,7 @@ def write_predictions(
         If the path has another ending.
     """
     check_predictions_path(path)
-    if is_table(path):
+    if _is_table(path):
         with replacing(path) as file:
             _write_predictions_table(file, cells, key, probabilities)
         return
@@ -83,7 +82,7 @@ def write_predictions(
             _write_h5ad(target, cells)
 
 
-def is_table(path: str | os.PathLike[str]) -> bool:
+def _is_table(path: str | os.PathLike[str]) -> bool:
     """Say whether `write_predictions` writes a table to this path."""
     return Path(path).name.lower().endswith(TABLES)
 
@@ -210,7 +209,7 @@ def check_writable(path: str | os.PathLike[str], cells: AnnData) -> None:
     ArgumentError
         If a table of the AnnData holds what ``.h5ad`` and ``.zarr`` cannot.
     """
-    if is_table(path):
+    if _is_table(path):
         return
     import h5py
     from anndata import AnnData

@@ -70,9 +70,7 @@ def replacing_zarr(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path).expanduser().resolve()
     check_replaceable_zarr(target)
     with replacing_folder(target, CONTENTS | {INSIDE}, lambda: check_replaceable_zarr(target)) as folder:
-        written = (
-            folder / INSIDE
-        )  # as zarr deletes the folder that it writes to, whose lock says that it is in use
+        written = folder / INSIDE  # zarr deletes the folder that it writes to, and with it a lock on it
         yield written
         for entry in list(written.iterdir()):
             entry.rename(folder / entry.name)

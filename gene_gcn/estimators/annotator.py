@@ -437,8 +437,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         return QueryView.of(query, self.fitted_, can_shift=self._can_be_shifted(query))
 
     def _sets(self, logits: torch.Tensor, alpha: float) -> np.ndarray:
-        if not isinstance(self.fitted_, LinearModel):
-            self._refuse("optimizer", "trains by gradients, but sets need the exact fit: use 'lbfgs'")
+        assert isinstance(self.fitted_, LinearModel)  # as _check_alpha saw
         held_out = self.fitted_.reference.held_out
         known = torch.from_numpy(held_out.logits).softmax(1).numpy()
         uncertified = self.classes_[uncertified_types(held_out.types, len(self.classes_), alpha)]
@@ -452,6 +451,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         check_is_fitted(self)
         if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.floating)) or not 0 < alpha < 1:
             raise ArgumentError("alpha", Argument("alpha", alpha), " must be between 0 and 1, such as 0.1.")
+        if not isinstance(self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients, but sets need the exact fit: use 'lbfgs'")
 
     # ---- explaining ----
 

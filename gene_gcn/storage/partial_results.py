@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.atomic import replacing
-from gene_gcn.storage.locks import is_in_use, locked
+from gene_gcn.storage.locks import locked_unless_in_use
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,16 +52,24 @@ class PartialResults:
             The folder holds something else, or results of another run, or a running process writes to it.
         """
         place = Path(folder).expanduser()
-        expected = json.loads(json.dumps(run))
-        if place.exists():
-            _check_belongs(place, expected)
-        else:
-            with replacing(place / RUN) as file:
-                file.write_text(json.dumps(expected, indent=1), encoding="utf-8")
-        if is_in_use(place):
-            raise ArgumentError("checkpoint", f"Another process is writing to {str(place)!r}; wait for it.")
-        with locked(place):
-            yield cls(place)
+        place.mkdir(parents=True, exist_ok=True)
+        with locked_unless_in_use(place) as is_free:
+            if not is_free:
+                text = f"Another process is writing to {str(place)!r}; wait for it, or choose another output."
+                raise ArgumentError("checkpoint", text)
+            expected = json.loads(json.dumps(run))
+            if num_finished(place):
+                _check_belongs(place, expected)
+            elif any(entry.name != RUN and not BLOCK.search(entry.name) for entry in place.iterdir()):
+                raise _foreign(place)
+            else:
+                with replacing(place / RUN) as file:
+                    file.write_text(json.dumps(expected, indent=1), encoding="utf-8")
+            try:
+                yield cls(place)
+            finally:
+                if not num_finished(place):
+                    remove_partial(place)
 
     def __contains__(self, number: object) -> bool:
         from safetensors import SafetensorError, safe_open
@@ -111,13 +119,17 @@ def remove_partial(folder: Path) -> None:
         folder.rmdir()
 
 
+def _foreign(folder: Path) -> ArgumentError:
+    text = f"{str(folder)!r} is not a folder of partial results; move it, or choose another output."
+    return ArgumentError("checkpoint", text)
+
+
 def _check_belongs(folder: Path, expected: Mapping[str, Any]) -> None:
     name = repr(str(folder))
     try:
         found = dict(json.loads((folder / RUN).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        text = f"{name} is not a folder of partial results; move it, or choose another output."
-        raise ArgumentError("checkpoint", text) from error
+        raise _foreign(folder) from error
     differing = [key for key in expected if found.get(key) != expected[key]]
     if differing or len(found) != len(expected):
         what = f"{name} holds results of a run with other {' and '.join(differing) or 'settings'}"

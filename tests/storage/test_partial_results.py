@@ -42,8 +42,8 @@ def test_damaged_blocks_are_missing(tmp_path, damage):
 
 
 def test_other_runs_are_refused_by_what_differs(tmp_path):
-    with PartialResults.open(tmp_path / "a", RUN):
-        pass
+    with PartialResults.open(tmp_path / "a", RUN) as results:
+        results[0] = ARRAYS
     for other, words in [
         (RUN | {"model": "b"}, "with other model; delete that folder to start anew"),
         (RUN | {"model": "b", "options": {}}, "with other model and options;"),
@@ -51,15 +51,34 @@ def test_other_runs_are_refused_by_what_differs(tmp_path):
     ]:
         with pytest.raises(ArgumentError, match=words), PartialResults.open(tmp_path / "a", other):
             pass
-    (tmp_path / "mine").mkdir()
-    for content in (None, "[1]", "{", "3"):
-        if content is not None:
-            (tmp_path / "mine" / "run.json").write_text(content)
+    for content in ("[1]", "{", "3"):
+        (tmp_path / "a" / "run.json").write_text(content)
         with (
             pytest.raises(ArgumentError, match="is not a folder of partial results"),
-            PartialResults.open(tmp_path / "mine", RUN),
+            PartialResults.open(tmp_path / "a", RUN),
         ):
             pass
+
+
+def test_runs_without_a_finished_block_leave_nothing(tmp_path):
+    folder = tmp_path / "a"
+    with pytest.raises(KeyboardInterrupt), PartialResults.open(folder, RUN):
+        raise KeyboardInterrupt
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "run.json").write_text("of a run that was killed")
+    with PartialResults.open(folder, RUN) as results:
+        results[0] = ARRAYS
+    with PartialResults.open(folder, RUN) as results:
+        assert 0 in results
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "notes.txt").write_text("precious")
+    with (
+        pytest.raises(ArgumentError, match="is not a folder of partial results"),
+        PartialResults.open(tmp_path / "b", RUN),
+    ):
+        pass
+    assert (tmp_path / "b" / "notes.txt").exists()
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path, python):
