@@ -10,7 +10,7 @@ import typer
 from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
 from gene_gcn.cli.checks import check_inputs, check_output_predictions, check_output_report
 from gene_gcn.cli.console import count, new_table, say
-from gene_gcn.cli.inputs import load_model, read_cells, read_tables
+from gene_gcn.cli.inputs import load_model, read_query
 from gene_gcn.cli.options import (
     Adapt,
     Alpha,
@@ -71,22 +71,13 @@ def predict(
     if report is not None:
         check_output_report(report, cells, force=force)
     check_inputs(cells)
-    from gene_gcn.cells import stays_on_disk  # with numpy and pandas, which take long to load
-
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    on_disk = stays_on_disk(cells, clf.layer, clf.use_raw)
-    partial = None
-    if on_disk:
-        adata = read_tables(cells, clf.layer, clf.use_raw)
-        clf.set_params(verbose=True)
-        partial = partial_folder(out)
-        if n := num_finished(partial):
-            say(f"Found     {partial} with {n:,} finished blocks, which are not read again")
-    else:
-        adata = read_cells(cells, genome=genome)
+    adata, source = read_query(cells, clf, genome=genome)
+    partial = None if source is None else partial_folder(out)
+    if partial is not None and (n := num_finished(partial)):
+        say(f"Found     {partial} with {n:,} finished blocks, which are not read again")
     check_writable(out, adata)
     how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
-    source = cells if on_disk else None
     clf.annotate(adata, X=source, adapt="auto" if adapt else None, checkpoint=partial, **how)
     write_predictions(out, adata, probabilities=probabilities, source=source)
     if partial is not None:
