@@ -171,9 +171,8 @@ def _take(clf: GeneGCNClassifier, adata: AnnData, X: Any, rows: np.ndarray) -> A
     var = pd.DataFrame(index=pd.Index(stored.genes or map(str, range(stored.n_genes))))
     if clf.gene_column is not None:
         var[clf.gene_column] = var.index
-    cells = AnnData(
-        values, part.obs.copy(), var, dict(part.uns), {name: part.obsm[name] for name in part.obsm}
-    )
+    obsm = {name: part.obsm[name] for name in part.obsm}
+    cells = AnnData(values, part.obs.copy(), var, dict(part.uns), obsm=obsm)
     if clf.use_raw:
         cells.raw = cells
     elif clf.layer is not None:
