@@ -23,7 +23,6 @@ from .near_duplicates import near_duplicate_groups as near_duplicate_groups
 from .normalizer import SMALLEST_OVERLAP as SMALLEST_OVERLAP
 from .normalizer import Normalizer as Normalizer
 from .normalizer import settle_scale as settle_scale
-from .predictions import check_copyable as check_copyable
 from .predictions import check_predictions_path as check_predictions_path
 from .predictions import check_table_path as check_table_path
 from .predictions import check_writable as check_writable

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import h5py
     from anndata import AnnData
     from typing_extensions import Buffer
 
-__all__ = ["write_h5ad"]
+__all__ = ["writable_h5ad", "write_h5ad"]
 
 
 def write_h5ad(path: Path, cells: AnnData) -> None:
     """Write what ``cells.write_h5ad(path, compression="gzip")`` would.
-
-    HDF5 cannot close a file that it cannot write: h5py prints a traceback for each open object and may
-    crash. So it writes to an object that accepts everything and remembers the first error.
 
     Raises
     ------
     OSError
         If the disk is full.
     """
-    import h5py  # here, as it loads NumPy
-
     try:
         from anndata.io import write_elem
     except ImportError:  # anndata < 0.11
@@ -34,10 +32,28 @@ def write_h5ad(path: Path, cells: AnnData) -> None:
     cells.strings_to_categoricals()
     if cells.raw is not None:
         cells.strings_to_categoricals(cells.raw.var)
-    with open(path, "w+b", buffering=0) as file:
+    with writable_h5ad(path, "w") as store:
+        write_elem(store, "/", cells, dataset_kwargs={"compression": "gzip"})
+
+
+@contextmanager
+def writable_h5ad(path: Path, mode: str) -> Iterator[h5py.File]:
+    """Open a file to write, "w", or to write more into, "r+", such that a full disk is an error.
+
+    HDF5 cannot close a file that it cannot write: h5py prints a traceback for each open object and may
+    crash. So it writes to an object that accepts everything and remembers the first error.
+
+    Raises
+    ------
+    OSError
+        At the end, if the disk is full.
+    """
+    import h5py  # here, as it loads NumPy
+
+    with open(path, "w+b" if mode == "w" else "r+b", buffering=0) as file:
         kept = _ErrorKeepingFile(file)
-        with h5py.File(kept, "w") as store:
-            write_elem(store, "/", cells, dataset_kwargs={"compression": "gzip"})
+        with h5py.File(kept, mode) as store:
+            yield store
         if kept.error is not None:
             raise kept.error
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from gene_gcn.cells.zarr_folders import is_zarr, replacing_zarr, write_zarr
 from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.atomic import replacing
 
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
-    "check_copyable",
     "check_predictions_path",
     "check_table_path",
     "check_writable",
@@ -27,7 +29,8 @@ __all__ = [
 
 RESERVED = "_index"  # the name of a column that anndata refuses to write; SeuratDisk's files have it
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
-ENDINGS = (".h5ad", *TABLES)
+ENDINGS = (".h5ad", ".zarr", *TABLES)
+ROWS = 50_000  # of a table that are made and written at a time
 
 
 def write_predictions(
@@ -43,9 +46,9 @@ def write_predictions(
     Parameters
     ----------
     path : str or PathLike
-        ``.h5ad`` for the whole of the annotated cells; ``.csv`` or ``.tsv``, also with ``.gz``, for a table
-        with the columns ``cell, label, confidence, second_label, second_confidence`` and, where they were
-        computed, ``novelty`` and ``set``, the types of a set joined by "|"; after a consensus,
+        ``.h5ad`` or ``.zarr`` for the whole of the annotated cells; ``.csv`` or ``.tsv``, also with ``.gz``,
+        for a table with the columns ``cell, label, confidence, second_label, second_confidence`` and, where
+        they were computed, ``novelty`` and ``set``, the types of a set joined by "|"; after a consensus,
         ``cell_label`` and ``cell_confidence`` of each cell alone, and ``cluster`` and ``cluster_share`` or
         ``neighbor_share``.
     cells : AnnData
@@ -53,10 +56,10 @@ def write_predictions(
     key : str
         The column of ``.obs`` with the labels.
     probabilities : bool
-        Add a column with the probability of each type to a table; ``.h5ad`` files always have them.
+        Add a column with the probability of each type to a table; annotated cells always have them.
     source : str or PathLike, optional
-        The file of the cells, where they stayed on disk: an ``.h5ad`` file is then a copy of it, with the
-        tables of `cells`.
+        The AnnData of the cells, where they stayed on disk: annotated cells are then a copy of it, with the
+        tables of `cells`, in the same format or the other.
 
     Raises
     ------
@@ -64,14 +67,24 @@ def write_predictions(
         If the path has another ending.
     """
     check_predictions_path(path)
-    with replacing(path) as file:
-        if file.name.lower().endswith(".h5ad"):
-            if source is None:
-                _write_h5ad(file, cells)
-            else:
-                _write_copy(file, cells, key, Path(source).expanduser())
+    if _is_table(path):
+        with replacing(path) as file:
+            _write_predictions_table(file, cells, key, probabilities)
+        return
+    with replacing_zarr(path) if is_zarr(path) else replacing(path) as target, _writable_names(cells):
+        if source is not None:
+            from gene_gcn.cells.annotated_copies import write_annotated_copy
+
+            write_annotated_copy(target, cells, key, Path(source).expanduser())
+        elif is_zarr(path):
+            write_zarr(target, cells)
         else:
-            _write_text(file, _table(cells, key, probabilities))
+            _write_h5ad(target, cells)
+
+
+def _is_table(path: str | os.PathLike[str]) -> bool:
+    """Say whether `write_predictions` writes a table to this path."""
+    return Path(path).name.lower().endswith(TABLES)
 
 
 def write_cells(path: str | os.PathLike[str], cells: AnnData) -> None:
@@ -83,45 +96,14 @@ def write_cells(path: str | os.PathLike[str], cells: AnnData) -> None:
         If the path has another ending.
     """
     _check_ending("Cells", path, (".h5ad",))
-    with replacing(path) as file:
+    with replacing(path) as file, _writable_names(cells):
         _write_h5ad(file, cells)
 
 
 def _write_h5ad(file: Path, cells: AnnData) -> None:
     from gene_gcn.cells.h5ad import write_h5ad  # with h5py, which takes long to load
 
-    with _writable_names(cells):
-        write_h5ad(file, cells)
-
-
-def check_copyable(path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
-    """Refuse to write cells that stay on disk as ``.h5ad`` if they are stored in another format.
-
-    Raises
-    ------
-    ArgumentError
-        If the path ends in ``.h5ad`` and the source does not.
-    """
-    if Path(path).name.lower().endswith(".h5ad") and not Path(source).name.lower().endswith((".h5ad", ".h5")):
-        text = f"{str(source)!r} is too large to be converted to .h5ad in memory; write to a .csv file."
-        raise ArgumentError("out", text)
-
-
-def _write_copy(file: Path, cells: AnnData, key: str, source: Path) -> None:
-    """Copy the file of the cells, and write their table and what was added under `key` into the copy."""
-    import shutil
-
-    import h5py
-    from anndata.io import write_elem
-
-    shutil.copyfile(source, file)
-    cells.strings_to_categoricals()
-    with _writable_names(cells), h5py.File(file, "r+") as store:
-        write_elem(store, "obs", cells.obs, dataset_kwargs={"compression": "gzip"})
-        for name in (f"{key}_proba", f"{key}_set"):
-            if name in cells.obsm:
-                write_elem(store, f"obsm/{name}", cells.obsm[name], dataset_kwargs={"compression": "gzip"})
-        write_elem(store, f"uns/{key}", dict(cells.uns[key]))
+    write_h5ad(file, cells)
 
 
 def write_table(path: str | os.PathLike[str], table: pd.DataFrame, index_label: str = "cell") -> None:
@@ -138,8 +120,30 @@ def write_table(path: str | os.PathLike[str], table: pd.DataFrame, index_label: 
 
 
 def _write_text(file: Path, table: pd.DataFrame, index_label: str = "cell") -> None:
-    separator = "\t" if ".tsv" in file.suffixes[-2:] else ","
-    table.to_csv(file, sep=separator, index_label=index_label, float_format="%.6g")
+    with _open_text(file) as stream:
+        table.to_csv(stream, sep=_separator(file), index_label=index_label, float_format="%.6g")
+
+
+def _write_predictions_table(file: Path, cells: AnnData, key: str, probabilities: bool) -> None:
+    """Write the table in parts, as texts of all cells take more memory than the cells' results."""
+    with _open_text(file) as stream:
+        for start in range(0, max(cells.n_obs, 1), ROWS):
+            part = _table(cells[start : start + ROWS], key, probabilities)
+            form = {"sep": _separator(file), "float_format": "%.6g"}
+            part.to_csv(stream, index_label="cell", header=not start, **form)
+
+
+@contextmanager
+def _open_text(file: Path) -> Iterator[IO[str]]:
+    """Open a text file to write; if compressed, without a date, so that equal texts give equal bytes."""
+    with file.open("wb") as raw:
+        binary = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if file.suffix.lower() == ".gz" else raw
+        with io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
+            yield text
+
+
+def _separator(file: Path) -> str:
+    return "\t" if ".tsv" in [ending.lower() for ending in file.suffixes[-2:]] else ","
 
 
 def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:
@@ -203,9 +207,9 @@ def check_writable(path: str | os.PathLike[str], cells: AnnData) -> None:
     Raises
     ------
     ArgumentError
-        If a table of the AnnData holds what ``.h5ad`` files cannot.
+        If a table of the AnnData holds what ``.h5ad`` and ``.zarr`` cannot.
     """
-    if not Path(path).name.lower().endswith(".h5ad"):
+    if _is_table(path):
         return
     import h5py
     from anndata import AnnData
@@ -223,7 +227,8 @@ def check_writable(path: str | os.PathLike[str], cells: AnnData) -> None:
                 write_elem(file, name, part)
             except Exception as error:  # anndata raises many types
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
-                text = f"The .{name} of these cells cannot be written to .h5ad: {reason}. Write to a .csv "
+                ending = Path(path).suffix.lower()
+                text = f"The .{name} of these cells cannot be written to {ending}: {reason}. Write to a .csv "
                 raise ArgumentError("out", f"{text}file, or mend it.") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from scipy import sparse
 from gene_gcn.cells.expression import is_anndata
 from gene_gcn.cells.files import check_cells_path
 from gene_gcn.cells.matrix import structural_fault, to_csr
+from gene_gcn.cells.zarr_folders import check_no_objects
 from gene_gcn.errors import Argument, ArgumentError, is_out_of_memory
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class StoredMatrix:
     shape : tuple of int
     rows : int
         To read at a time.
+    path : Path or None
+        Of the file; None for an object, and for what is in memory.
     """
 
     name: str
@@ -46,6 +50,31 @@ class StoredMatrix:
     shape: tuple[int, int]
     rows: int
     _slice: Callable[[int, int], Any]
+    path: Path | None = None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what tells the cells from others, without reading them: path, size and date of the file.
+
+        Raises
+        ------
+        ArgumentError
+            The cells are not in a file.
+        """
+        if self.path is None or self.frame is None:
+            text = f" needs cells in files, but these are in {self.name}; leave it out."
+            raise ArgumentError("checkpoint", Argument("checkpoint"), text)
+        files = [self.path] if self.path.is_file() else self.path.rglob("*")
+        status = [file.stat() for file in files if file.is_file()]
+        names = hashlib.blake2b(digest_size=16)
+        for name in (*self.frame.obs_names, *self.frame.var_names):  # those of a view
+            names.update(f"{name}\0".encode())
+        return {
+            "path": str(self.path.resolve()),
+            "bytes": sum(each.st_size for each in status),
+            "modified_ns": max(each.st_mtime_ns for each in status),
+            "shape": list(self.shape),
+            "names": names.hexdigest(),
+        }
 
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Read the cells from `start` to `stop`, as float32 in canonical form.
@@ -162,7 +191,7 @@ def _open_file(file: Path, layer: str | None, use_raw: bool) -> StoredMatrix:
         raise ArgumentError(
             "path", f"{str(file)!r} is damaged or not an AnnData: {_reason(error)}."
         ) from error
-    return StoredMatrix(repr(str(file)), frame, frame.shape, ROWS, read)
+    return StoredMatrix(repr(str(file)), frame, frame.shape, ROWS, read, file)
 
 
 def _fault_of_sizes(matrix: Any, shape: tuple[int, int]) -> str | None:
@@ -209,6 +238,7 @@ def _open_store(file: Path) -> Any:
     if file.is_dir():
         import zarr
 
+        check_no_objects(file)
         return zarr.open_group(str(file), mode="r")
     import h5py
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gene_gcn.cells import check_cells_path
+from gene_gcn.cells.zarr_folders import check_replaceable_zarr
 from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.atomic import check_replaceable
@@ -15,6 +16,7 @@ __all__ = [
     "check_output_file",
     "check_output_folder",
     "check_output_model",
+    "check_output_predictions",
     "check_output_report",
 ]
 
@@ -60,6 +62,11 @@ def check_output_file(out: Path, cells: Path, *, force: bool, argument: str = "o
     if out.exists() and cells.exists() and out.samefile(cells):
         text = " is the cell file itself; choose another file."
         raise ArgumentError(argument, Argument(argument, out), text)
+    _check_absent(out, argument, force=force)
+    check_output_folder(out.absolute().parent)
+
+
+def _check_absent(out: Path, argument: str, *, force: bool) -> None:
     if out.exists() and not force:
         raise ArgumentError(
             argument,
@@ -69,6 +76,18 @@ def check_output_file(out: Path, cells: Path, *, force: bool, argument: str = "o
             Argument(argument),
             ".",
         )
+
+
+def check_output_predictions(out: Path, cells: Path, *, force: bool) -> None:
+    """Refuse what `check_output_file` refuses; for ``.zarr``, which is a folder, what is not an AnnData."""
+    if out.suffix.lower() != ".zarr":
+        check_output_file(out, cells, force=force)
+        return
+    check_replaceable_zarr(out, "out")
+    if out.resolve() in (cells.resolve(), *cells.resolve().parents):
+        text = " is or holds the cells themselves; choose another folder."
+        raise ArgumentError("out", Argument("out", out), text)
+    _check_absent(out, "out", force=force)
     check_output_folder(out.absolute().parent)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gene_gcn import GeneGCNClassifier
 
-__all__ = ["load_model", "read_cells", "read_labeled_cells", "read_tables"]
+__all__ = ["load_model", "read_cells", "read_labeled_cells", "read_query"]
 
 
 def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
@@ -25,15 +25,29 @@ def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
     return adata
 
 
-def read_tables(path: Path, layer: str | None, use_raw: bool) -> AnnData:
-    """Read the tables of cells whose matrix stays on disk, and say what it holds."""
+def read_query(
+    path: Path, clf: GeneGCNClassifier, *columns: str, genome: str | None = None
+) -> tuple[AnnData, Path | None]:
+    """Read cells to annotate, or, where they stay on disk, their tables; say what the file holds.
+
+    Returns
+    -------
+    adata : AnnData
+    source : Path or None
+        The file, where the cells stay on disk; None where they are in `adata`.
+    """
+    from gene_gcn.cells import stays_on_disk
+
+    if not stays_on_disk(path, clf.layer, clf.use_raw):
+        return read_cells(path, *columns, genome=genome), None
     from gene_gcn.cells.stored import open_matrix
 
-    matrix = open_matrix(path, layer, use_raw)
+    matrix = open_matrix(path, clf.layer, clf.use_raw)
     assert matrix.frame is not None  # of a file
     n, width = matrix.shape
     say(f"Cells     {n:,} cells × {width:,} genes from {path}, read block by block")
-    return matrix.frame
+    clf.set_params(verbose=True)  # show progress
+    return matrix.frame, path
 
 
 def read_labeled_cells(

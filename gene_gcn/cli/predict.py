@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gene_gcn.cells import (
-    check_copyable,
-    check_predictions_path,
-    check_writable,
-    write_predictions,
-)
-from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_report
+from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
+from gene_gcn.cli.checks import check_inputs, check_output_predictions, check_output_report
 from gene_gcn.cli.console import count, new_table, say
-from gene_gcn.cli.inputs import load_model, read_cells, read_tables
+from gene_gcn.cli.inputs import load_model, read_query
 from gene_gcn.cli.options import (
     Adapt,
     Alpha,
@@ -32,7 +27,7 @@ from gene_gcn.cli.options import (
     Unknown,
 )
 from gene_gcn.cli.spelling import typed_command
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.storage.partial_results import num_finished, partial_folder, remove_partial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +46,8 @@ def predict(
             "--out",
             "-o",
             help="File to write: a table of cell, label, confidence and second-best label (.csv, .tsv) or "
-            "the annotated cells (.h5ad).",
+            "the annotated cells (.h5ad, .zarr). Finished blocks of cells on disk are kept beside it in a "
+            "folder that ends in .partial; if the run is killed, the same command goes on from there.",
         ),
     ] = Path("predictions.csv"),
     layer: QueryLayer = None,
@@ -71,29 +67,21 @@ def predict(
 ) -> None:
     """Predict the types of cells with a trained model."""
     check_predictions_path(out)
-    check_output_file(out, cells, force=force)
+    check_output_predictions(out, cells, force=force)
     if report is not None:
         check_output_report(report, cells, force=force)
     check_inputs(cells)
-    from gene_gcn.cells import stays_on_disk  # with numpy and pandas, which take long to load
-
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    on_disk = stays_on_disk(cells, clf.layer, clf.use_raw)
-    if on_disk:
-        check_copyable(out, cells)
-        if report is not None:
-            text = (
-                f" is written of cells in memory, and {str(cells)!r} stays on disk; report on a part of it."
-            )
-            raise ArgumentError("report", Argument("report"), text)
-        adata = read_tables(cells, clf.layer, clf.use_raw)
-        clf.set_params(verbose=True)
-    else:
-        adata = read_cells(cells, genome=genome)
+    adata, source = read_query(cells, clf, genome=genome)
+    partial = None if source is None else partial_folder(out)
+    if partial is not None and (n := num_finished(partial)):
+        say(f"Found     {partial} with {n:,} finished blocks, which are not read again")
     check_writable(out, adata)
     how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
-    clf.annotate(adata, X=cells if on_disk else None, adapt="auto" if adapt else None, **how)
-    write_predictions(out, adata, probabilities=probabilities, source=cells if on_disk else None)
+    clf.annotate(adata, X=source, adapt="auto" if adapt else None, checkpoint=partial, **how)
+    write_predictions(out, adata, probabilities=probabilities, source=source)
+    if partial is not None:
+        remove_partial(partial)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
     _say_shift(adata.uns["gene_gcn"])
     if over is not None:
@@ -102,7 +90,7 @@ def predict(
     if report is not None:
         from gene_gcn.report import write_report
 
-        write_report(report, clf, adata, name=cells.name, command=typed_command(context))
+        write_report(report, clf, adata, X=source, name=cells.name, command=typed_command(context))
         say(f"Report    {report}")
 
 

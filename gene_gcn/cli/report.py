@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gene_gcn.cli.checks import check_inputs, check_output_report
 from gene_gcn.cli.console import say
-from gene_gcn.cli.inputs import load_model, read_cells
+from gene_gcn.cli.inputs import load_model, read_query
 from gene_gcn.cli.options import (
     Adapt,
     Alpha,
@@ -64,13 +64,15 @@ def report(
     check_output_report(out, cells, force=force, argument="out")
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    adata = read_cells(cells, *([] if label is None else [label]), genome=genome)
+    adata, source = read_query(cells, clf, *([] if label is None else [label]), genome=genome)
     from gene_gcn.cells import read_labels
     from gene_gcn.report import write_report
 
     if label is not None:
         read_labels(adata, label, allow_missing=True)  # raises before cells are annotated
-    clf.annotate(adata, adapt="auto" if adapt else None, unknown=unknown, alpha=alpha, over=over)
+    how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
+    clf.annotate(adata, X=source, adapt="auto" if adapt else None, **how)
     command = typed_command(context)
-    write_report(out, clf, adata, y=label, name=cells.name, command=command, subnetworks=subnetworks)
+    shown: dict[str, Any] = {"name": cells.name, "command": command, "subnetworks": subnetworks}
+    write_report(out, clf, adata, X=source, y=label, **shown)
     say(f"Report    {out}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,10 +32,13 @@ from gene_gcn.estimators.explaining import (
     positions_of_labels,
 )
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
+from gene_gcn.estimators.query_run import describe_run, model_digest
 from gene_gcn.estimators.query_view import QueryView
-from gene_gcn.estimators.stored_query import StoredQuery, StoredView
+from gene_gcn.estimators.stored_query import Blocks, StoredQuery, StoredView
 from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
 from gene_gcn.networks import GeneMatch, GeneNetwork
+from gene_gcn.storage.partial_results import PartialResults
+from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.uncertainty import QueryShift, class_p_values, type_fractions, uncertified_types
 
@@ -223,6 +228,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         unknown: bool = False,
         alpha: float | None = None,
         over: str | None = None,
+        checkpoint: str | Path | None = None,
     ) -> None:
         """Write the types of an AnnData's cells into it.
 
@@ -269,12 +275,17 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             written into `obs[key_added + "_cluster"]`. These need an exact fit, names of genes, and the extra
             `clusters`. "unknown" and "unassigned" cells stay so and do not vote; cells without a cluster or
             neighbors keep their type.
+        checkpoint : path, optional
+            Folder for the results of each block of cells that stay on disk in files. If `annotate` is killed,
+            the same call goes on from there and gives what it would have given, to the bit. The folder stays
+            until you delete it, as the AnnData is not saved yet.
 
         Raises
         ------
         ArgumentError
             `adata` is not an AnnData, `key_added` cannot be written to files, `adapt`, `alpha` or `over` are
-            out of range, or as in `predict_proba` and `novelty`.
+            out of range, or as in `predict_proba` and `novelty`; `checkpoint` holds results of another model,
+            other files or other options, or the cells are in memory.
         """
         if not is_anndata(adata):
             kind = type(adata).__name__
@@ -296,7 +307,14 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         } | ({} if alpha is None else {"alpha": float(alpha)})
         if over is not None:
             origin["over"] = over if groups is not None else f"{key_added}_cluster"
-        annotation = self._annotation(adata if X is None else X, adapt, unknown, alpha, over, groups)
+        X = adata if X is None else X
+        if checkpoint is None:
+            annotation = self._annotation(X, adapt, unknown, alpha, over, groups)
+        else:
+            if not self._stays_on_disk(X):
+                problem = " is used for cells that stay on disk, but these are in memory; leave it out."
+                raise ArgumentError("checkpoint", Argument("checkpoint", str(checkpoint)), problem)
+            annotation = self._annotation_from_disk(X, adapt, unknown, alpha, over, groups, checkpoint)
         if len(annotation.probability) != adata.n_obs:
             text = f" has {len(annotation.probability):,} cells, but adata has {adata.n_obs:,}."
             raise ArgumentError("X", Argument("X"), text)
@@ -362,35 +380,51 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         alpha: float | None = None,
         over: str | None = None,
         groups: Clusters | Neighbors | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Annotation:
         """Annotate cells block by block; their shift is estimated from a sample of them."""
         query = StoredQuery.open(X, self.normalizer_, self._how_to_read(), progress=bool(self.verbose))
         purpose = "novelty" if unknown else "clustering" if over and groups is None else ""
-        sample = query.sample() if purpose or adapt or alpha is not None else None
-        view = None
-        if sample is not None and (purpose or self._can_be_shifted(sample)):
-            view = self._view(sample)
-        if view is not None and alpha is not None:
-            _warn_of_lost_coverage(view.shift)
-        seen = StoredView.of(
-            query,
-            view,
-            self._logits,
-            adapts=adapt is not None,
-            components_for=purpose,
-            consequence="their confidence is lowered",
-        )
+        with ExitStack() as stack:
+            blocks: Blocks = {}
+            if checkpoint is not None:
+                options = {"adapt": adapt, "unknown": unknown, "alpha": alpha, "over": over}
+                options |= {"device": str(choose_device(self.device)), **self._how_to_read()}
+                run = describe_run(query.cells, self._digest(), options)
+                blocks = stack.enter_context(PartialResults.open(checkpoint, run))
+            sample = query.sample() if purpose or adapt or alpha is not None else None
+            view = None
+            if sample is not None and (purpose or self._can_be_shifted(sample)):
+                view = self._view(sample)
+            if view is not None and alpha is not None:
+                _warn_of_lost_coverage(view.shift)
+            seen = StoredView.of(
+                query,
+                view,
+                self._logits,
+                adapts=adapt is not None,
+                keeps_logits=unknown or alpha is not None,
+                components_for=purpose,
+                consequence="their confidence is lowered",
+                blocks=blocks,
+            )
         annotation = Annotation(
             self.classes_,
             seen.evidence.shrink(seen.probability, self.prior_),
             seen.evidence.is_empty,
             seen.shift,
             seen.novelty(view.model.reference.held_out) if unknown and view is not None else None,
-            None if alpha is None else self._sets(torch.from_numpy(seen.logits), alpha),
+            None
+            if alpha is None or seen.logits is None
+            else self._sets(torch.from_numpy(seen.logits), alpha),
         )
         if over is not None and groups is None:
             groups = find_clusters(np.empty((0, 0)) if seen.components is None else seen.components)
         return annotation if groups is None else annotation.with_consensus(groups)
+
+    def _digest(self) -> str:
+        parts = self.fitted_, self.imputer_, self.network_
+        return model_digest(self.classes_, self.prior_, self.normalizer_, *parts)
 
     def _can_be_shifted(self, query: Query) -> bool:
         """Return whether the shift of a query can be told: of an exact fit, for normalized expression."""
@@ -403,8 +437,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         return QueryView.of(query, self.fitted_, can_shift=self._can_be_shifted(query))
 
     def _sets(self, logits: torch.Tensor, alpha: float) -> np.ndarray:
-        if not isinstance(self.fitted_, LinearModel):
-            self._refuse("optimizer", "trains by gradients, but sets need the exact fit: use 'lbfgs'")
+        assert isinstance(self.fitted_, LinearModel)  # as _check_alpha saw
         held_out = self.fitted_.reference.held_out
         known = torch.from_numpy(held_out.logits).softmax(1).numpy()
         uncertified = self.classes_[uncertified_types(held_out.types, len(self.classes_), alpha)]
@@ -418,6 +451,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         check_is_fitted(self)
         if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.floating)) or not 0 < alpha < 1:
             raise ArgumentError("alpha", Argument("alpha", alpha), " must be between 0 and 1, such as 0.1.")
+        if not isinstance(self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients, but sets need the exact fit: use 'lbfgs'")
 
     # ---- explaining ----
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.cells import CellBlocks, Expression, Normalizer, open_cells
@@ -71,21 +72,30 @@ class StoredQuery:
         rows = np.unique(np.arange(0, len(self.cells), step).astype(np.int64))
         return self._query(self.cells.take(rows))
 
-    def blocks(self, consequence: str) -> Iterator[Query]:
-        """Yield all cells in their order; afterwards warn of cells with few genes, see `Evidence`."""
-        n_lacking, parts = 0, []
-        for span in self.cells.track(self.cells.spans(), "Annotating"):
-            query = self._query(self.cells.read(span))
-            parts.append(query.evidence)
-            n_lacking += sum(len(cells) for cells, genes in query.panels if (self.present & ~genes).any())
-            yield query
-        if n_lacking:
-            what = f"{n_lacking:,} of {len(self.cells):,} cells have no count in any of many of the model's "
+    def read(self, number: int) -> Query:
+        """Read the cells of a block."""
+        return self._query(self.cells.read(self.cells.spans()[number]))
+
+    def lacks_genes(self, query: Query) -> np.ndarray:
+        """Return which cells (B,) are treated as lacking genes that the query has, see `GenePanels`."""
+        lacks = np.zeros(query.matrix.shape[0], bool)
+        for cells, genes in query.panels:
+            lacks[cells] = (self.present & ~genes).any()
+        return lacks
+
+    def warn(self, lacks_genes: np.ndarray, evidence: Evidence, consequence: str) -> None:
+        """Warn of cells with few genes, see `Evidence`, once all were read."""
+        if n := int(lacks_genes.sum()):
+            what = f"{n:,} of {len(self.cells):,} cells have no count in any of many of the model's "
             why = "genes, as if panels were joined and absent genes filled with zeros"
             warn(MissingGenesWarning(f"{what}{why}; these are treated as missing."))
-        evidence = Evidence.join(parts)
         self.normalizer.warn_of_empty(evidence.is_empty)
         evidence.warn_of_few(consequence)
+
+    def evidence(self, n_expressed: np.ndarray) -> Evidence:
+        """Return the evidence of cells that express so many genes each, shape (B,)."""
+        no_cells = sparse.csr_matrix((0, self.normalizer.n_genes), dtype=np.float32)
+        return replace(Evidence.of(no_cells, self.normalizer, self.present), n_expressed=n_expressed)
 
     def _query(self, linear: Any) -> Query:
         normalizer = self.normalizer
@@ -97,6 +107,16 @@ class StoredQuery:
         return Query(matrix, panels, Evidence.of(matrix, normalizer, self.present))
 
 
+class Blocks(Protocol):
+    """Where the results of each block are kept, by its number: a dict, or `PartialResults`."""
+
+    def __contains__(self, number: object, /) -> bool: ...
+
+    def __getitem__(self, number: int, /) -> dict[str, np.ndarray]: ...
+
+    def __setitem__(self, number: int, arrays: dict[str, np.ndarray], /) -> None: ...
+
+
 @dataclass(frozen=True, eq=False)
 class StoredView:
     """What a model says of cells on disk.
@@ -105,8 +125,8 @@ class StoredView:
     ----------
     probability : ndarray of float32, shape (B, K)
         Adapted to the query, if its shift is removed.
-    logits : ndarray of float32, shape (B, K)
-        Likewise, or of each cell on its own.
+    logits : ndarray of float32, shape (B, K), or None
+        Likewise, or of each cell on its own; if they were asked for.
     evidence : Evidence
     components : ndarray of float32, shape (B, R), or None
         If they were asked for, without the shift.
@@ -115,7 +135,7 @@ class StoredView:
     """
 
     probability: np.ndarray
-    logits: np.ndarray
+    logits: np.ndarray | None
     evidence: Evidence
     components: np.ndarray | None
     shift: QueryShift | None
@@ -128,10 +148,12 @@ class StoredView:
         logits_of: Callable[[Query], Tensor],
         *,
         adapts: bool,
+        keeps_logits: bool,
         components_for: str = "",
         consequence: str,
+        blocks: Blocks,
     ) -> StoredView:
-        """Go through all cells once.
+        """Go through all cells once, but for blocks that are finished.
 
         Parameters
         ----------
@@ -141,35 +163,69 @@ class StoredView:
             From cells to their logits, each on its own.
         adapts : bool
             Whether a shift is removed.
+        keeps_logits : bool
         components_for : str
             What needs components; "" for nothing.
+        consequence : str
+            What a warning says about cells with few genes.
+        blocks : Blocks
+            Has what was finished before, and gets the rest.
         """
         removed = view is not None and adapts and view.shift.is_removed
-        probabilities, logits, components, evidence = [], [], [], []
-        for block in query.blocks(consequence):
-            further = view.further(block) if view is not None and (removed or components_for) else None
-            if further is not None:
-                logits.append(further.logits.astype(np.float32))
+        numbers = range(len(query.cells.spans()))
+        for number in query.cells.track([n for n in numbers if n not in blocks], "Annotating"):
+            cells = query.read(number)
+            further = view.further(cells) if view is not None and (removed or components_for) else None
+            own = None if removed else logits_of(cells)
+            found = {"n_expressed": cells.evidence.n_expressed, "lacks_genes": query.lacks_genes(cells)}
+            found["probability"] = _probability(further, own)
+            if keeps_logits:
+                found["logits"] = _logits(further, own)
             if further is not None and components_for:
-                components.append(further.components(components_for).astype(np.float32))
-            if further is not None and removed:
-                probabilities.append(further.probability)
-            else:
-                own = logits_of(block)
-                probabilities.append(own.softmax(1).numpy())
-                if further is None:
-                    logits.append(own.numpy())
-            evidence.append(block.evidence)
+                found["components"] = further.components(components_for).astype(np.float32)
+            blocks[number] = found
+        joined = _join(blocks, numbers, len(query.cells))
+        evidence = query.evidence(joined["n_expressed"])
+        query.warn(joined["lacks_genes"], evidence, consequence)
         return cls(
-            np.concatenate(probabilities),
-            np.concatenate(logits),
-            Evidence.join(evidence),
-            np.concatenate(components) if components else None,
+            joined["probability"],
+            joined.get("logits"),
+            evidence,
+            joined.get("components"),
             None if view is None or not adapts else view.shift,
         )
 
     def novelty(self, held_out: HeldOutCells) -> np.ndarray:
         """Return the p-values (B,) of being of a known type."""
-        if self.components is None:
-            raise TypeError("Novelty needs components.")
+        if self.components is None or self.logits is None:
+            raise TypeError("Novelty needs components and logits.")
         return novelty_p_values(self.logits, self.components, held_out)
+
+
+def _probability(further: QueryView | None, own: Tensor | None) -> np.ndarray:
+    """Return the probabilities of cells on their own, or, where a shift is removed, as part of the query."""
+    if own is not None:
+        return own.softmax(1).numpy()
+    assert further is not None
+    return further.probability
+
+
+def _logits(further: QueryView | None, own: Tensor | None) -> np.ndarray:
+    """Return the logits of cells as part of the query, or, where it is not looked at, on their own."""
+    if further is not None:
+        return further.logits.astype(np.float32)
+    assert own is not None
+    return own.numpy()
+
+
+def _join(blocks: Blocks, numbers: range, n_cells: int) -> dict[str, np.ndarray]:
+    """Join the arrays of all blocks, of which one is read at a time."""
+    joined = {name: np.empty((n_cells, *of.shape[1:]), of.dtype) for name, of in blocks[0].items()}
+    start = 0
+    for number in numbers:
+        block = blocks[number]
+        stop = start + len(block["n_expressed"])
+        for name, values in joined.items():
+            values[start:stop] = block[name]
+        start = stop
+    return joined

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
-from gene_gcn.cells import Expression, read_expression
+from gene_gcn.cells import UNASSIGNED, Expression, open_cells, read_expression
 from gene_gcn.cells.scale import LINEAR
 from gene_gcn.errors import Argument, GeneGCNWarning
+from gene_gcn.plots.types import as_types
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -41,7 +43,10 @@ class CellsRead:
 
     Attributes
     ----------
-    n_cells, n_genes : int
+    n_cells : int
+    n_measured : int
+        Cells of which depth and genes per cell are; fewer than all if these stay on disk.
+    n_genes : int
     scale : str
         What the values are, and how that is known.
     scale_is_certain : bool
@@ -58,6 +63,7 @@ class CellsRead:
     """
 
     n_cells: int
+    n_measured: int
     n_genes: int
     scale: str
     scale_is_certain: bool
@@ -97,14 +103,27 @@ class Sample:
     is_all: bool
 
 
-def read(clf: GeneGCNClassifier, adata: AnnData) -> tuple[CellsRead, Sample | None]:
-    """Read cells again, as `annotate` did; no sample is drawn of no cells."""
+def read(
+    clf: GeneGCNClassifier, adata: AnnData, X: Any = None, key: str = "gene_gcn"
+) -> tuple[CellsRead, Sample | None]:
+    """Read cells again, as `annotate` did; no sample is drawn of no cells.
+
+    Of cells X that stay on disk, of which `adata` has the tables, the sample alone is read.
+    """
+    if X is None:
+        return _read_all(clf, adata)
+    rows = _draw(adata.n_obs)
+    facts, sample = _read_all(clf, _take(clf, adata, X, rows))
+    n_empty = int((as_types(adata.obs[key]) == UNASSIGNED).sum())
+    facts = replace(facts, n_cells=adata.n_obs, n_empty=n_empty, n_measured=len(rows))
+    return facts, None if sample is None else replace(sample, is_all=len(rows) == adata.n_obs)
+
+
+def _read_all(clf: GeneGCNClassifier, adata: AnnData) -> tuple[CellsRead, Sample | None]:
     n_model = clf.normalizer_.n_genes
     if not adata.n_obs:
-        return CellsRead(0, adata.n_vars, "no values", True, n_model, 0, None, None, 0, ()), None
-    rows = np.arange(adata.n_obs)
-    if len(rows) > MOST_CELLS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_CELLS, replace=False))
+        return CellsRead(0, 0, adata.n_vars, "no values", True, n_model, 0, None, None, 0, ()), None
+    rows = _draw(adata.n_obs)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         everything = read_expression(adata, clf.layer, clf.use_raw, clf.gene_column, clf.scale)
@@ -116,6 +135,7 @@ def read(clf: GeneGCNClassifier, adata: AnnData) -> tuple[CellsRead, Sample | No
     expressed = np.diff(everything.X.indptr)
     facts = CellsRead(
         n_cells=adata.n_obs,
+        n_measured=adata.n_obs,
         n_genes=everything.X.shape[1],
         scale=_describe_scale(of_sample),
         scale_is_certain=of_sample.scale_is_certain,
@@ -130,6 +150,34 @@ def read(clf: GeneGCNClassifier, adata: AnnData) -> tuple[CellsRead, Sample | No
     return facts, Sample(
         _copy(adata, rows), X, measured, _other_names(clf, everything, indexer), len(rows) == adata.n_obs
     )
+
+
+def _draw(n_cells: int) -> np.ndarray:
+    """Return the positions of the cells of the sample, sorted."""
+    if n_cells <= MOST_CELLS:
+        return np.arange(n_cells)
+    return np.sort(np.random.default_rng(0).choice(n_cells, MOST_CELLS, replace=False))
+
+
+def _take(clf: GeneGCNClassifier, adata: AnnData, X: Any, rows: np.ndarray) -> AnnData:
+    """Read some cells on disk where `clf` reads them, with their part of the tables in `adata`."""
+    from anndata import AnnData
+
+    with warnings.catch_warnings(action="ignore", category=GeneGCNWarning):  # annotate has told them
+        stored = open_cells(
+            X, layer=clf.layer, use_raw=clf.use_raw, gene_column=clf.gene_column, normalize=False
+        )
+    values, part = stored.take(rows), adata[rows]
+    var = pd.DataFrame(index=pd.Index(stored.genes or map(str, range(stored.n_genes))))
+    if clf.gene_column is not None:
+        var[clf.gene_column] = var.index
+    obsm = {name: part.obsm[name] for name in part.obsm}
+    cells = AnnData(values, part.obs.copy(), var, dict(part.uns), obsm=obsm)
+    if clf.use_raw:
+        cells.raw = cells
+    elif clf.layer is not None:
+        cells.layers[clf.layer] = values
+    return cells
 
 
 def _copy(adata: AnnData, rows: np.ndarray) -> AnnData:

@@ -87,10 +87,11 @@ class Report:
         name: str,
         command: str,
         subnetworks: int,
+        X: Any = None,
     ) -> Report:
         """Collect what `write_report` writes."""
         comparison = None if y is None or not adata.n_obs else Comparison.of(clf, adata, y, key)
-        cells, sample = read(clf, adata)
+        cells, sample = read(clf, adata, X, key)
         types, model = TypesFound.of(adata, key), ModelUsed.of(clf)
         agreement = Agreement.of(adata, key) if adata.n_obs else None
         reasons = None if sample is None else Reasons.of(clf, sample, key, subnetworks)
@@ -137,6 +138,7 @@ def write_report(
     clf: GeneGCNClassifier,
     adata: AnnData,
     *,
+    X: Any = None,
     y: Any = None,
     key: str = "gene_gcn",
     name: str | None = None,
@@ -157,6 +159,9 @@ def write_report(
         The fitted classifier that annotated the cells.
     adata : AnnData
         Cells that `clf.annotate` annotated; not changed. Its `X_umap` is drawn, if it has one.
+    X : path or other cells on disk, optional
+        What `annotate` took as `X`, if `adata` has no matrix. Only the cells for figures and explanations are
+        read, and the page says that depths and genes per cell are those of these.
     y : str or array-like, shape (B,), optional
         Known types: a column of `adata.obs`, or labels. Cells without a label are not compared.
     key : str
@@ -183,7 +188,7 @@ def write_report(
         raise ArgumentError("subnetworks", Argument("subnetworks", subnetworks), text)
     files = report_files(path)
     name = files[0].stem if name is None else name
-    report = Report.of(clf, adata, key, y, name, command, int(subnetworks))
+    report = Report.of(clf, adata, key, y, name, command, int(subnetworks), X)
     contents = [
         report.to_html(),
         json.dumps(type_counts(name, report.types), indent=1),

@@ -18,7 +18,7 @@ from pathlib import Path
 from gene_gcn.storage.atomic import describe_full_disk
 from gene_gcn.storage.locks import is_in_use, locked
 
-__all__ = ["replace_folder", "restore_previous"]
+__all__ = ["replace_folder", "replacing_folder", "restore_previous"]
 
 
 def replace_folder(target: Path, contents: Mapping[str, bytes], check: Callable[[], None]) -> None:
@@ -41,10 +41,32 @@ def replace_folder(target: Path, contents: Mapping[str, bytes], check: Callable[
     OSError
         If the disk is full or the parent folder is not writable.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with describe_full_disk(target), _temporary_folder(target, contents.keys()) as temporary:
+    with replacing_folder(target, contents.keys(), check) as temporary:
         for name, content in contents.items():
             _write_to_disk(temporary / name, content)
+
+
+@contextmanager
+def replacing_folder(target: Path, names: Collection[str], check: Callable[[], None]) -> Iterator[Path]:
+    """Yield a folder to write to, which replaces `target` unless an exception is raised.
+
+    Parameters
+    ----------
+    target : Path
+        Resolved. Parent folders are created.
+    names : collection of str
+        The files and folders that may be written there, by which what killed processes left is recognized.
+    check : callable
+        As for `replace_folder`.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the parent folder is not writable.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with describe_full_disk(target), _temporary_folder(target, names) as temporary:
+        yield temporary
         _sync_folder(temporary)
         with locked(target.parent):
             check()

@@ -6,7 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gene_gcn.storage.atomic import is_abandoned
@@ -16,7 +16,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # None says that there are no locks
 
-__all__ = ["is_in_use", "locked"]
+__all__ = ["is_in_use", "locked", "locked_unless_in_use"]
 
 PATIENCE = 60.0  # seconds; a lock is held for two renames, or while a model is read
 
@@ -45,6 +45,26 @@ def locked(folder: Path) -> Iterator[bool]:
     finally:
         if descriptor >= 0:
             os.close(descriptor)  # which ends the lock
+
+
+@contextmanager
+def locked_unless_in_use(folder: Path) -> Iterator[bool]:
+    """Hold a lock on a folder and yield True, or yield False if another process has it.
+
+    Where there are no locks, as `locked` says, none is held.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY) if fcntl else -1
+    except OSError:
+        descriptor = -1
+    try:
+        is_free = True
+        with suppress(OSError):
+            is_free = descriptor < 0 or _try_lock(descriptor)
+        yield is_free
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def is_in_use(folder: Path) -> bool:

@@ -63,7 +63,7 @@ def test_any_table_of_cells(tmp_path, name):
 
 
 def test_predictions_with_an_unknown_ending(annotated, tmp_path):
-    with pytest.raises(ArgumentError, match="p.xlsx.*must end in .h5ad, .csv"):
+    with pytest.raises(ArgumentError, match="p.xlsx.*must end in .h5ad, .zarr, .csv"):
         write_predictions(tmp_path / "p.xlsx", annotated)
 
 

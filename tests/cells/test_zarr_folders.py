@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from example_cells import assert_example
 
-from gene_gcn.cells import read_cells
+from gene_gcn.cells import open_cells, read_cells
+from gene_gcn.cells.zarr_folders import replacing_zarr, write_zarr
 from gene_gcn.errors import ArgumentError
 
 zarr = pytest.importorskip("zarr")
@@ -154,3 +155,27 @@ def test_damaged_values(folder):
             chunk.write_bytes(b"damaged")
     with pytest.raises(ArgumentError, match="a.zarr' is damaged"):
         read_cells(folder)
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(adata, folder, tmp_path):
+    def fail(written):
+        write_zarr(written, adata[:1].copy())
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="free some space"), replacing_zarr(folder) as written:
+        fail(written)
+    assert_example(read_cells(folder))
+    with replacing_zarr(folder) as written:
+        write_zarr(written, adata[:1].copy())
+    assert read_cells(folder).n_obs == 1 and os.listdir(tmp_path) == ["a.zarr"]
+    (folder / "notes.txt").write_text("precious")
+    with pytest.raises(ArgumentError, match=r"notes.txt.*no AnnData has"), replacing_zarr(folder):
+        pass
+
+
+def test_cells_on_disk_run_no_code_either(folder):
+    (file,) = folder.glob("var/_index/.zarray")
+    metadata = json.loads(file.read_text())
+    file.write_text(json.dumps(metadata | {"filters": [{"id": "pickle"}]}))
+    with pytest.raises(ArgumentError, match="could run code"):
+        open_cells(folder)

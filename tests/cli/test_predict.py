@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +10,9 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import TYPES, make_cells, run, write_10x
+from command_line import TYPES, make_cells, run, train, write_10x
+
+from gene_gcn.estimators.stored_query import StoredQuery
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.tsv.gz", "p.h5ad"])
@@ -189,7 +192,7 @@ def test_x_is_read_for_a_model_of_a_layer(folder, tmp_path, error_of):
     assert run(*arguments, "--layer", "") == 0
 
 
-def test_large_files_are_read_and_written_block_by_block(folder, tmp_path, capsys, error_of, monkeypatch):
+def test_large_files_are_read_and_written_block_by_block(folder, tmp_path, capsys, monkeypatch):
     """The table and the annotated copy are those of cells in memory."""
     arguments = "predict", folder / "query.h5ad", "-m", folder / "model", "--unknown", "--alpha", "0.2"
     for ending in (".csv", ".h5ad"):
@@ -204,5 +207,135 @@ def test_large_files_are_read_and_written_block_by_block(folder, tmp_path, capsy
     pd.testing.assert_frame_equal(cells.obs, copy.obs, atol=1e-5)
     np.testing.assert_allclose(cells.obsm["gene_gcn_proba"], copy.obsm["gene_gcn_proba"], atol=1e-5)
     assert (cells.X != copy.X).nnz == 0 and set(cells.uns["gene_gcn"]) == set(copy.uns["gene_gcn"])
-    message = error_of(*arguments, "-o", tmp_path / "p.csv", "--report", tmp_path / "r.html")
-    assert "--report is written of cells in memory" in message and not (tmp_path / "p.csv").exists()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_report_of_cells_on_disk_is_that_of_cells_in_memory(folder, tmp_path, capsys, monkeypatch):
+    """But for the sample, and what is measured in it."""
+    arguments = [
+        "predict",
+        folder / "query.h5ad",
+        "-m",
+        folder / "model",
+        "--force",
+        "-o",
+        tmp_path / "p.csv",
+    ]
+    assert run(*arguments, "--report", tmp_path / "memory.html") == 0
+    monkeypatch.setattr("gene_gcn.cells.blocks.LARGEST_IN_MEMORY", 10)
+    assert run(*arguments, "--report", tmp_path / "disk.html") == 0
+    memory, disk = ((tmp_path / name).read_text().splitlines() for name in ("memory.html", "disk.html"))
+    told = [(one, other) for one, other in zip(memory, disk, strict=True) if one != other]
+    assert all("data:image" in one or "--report" in one for one, _ in told)  # pixels, and the command
+    monkeypatch.setattr("gene_gcn.report.cells_read.MOST_CELLS", 40)
+    assert run(*arguments, "--report", tmp_path / "disk.html") == 0
+    page = (tmp_path / "disk.html").read_text()
+    assert page.count(", of 40 cells drawn at random</td>") == 2
+    assert "Tables are about all 90 cells" in page and "<td>90</td>" in page
+
+
+KILLS = {  # SIGKILL
+    "before a block": "Kept.__setitem__ = at(4, Kept.__setitem__)",
+    "within a block": "Path.write_bytes = at(4, Path.write_bytes, lambda file, data: halve(file, data))",
+    "before the output has its name": "Path.replace = at(7, Path.replace)",
+}
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+from gene_gcn.cells import blocks, stored
+from gene_gcn.cli import main
+from gene_gcn.storage.partial_results import PartialResults as Kept
+
+blocks.LARGEST_IN_MEMORY, stored.ROWS = 10, 20
+count = 0
+
+def halve(file, data):
+    file.open("wb").write(data[: len(data) // 2])
+
+def at(call, function, last=lambda *arguments: None):
+    def counted(*arguments):
+        global count
+        count += 1
+        if count == call:
+            last(*arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments)
+    return counted
+
+{kill}
+main({arguments!r})
+"""
+
+
+@pytest.mark.parametrize("when", KILLS)
+@pytest.mark.parametrize("ending", [".csv", ".zarr"])
+def test_a_killed_run_goes_on(folder, tmp_path, monkeypatch, capsys, error_of, python, when, ending):
+    """With the same bytes as an uninterrupted one, without half a result at any time."""
+    query = tmp_path / "query.h5ad"
+    make_cells(1).write_h5ad(query)
+    arguments = ["predict", query, "-m", folder / "model", "--unknown", "--alpha", "0.2"]
+    whole, out = tmp_path / f"whole{ending}", tmp_path / f"p{ending}"
+    monkeypatch.setattr("gene_gcn.cells.blocks.LARGEST_IN_MEMORY", 10)
+    monkeypatch.setattr("gene_gcn.cells.stored.ROWS", 20)
+    assert run(*arguments, "-o", whole) == 0
+    command = [str(each) for each in (*arguments, "-o", out)]
+    process = python(PROGRAM.format(kill=KILLS[when], arguments=command))
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == -9, error
+    partial = tmp_path / f"p{ending}.partial"
+    finished = len(list(partial.glob("block-*")))
+    assert not out.exists() and finished == (5 if "output" in when else 3)
+    other = [*arguments[:-1], "0.3", "-o", out]
+    assert "holds results of a run with other options; delete that folder" in error_of(*other)
+    capsys.readouterr()
+    read = []
+    monkeypatch.setattr(
+        StoredQuery, "read", lambda self, n, old=StoredQuery.read: read.append(n) or old(self, n)
+    )
+    assert run(*command) == 0
+    assert f"{partial} with {finished} finished blocks" in capsys.readouterr().out
+    assert read == list(range(finished, 5))
+    assert contents(out) == contents(whole)
+    assert sorted(place.name for place in tmp_path.iterdir() if place.name != "cache") == sorted(
+        [out.name, query.name, whole.name]
+    )
+
+
+def contents(path):
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
+def test_another_model_or_query_does_not_go_on(folder, tmp_path, monkeypatch, error_of):
+    monkeypatch.setattr("gene_gcn.cells.blocks.LARGEST_IN_MEMORY", 10)
+    query, out = tmp_path / "query.h5ad", tmp_path / "p.csv"
+    make_cells(1).write_h5ad(query)
+    arguments = ["predict", query, "-o", out, "-m"]
+    with monkeypatch.context() as patched:
+        patched.setattr("gene_gcn.cli.predict.remove_partial", lambda folder: None)
+        assert run(*arguments, folder / "model") == 0
+    out.unlink()
+    assert train(folder, tmp_path / "other") == 0
+    assert "results of a run with other model; delete" in error_of(*arguments, tmp_path / "other")
+    make_cells(2).write_h5ad(query)
+    assert "results of a run with other files; delete" in error_of(*arguments, folder / "model")
+    shutil.rmtree(tmp_path / "p.csv.partial")
+    assert run(*arguments, folder / "model") == 0 and not (tmp_path / "p.csv.partial").exists()
+
+
+def test_zarr_is_written_and_only_zarr_replaced(folder, tmp_path, capsys, error_of):
+    out = tmp_path / "p.zarr"
+    arguments = ["predict", folder / "query.h5ad", "-m", folder / "model", "-o", out]
+    assert run(*arguments) == 0 and not capsys.readouterr().err
+    assert run(*arguments[:-1], tmp_path / "p.h5ad") == 0
+    cells, expected = anndata.read_zarr(out), anndata.read_h5ad(tmp_path / "p.h5ad")
+    pd.testing.assert_frame_equal(cells.obs, expected.obs)
+    pd.testing.assert_frame_equal(cells.obsm["gene_gcn_proba"], expected.obsm["gene_gcn_proba"])
+    assert (cells.X != expected.X).nnz == 0
+    assert "already exists; pass --force" in error_of(*arguments)
+    assert run(*arguments, "--force") == 0
+    assert "is or holds the cells" in error_of("predict", out, *arguments[2:], "--force")
+    (out / "notes.txt").write_text("precious")
+    assert "is a folder with 'notes.txt', which no AnnData has" in error_of(*arguments, "--force")
+    (tmp_path / "file.zarr").write_text("precious")
+    assert ".zarr is written as a folder" in error_of(*arguments[:-1], tmp_path / "file.zarr", "--force")

@@ -50,3 +50,21 @@ def test_mistakes_are_found_before_cells_are_read(folder, tmp_path, error_of):
     message = error_of("report", query, "-m", model, "-l", "type", "-o", tmp_path / "b.html")
     assert "--label 'type' is not a column" in message
     assert taken.read_text() == "precious" and list(tmp_path.iterdir()) == [taken]
+
+
+def test_cells_on_disk_are_compared_with_known_types(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("gene_gcn.cells.blocks.LARGEST_IN_MEMORY", 10)
+    monkeypatch.setattr("gene_gcn.report.cells_read.MOST_CELLS", 40)
+    arguments = [
+        "report",
+        folder / "query.h5ad",
+        "-m",
+        folder / "model",
+        "-l",
+        "cell_type",
+        "--subnetworks",
+        "0",
+    ]
+    assert run(*arguments, "-o", tmp_path / "a.html") == 0
+    page = Page.read(tmp_path / "a.html")
+    assert "Against known types" in page.text and "of 40 cells drawn at random" in page.text

@@ -12,6 +12,7 @@ from stored_cells import Rows, log1p, typed_cells
 from gene_gcn import GeneGCNClassifier
 from gene_gcn.cells import blocks
 from gene_gcn.errors import ArgumentError, EmptyCellsWarning, MissingGenesWarning
+from gene_gcn.estimators.stored_query import StoredQuery
 
 TRAINING = typed_cells(600)
 QUERY = typed_cells(9000, seed=5)  # three blocks
@@ -124,3 +125,46 @@ def test_models_trained_by_gradients_predict_stored_cells(tmp_path):
     for each in (stored, cells):
         trained.annotate(each)
     np.testing.assert_allclose(stored.obsm["gene_gcn_proba"], cells.obsm["gene_gcn_proba"], atol=1e-5)
+
+
+@pytest.mark.parametrize("cells", [QUERY, shifted(QUERY)])
+@pytest.mark.filterwarnings("ignore::gene_gcn.errors.ShiftWarning")
+def test_annotations_go_on_from_finished_blocks(clf, tmp_path, monkeypatch, cells):
+    """To the bit, with the warnings of all blocks; what is finished is not read again."""
+    state, options = tmp_path / "state", {"unknown": True, "alpha": 0.1}
+    expected, stored = backed(cells, tmp_path), backed(cells, tmp_path)
+    clf.annotate(expected, **options)
+    read = []
+    old = StoredQuery.read
+
+    def interrupted(self, number):
+        read.append(number)
+        if len(read) == 3:
+            raise KeyboardInterrupt
+        return old(self, number)
+
+    monkeypatch.setattr(StoredQuery, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        clf.annotate(ad.read_h5ad(stored.filename, backed="r"), checkpoint=state, **options)
+    clf.annotate(stored, checkpoint=state, **options)
+    assert read == [0, 1, 2, 2]
+    pd.testing.assert_frame_equal(stored.obs, expected.obs, check_exact=True)
+    for name in ("gene_gcn_proba", "gene_gcn_set"):
+        pd.testing.assert_frame_equal(stored.obsm[name], expected.obsm[name], check_exact=True)
+    with pytest.raises(ArgumentError, match="of a run with other options"):
+        clf.annotate(stored, checkpoint=state, unknown=True)
+    with pytest.raises(ArgumentError, match="stay on disk, but these are in memory"):
+        clf.annotate(QUERY.copy(), checkpoint=state)
+
+
+def test_warnings_are_given_again_by_a_run_that_goes_on(clf, tmp_path):
+    cells = QUERY[:, 5:].copy()
+    filled = np.ones(len(cells), np.float32)
+    filled[[3, 5000, 8999]] = 0
+    cells.X = (sparse.diags(filled) @ cells.X).tocsr()
+    stored, told = backed(cells, tmp_path), []
+    for _ in range(2):
+        with pytest.warns() as issued:
+            clf.annotate(stored, checkpoint=tmp_path / "state")
+        told.append([str(warning.message) for warning in issued])
+    assert told[0] == told[1] and any("3 of 9,000 cells express none" in text for text in told[1])

@@ -4,9 +4,12 @@ from copy import copy
 
 import anndata
 import numpy as np
+import pytest
 from command_line import GENES, make_cells
 from scipy import sparse
 
+from gene_gcn.cells import open_cells
+from gene_gcn.errors import EmptyCellsWarning
 from gene_gcn.report.cells_read import MOST_CELLS, Spread, read
 
 
@@ -59,6 +62,30 @@ def test_cells_on_disk_are_read(clf, tmp_path):
     found, sample = read(clf, backed)
     assert found == read(clf, make_cells(1))[0] and not sample.adata.isbacked
     backed.file.close()
+
+
+@pytest.mark.parametrize("where", [{}, {"layer": "counts"}, {"use_raw": True}, {"gene_column": "symbol"}])
+def test_of_cells_that_stay_on_disk_a_part_is_read(clf, tmp_path, monkeypatch, where):
+    """From where the classifier reads them; the page is about as many cells as there are."""
+    clf, cells = copy(clf).set_params(**where), make_cells(1)
+    cells.X = sparse.diags((np.arange(90) > 1).astype(np.float32)) @ cells.X
+    if "layer" in where or "use_raw" in where:
+        cells.layers["counts"], cells.raw = cells.X.copy(), cells.copy()
+        cells.X = cells.X * 0.5
+    if "gene_column" in where:
+        cells.var["symbol"], cells.var_names = cells.var_names, cells.var["other"].to_numpy()
+    cells.write_h5ad(tmp_path / "a.h5ad")
+    tables = anndata.AnnData(obs=cells.obs.copy())
+    with pytest.warns(EmptyCellsWarning, match="2 of 90 cells"):
+        clf.annotate(tables, X=open_cells(tmp_path / "a.h5ad", **where))
+    found, sample = read(clf, tables, open_cells(tmp_path / "a.h5ad", **where, normalize=False))
+    expected, all_cells = read(clf, cells)
+    assert found == expected and sample.is_all and (sample.X != all_cells.X).nnz == 0
+    monkeypatch.setattr("gene_gcn.report.cells_read.MOST_CELLS", 40)
+    found, sample = read(clf, tables, tmp_path / "a.h5ad")
+    assert (found.n_cells, found.n_measured, found.n_empty) == (90, 40, 2) and not sample.is_all
+    assert sample.X.shape == (40, 30) and sample.adata.obs_names.isin(cells.obs_names).all()
+    assert sample.adata.obsm["gene_gcn_proba"].shape == (40, 3)
 
 
 def test_spread():
