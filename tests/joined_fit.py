@@ -14,7 +14,7 @@ from gene_gcn.estimators.fit_state import NAME, FitState
 from gene_gcn.training.distributed import process_rank
 from gene_gcn.training.ranks import join_processes
 
-CELLS = 20_500  # more than the sample, so that each process reads blocks of its own
+CELLS = 25_000  # more than the sample, so that each process reads blocks of its own
 
 
 class Stopped(BaseException):
