@@ -11,7 +11,7 @@ from stored_cells import Rows, typed_cells
 from gene_gcn import GeneGCNClassifier
 from gene_gcn.cells import open_cells
 from gene_gcn.estimators.fit_state import NAME, FitState
-from gene_gcn.training.distributed import process_rank
+from gene_gcn.training.distributed import in_turn, process_rank
 from gene_gcn.training.ranks import join_processes
 
 CELLS = 25_000  # more than the sample, so that each process reads blocks of its own
@@ -61,7 +61,9 @@ def error_of(*arguments):
 
 
 def tensors_of(clf):
-    return clf.fitted_.tensors() | clf.fitted_.reference.tensors()
+    depth, share = clf.normalizer_.target_sum, torch.from_numpy(clf.normalizer_.gene_share)
+    normalizer = {"target_sum": torch.tensor(depth, dtype=torch.float64), "gene_share": share}
+    return clf.fitted_.tensors() | clf.fitted_.reference.tensors() | normalizer
 
 
 def main(folder):
@@ -80,10 +82,11 @@ def main(folder):
         (state / NAME).write_bytes(b"damaged")
     results["damaged state"] = error_of(cells, "cell_type", state)
     labeled = typed_cells(CELLS)
-    rows = Damaged(labeled.X)
-    rows.last = 160 if process_rank() == 1 else rows.last  # in a pass over its own blocks
-    results["damaged slice"] = error_of(rows, labeled.obs["cell_type"].to_numpy())
-    results["read"] = len(rows.read)
+    for when, last in (("checking", 11), ("fitting", 160)):
+        rows = Damaged(labeled.X)
+        rows.last = last if process_rank() == 1 else rows.last
+        results[f"damaged slice, {when}"] = error_of(rows, labeled.obs["cell_type"].to_numpy())
+    results["in turn"] = list(in_turn(iter(range(process_rank(), 5, 2))))
     if process_rank() == 0:
         results["lost process"] = error_of(cells)
     torch.save(results, folder / f"{process_rank()}.pt")

@@ -36,6 +36,7 @@ from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
 from gene_gcn.training.distributed import (
     agreed,
+    in_turn,
     num_processes,
     process_rank,
     same_everywhere,
@@ -389,9 +390,9 @@ class GeneGCNClassifier(CellAnnotator):
             targets = replace(targets, is_labeled=kept[kept])  # blocks yield only these
         seed = same_everywhere(self._seed())
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
-        with agreed():
-            cells, self.normalizer_ = cells.fit_normalizer(self.normalization)
-        blocks = JoinedBlocks(cells, self.normalizer_, kept, process_rank(), num_processes())
+        place = process_rank(), num_processes()
+        cells, self.normalizer_ = cells.fit_normalizer(self.normalization, *place, in_turn)
+        blocks = JoinedBlocks(cells, self.normalizer_, kept, *place)
         sample = draw_sample(blocks, targets.y, LinearHeadOptions().sample_cells, seed)
         matrix: sparse.csr_matrix | NormalizedBlocks = blocks
         if sample is None:  # so few that they are in memory

@@ -9,6 +9,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 import torch
@@ -19,6 +20,7 @@ from gene_gcn.errors import RAISED_BY_ALL, LostProcessError
 __all__ = [
     "agreed",
     "communicating_device",
+    "in_turn",
     "num_processes",
     "process_rank",
     "same_everywhere",
@@ -106,9 +108,7 @@ def agreed() -> Iterator[None]:
         yield
     except Exception as error:
         own = error
-    every: list[Exception | None] = [None] * num_processes()
-    with _with_all():
-        torch.distributed.all_gather_object(every, _portable(own))
+    every = _gather(_portable(own))
     failed = next((rank for rank, error in enumerate(every) if error is not None), None)
     if failed is None:
         return
@@ -118,10 +118,38 @@ def agreed() -> Iterator[None]:
     raise shared
 
 
+def in_turn(own: Iterator[T]) -> Iterator[T]:
+    """Yield what all processes have, one of each in turn; the first ones may have one more than the others.
+
+    Raises
+    ------
+    Exception
+        In all processes, what one of these iterators raises.
+    """
+    if num_processes() == 1:
+        yield from own
+        return
+    while True:
+        with agreed():
+            value = list(islice(own, 1))
+        every = _gather(value)
+        for values in every:
+            yield from values
+        if not all(every):
+            return
+
+
 def communicating_device() -> str:
     """Return the device of tensors that are sent to other processes."""
     gpu = num_processes() > 1 and torch.distributed.get_backend() == "nccl"
     return "cuda" if gpu else "cpu"
+
+
+def _gather(value: T) -> list[T]:
+    every = [value] * num_processes()
+    with _with_all():
+        torch.distributed.all_gather_object(every, value)
+    return every
 
 
 @contextmanager
