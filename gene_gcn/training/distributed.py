@@ -119,7 +119,9 @@ def agreed() -> Iterator[None]:
 
 
 def in_turn(own: Iterator[T]) -> Iterator[T]:
-    """Yield what all processes have, one of each in turn; the first ones may have one more than the others.
+    """Yield what all processes have, one of each in turn, in all of them.
+
+    The first processes may have one more than the others, as where things are dealt out.
 
     Raises
     ------
@@ -137,6 +139,12 @@ def in_turn(own: Iterator[T]) -> Iterator[T]:
             yield from values
         if not all(every):
             return
+
+
+def were_started() -> bool:
+    """Say whether torchrun or SLURM started several processes, which may not have met yet."""
+    counts = (os.environ.get(name, "") for name in ("WORLD_SIZE", "SLURM_NTASKS"))
+    return any(count.isdigit() and int(count) > 1 for count in counts)
 
 
 def communicating_device() -> str:
@@ -171,12 +179,6 @@ def _portable(error: Exception | None) -> Exception | None:
     except Exception:  # errors may hold what cannot be sent, or take other arguments than they keep
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
-
-
-def were_started() -> bool:
-    """Say whether torchrun or SLURM started several processes, which may not have met yet."""
-    counts = (os.environ.get(name, "") for name in ("WORLD_SIZE", "SLURM_NTASKS"))
-    return any(count.isdigit() and int(count) > 1 for count in counts)
 
 
 def _has_group() -> bool:

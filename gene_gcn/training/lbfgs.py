@@ -60,11 +60,11 @@ class Iterate:
     steps : int
         So far.
     at : tuple of Tensor
-        x (..., D, K), its value (...) and gradient (..., D, K).
+        x (..., D, K), value (...) and gradient (..., D, K).
     active : Tensor of bool, shape (...)
         The problems that had not converged before the last step.
     pairs : tuple
-        Of the last steps, the oldest first.
+        The changes of x and of the gradient in the last steps, the oldest first.
     """
 
     steps: int
@@ -97,6 +97,7 @@ class Iterate:
         return cls(steps, at, named["active"], tuple(pairs))
 
     def to(self, device: torch.device) -> Iterate:
+        """Return the same on a device."""
         return Iterate.from_tensors({name: tensor.to(device) for name, tensor in self.tensors().items()})
 
 
