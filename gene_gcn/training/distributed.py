@@ -6,9 +6,9 @@ Who starts the processes, such as `lightning.Fabric.launch`, torchrun or SLURM, 
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from itertools import islice
 from typing import TypeVar
 
@@ -175,10 +175,9 @@ def _with_all() -> Iterator[None]:
 def _portable(error: Exception | None) -> Exception | None:
     """Return an error that can be sent to other processes: the same, or one with its text."""
     try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # errors may hold what cannot be sent, or take other arguments than they keep
+        return deepcopy(error)
+    except Exception:  # it may hold what cannot be copied, or take other arguments than it keeps
         return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def _has_group() -> bool:
