@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 __all__ = [
+    "RAISED_BY_ALL",
     "Argument",
     "ArgumentError",
     "ConvergenceWarning",
@@ -25,6 +26,7 @@ __all__ = [
     "GeneGCNWarning",
     "GeneNamesWarning",
     "LabelWarning",
+    "LostProcessError",
     "Message",
     "MissingGenesWarning",
     "NetworkWarning",
@@ -34,6 +36,8 @@ __all__ = [
     "is_out_of_memory",
     "warn",
 ]
+
+RAISED_BY_ALL = "All processes that work together raise this error."  # a note on such errors
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -107,6 +111,10 @@ class ArgumentError(Message, ValueError):
 
 class DivergenceError(Message, FloatingPointError):
     """Training whose loss is no longer finite."""
+
+
+class LostProcessError(Message, RuntimeError):
+    """Another of the processes that work together has ended before its work was done."""
 
 
 class GeneGCNWarning(Message, UserWarning):

@@ -17,7 +17,7 @@ from scipy import sparse
 from gene_gcn.cells.expression import Expression, check_finite, is_anndata
 from gene_gcn.cells.gene_columns import genes_kept, names_in_var
 from gene_gcn.cells.matrix import move_columns, with_data
-from gene_gcn.cells.normalizer import Normalizer, settle_scale
+from gene_gcn.cells.normalizer import BlockSums, Normalizer, settle_scale
 from gene_gcn.cells.references import shared_columns
 from gene_gcn.cells.scale import (
     LINEAR,
@@ -141,7 +141,8 @@ class CellBlocks:
         from rich.console import Console
         from rich.progress import track
 
-        yield from track(spans, what, console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        yield from track(spans, what, console=console, transient=True, disable=not console.is_terminal)
 
     def read(self, span: tuple[int, int, int]) -> sparse.csr_matrix:
         """Read the cells of a span (cells, N), on the linear scale."""
@@ -165,16 +166,33 @@ class CellBlocks:
             start += last - first
         return sparse.vstack(found, "csr")
 
-    def fit_normalizer(self, method: str) -> tuple[CellBlocks, Normalizer]:
+    def fit_normalizer(
+        self,
+        method: str,
+        process: int = 0,
+        n_processes: int = 1,
+        join: Callable[[Iterator[BlockSums]], Iterator[BlockSums]] = iter,
+    ) -> tuple[CellBlocks, Normalizer]:
         """Read all cells once; return them, checked, and what normalizes them.
+
+        Parameters
+        ----------
+        method : str
+            As for `Normalizer.fit`.
+        process, n_processes : int
+            The number of this process, from 0, and how many there are: blocks are dealt out in turn.
+        join : callable
+            From the sums of the blocks of this process to those of all blocks, in turn.
 
         Raises
         ------
         ArgumentError
             A block that cannot be read, or has other values than the rest of its file; the file is named.
         """
-        blocks = (self.read(span) for span in self.track(self.spans(), "Checking cells"))
-        normalizer = Normalizer.fit_blocks(blocks, self.genes, self.n_genes, self.scale, method)
+        sum_up = BlockSums.nothing if method == "none" else BlockSums.of
+        spans = self.track(self.spans()[process::n_processes], "Checking cells")
+        sums = join(sum_up(self.read(span)) for span in spans)
+        normalizer = Normalizer.fit_sums(sums, self.genes, self.n_genes, self.scale, method)
         return replace(self, checked=True), normalizer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from gene_gcn.errors import (
 )
 from gene_gcn.genes.names import gene_kind, match_names
 
-__all__ = ["SMALLEST_OVERLAP", "Normalizer", "settle_scale"]
+__all__ = ["SMALLEST_OVERLAP", "BlockSums", "Normalizer", "settle_scale"]
 
 METHODS = ("auto", "sqrt", "log1p", "none")
 LOG1P_TARGET = 1e4  # counts per cell before log1p: the convention of scanpy and Seurat
@@ -32,6 +32,32 @@ SMALLEST_OVERLAP = 0.01  # fraction of the smaller set of genes; any two species
 
 _AS_IS = Argument("normalization", "none")
 _SCALE = Argument("scale")
+
+
+class BlockSums(NamedTuple):
+    """What a normalizer learns from a block of cells.
+
+    Attributes
+    ----------
+    depth : ndarray of float64, shape (cells,)
+    share : ndarray of float64, shape (N,)
+        Fraction of the expression of a cell in each gene, summed over cells.
+    """
+
+    depth: np.ndarray
+    share: np.ndarray
+
+    @classmethod
+    def of(cls, X: sparse.csr_matrix) -> BlockSums:
+        """Sum cells (cells, N) on the linear scale, without negative values."""
+        depth = _depth(X)
+        weights = X.data / np.repeat(depth, np.diff(X.indptr))
+        return cls(depth, np.bincount(X.indices, weights, minlength=X.shape[1]))
+
+    @classmethod
+    def nothing(cls, X: sparse.csr_matrix) -> BlockSums:
+        """Return what is learned from any cells (cells, N) that are not normalized."""
+        return cls(np.zeros(0), np.zeros(X.shape[1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,35 +129,33 @@ class Normalizer:
             raise _negative_values(expr)
 
         linear = _linear(expr.X, _training_scale(expr))
-        return cls.fit_blocks(row_parts(linear), expr.genes, n, expr.scale, method)
+        sums = (BlockSums.of(part) for part in row_parts(linear))
+        return cls.fit_sums(sums, expr.genes, n, expr.scale, method)
 
     @classmethod
-    def fit_blocks(
+    def fit_sums(
         cls,
-        blocks: Iterable[sparse.csr_matrix],
+        sums: Iterable[BlockSums],
         genes: tuple[str, ...] | None,
         n_genes: int,
         input_scale: str,
         method: str = "auto",
     ) -> Normalizer:
-        """Learn depth and gene shares from blocks of training cells, on the linear scale and not negative.
+        """Learn depth and gene shares from sums of blocks of training cells, in their order.
 
-        With "none", they are only read.
+        With "none", they do not matter.
 
         Raises
         ------
         ArgumentError
             If all values are zero.
         """
-        if method == "none":
-            for _ in blocks:
-                pass
-            return cls(method, genes, n_genes, 1.0, np.full(n_genes, 1 / n_genes, np.float32), input_scale)
         depths, share = [], np.zeros(n_genes)
-        for X in blocks:
-            depths.append(_depth(X))
-            weights = X.data / np.repeat(depths[-1], np.diff(X.indptr))
-            share += np.bincount(X.indices, weights, minlength=n_genes)
+        for block in sums:
+            depths.append(block.depth)
+            share += block.share
+        if method == "none":
+            return cls(method, genes, n_genes, 1.0, np.full(n_genes, 1 / n_genes, np.float32), input_scale)
         depth = np.concatenate(depths)
         filled = depth[depth > 0]
         if not len(filled):

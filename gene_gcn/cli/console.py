@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sized
 from contextlib import suppress
 from functools import cache
@@ -20,6 +21,7 @@ __all__ = [
     "count",
     "discard_output",
     "flush_output",
+    "is_silent",
     "new_table",
     "say",
     "tolerate_any_encoding",
@@ -40,8 +42,14 @@ def _console() -> Console:
 
 
 def be_silent() -> None:
-    """Print nothing from now on, as in all processes of a group but the first."""
+    """Print neither output nor warnings from now on, as in all processes of a group but the first."""
     _console().quiet = True
+    warnings.simplefilter("ignore")
+
+
+def is_silent() -> bool:
+    """Return whether another process of the group speaks."""
+    return _console().quiet
 
 
 def say(content: str | Table = "") -> None:

@@ -14,7 +14,7 @@ import typer
 
 from gene_gcn import __version__
 from gene_gcn.cli.benchmark import app as benchmark
-from gene_gcn.cli.console import discard_output, flush_output, tolerate_any_encoding
+from gene_gcn.cli.console import discard_output, flush_output, is_silent, tolerate_any_encoding
 from gene_gcn.cli.demo import demo
 from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
@@ -22,6 +22,7 @@ from gene_gcn.cli.explain import explain
 from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.predict import predict
+from gene_gcn.cli.processes import is_told_by_first, let_first_leave
 from gene_gcn.cli.report import report
 from gene_gcn.cli.reproduce import reproduce
 from gene_gcn.cli.spelling import Spelling, find_options
@@ -104,12 +105,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         discard_output()
         status = 0
     except Exception as error:
+        if is_told_by_first(error):
+            let_first_leave()
+            return USER_ERROR
         message = message_for_user(error, spell)
         if message is None:
             raise
         print(f"gene-gcn: error: {message}", file=sys.stderr)
         return USER_ERROR
-    if status == INTERRUPTED:
+    if status == INTERRUPTED and not is_silent():
         print("gene-gcn: interrupted", file=sys.stderr)
     return status
 

@@ -85,7 +85,7 @@ def train(
     from gene_gcn.cells import open_cells, stays_on_disk
     from gene_gcn.cli.processes import join
     from gene_gcn.networks.resolve import read_network
-    from gene_gcn.training.distributed import num_processes, process_rank
+    from gene_gcn.training.distributed import agreed, num_processes, process_rank
 
     given = {
         "normalization": normalization,
@@ -125,26 +125,28 @@ def train(
     join(processes, device)
     clf.set_params(verbose=process_rank() == 0)
     references: list[Any] = list(cells)
-    if clf.can_learn_from_disk and (num_processes() > 1 or stays_on_disk(references, layer, use_raw)):
-        references = [
-            open_cells(
-                references,
-                layer=clf.layer,
-                use_raw=use_raw,
-                gene_column=clf.gene_column,
-                scale=scale,
-                normalize=clf.normalization != "none",
-            )
-        ]
-        n, width = references[0].shape
-        say(f"Cells     {n:,} cells × {width:,} genes, read block by block")
-    else:
-        references = [read_labeled_cells(path, label, genome, batch) for path in cells]
-    clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
+    with agreed():
+        if clf.can_learn_from_disk and (num_processes() > 1 or stays_on_disk(references, layer, use_raw)):
+            references = [
+                open_cells(
+                    references,
+                    layer=clf.layer,
+                    use_raw=use_raw,
+                    gene_column=clf.gene_column,
+                    scale=scale,
+                    normalize=clf.normalization != "none",
+                )
+            ]
+            n, width = references[0].shape
+            say(f"Cells     {n:,} cells × {width:,} genes, read block by block")
+        else:
+            references = [read_labeled_cells(path, label, genome, batch) for path in cells]
+        clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
     if clf.network is not None:
         say(f"Network   {clf.network}")
     fit(clf, references if len(references) > 1 else references[0], label, batch, checkpoint)
     say(f"Types     {len(clf.classes_)}")
-    if process_rank() == 0:
-        clf.save(out)
-        say(f"Written   {out}")
+    with agreed():
+        if process_rank() == 0:
+            clf.save(out)
+    say(f"Written   {out}")

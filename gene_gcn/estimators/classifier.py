@@ -26,6 +26,7 @@ from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesW
 from gene_gcn.estimators.annotator import CellAnnotator
 from gene_gcn.estimators.fit_state import FitState, fingerprint
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
+from gene_gcn.estimators.joined_blocks import JoinedBlocks
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
@@ -33,7 +34,14 @@ from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput, read_stored_targets
 from gene_gcn.genes.names import match_names
 from gene_gcn.networks import GeneNetwork, resolve_network
-from gene_gcn.training.distributed import num_processes, process_rank, same_everywhere, were_started
+from gene_gcn.training.distributed import (
+    agreed,
+    in_turn,
+    num_processes,
+    process_rank,
+    same_everywhere,
+    were_started,
+)
 from gene_gcn.training.options import LinearHeadOptions, TrainingOptions
 from gene_gcn.training.reproducibility import count_threads
 from gene_gcn.training.sampling import draw_sample
@@ -298,8 +306,8 @@ class GeneGCNClassifier(CellAnnotator):
         checkpoint : path, optional
             Folder for the state of gradient training after each epoch, or of a fit to cells on disk after
             each step. If `fit` is killed, the same call, with a `random_state`, goes on from there and gives
-            what it would have given; from cells on disk, up to the tolerance of the fit. At the end the state
-            is deleted. Several processes need a folder that all of them share.
+            what it would have given. At the end the state is deleted. Several processes that train by
+            gradients need a folder that all of them share.
 
         Returns
         -------
@@ -370,9 +378,10 @@ class GeneGCNClassifier(CellAnnotator):
             from gene_gcn.training.ranks import join_processes  # with lightning, which takes long to load
 
             join_processes(self.device)
-        cells = self._open_training(X)
-        labels, batches = read_stored_targets(cells, y, batch)
-        targets = Targets.of(labels, self.class_weight)
+        with agreed():
+            cells = self._open_training(X)
+            labels, batches = read_stored_targets(cells, y, batch)
+            targets = Targets.of(labels, self.class_weight)
         kept = targets.is_labeled
         if not kept.all():
             what = f"{np.count_nonzero(~kept):,} of {len(kept):,} cells have no label"
@@ -381,17 +390,19 @@ class GeneGCNClassifier(CellAnnotator):
             targets = replace(targets, is_labeled=kept[kept])  # blocks yield only these
         seed = same_everywhere(self._seed())
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
-        cells, self.normalizer_ = cells.fit_normalizer(self.normalization)
-        blocks = NormalizedBlocks(cells, self.normalizer_, kept, process_rank(), num_processes())
+        place = process_rank(), num_processes()
+        cells, self.normalizer_ = cells.fit_normalizer(self.normalization, *place, in_turn)
+        blocks = JoinedBlocks(cells, self.normalizer_, kept, *place)
         sample = draw_sample(blocks, targets.y, LinearHeadOptions().sample_cells, seed)
         matrix: sparse.csr_matrix | NormalizedBlocks = blocks
         if sample is None:  # so few that they are in memory
             matrix = blocks.take(np.arange(len(targets.y)))
         seen = matrix if sample is None else sample.X
-        self._warn_of_panels(Expression(seen, cells.genes))
-        self.network_, self.gene_match_ = resolve_network(
-            self.network, cells.genes, num_genes=cells.n_genes, organism=self.organism, cells=seen
-        )
+        with agreed():
+            self._warn_of_panels(Expression(seen, cells.genes))
+            self.network_, self.gene_match_ = resolve_network(
+                self.network, cells.genes, num_genes=cells.n_genes, organism=self.organism, cells=seen
+            )
         training = TrainingCells.of(matrix, targets, batches, None, self.network_, sample)
         if checkpoint is None:
             self._fit(training, seed)

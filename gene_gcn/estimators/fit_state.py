@@ -16,14 +16,17 @@ from gene_gcn import __version__
 from gene_gcn.cells import Normalizer
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.atomic import replacing
-from gene_gcn.training.distributed import process_rank
+from gene_gcn.training.distributed import agreed, process_rank, same_tensors
+from gene_gcn.training.lbfgs import Iterate
 
 NAME = "exact-fit.safetensors"
 IGNORED = {"verbose", "n_jobs", "device"}  # parameters that do not change what is fitted
 
 
 class FitState:
-    """Weights of the regressions on genes after each step, in a folder that all processes see.
+    """What the regressions on genes know after each step, in a folder of the first process.
+
+    That process alone reads and writes, so the others need not see the folder. All of them call each method.
 
     Parameters
     ----------
@@ -38,21 +41,28 @@ class FitState:
         self.path = self.folder / NAME
         self.fingerprint = fingerprint
 
-    def load(self) -> Tensor | None:
-        """Return the weights where the fit was killed; None if it starts.
+    def load(self) -> Iterate | None:
+        """Return where the fit was killed; None if it starts.
 
         Raises
         ------
         ArgumentError
-            The state is damaged, or that of another fit.
+            In all processes: the state is damaged, or that of another fit.
         """
+        tensors = same_tensors(self._read)
+        return None if tensors is None else Iterate.from_tensors(tensors)
+
+    def _read(self) -> dict[str, Tensor] | None:
         if not self.path.exists():
             return None
         argument = Argument("checkpoint", str(self.folder))
         try:
             with safe_open(self.path, "pt") as stored:
-                written, weights = (stored.metadata() or {}).get("fit"), stored.get_tensor("weights")
-        except (SafetensorError, OSError) as error:
+                written = (stored.metadata() or {}).get("fit")
+                # Copies, as products of tensors that are not aligned in memory may differ in the last bit.
+                tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
+            Iterate.from_tensors(tensors)
+        except (SafetensorError, OSError, KeyError) as error:
             problem = f" holds a damaged {NAME}; delete that file to fit from the start."
             raise ArgumentError("checkpoint", argument, problem) from error
         if written != self.fingerprint:
@@ -61,18 +71,21 @@ class FitState:
             )
             remedy = f", or delete {NAME} there to fit from the start."
             raise ArgumentError("checkpoint", argument, problem, remedy)
-        return weights
+        return tensors
 
-    def save(self, weights: Tensor) -> None:
-        """Replace the state; the first process does."""
-        if process_rank() == 0:
-            with replacing(self.path) as file:
-                save_file({"weights": weights.cpu().contiguous()}, file, {"fit": self.fingerprint})
+    def save(self, iterate: Iterate) -> None:
+        """Replace the state."""
+        with agreed():
+            if process_rank() == 0:
+                tensors = {name: tensor.cpu().contiguous() for name, tensor in iterate.tensors().items()}
+                with replacing(self.path) as file:
+                    save_file(tensors, file, {"fit": self.fingerprint})
 
     def remove(self) -> None:
         """Delete the state of a fit that has ended."""
-        if process_rank() == 0:
-            self.path.unlink(missing_ok=True)
+        with agreed():
+            if process_rank() == 0:
+                self.path.unlink(missing_ok=True)
 
 
 def fingerprint(parameters: Mapping[str, Any], normalizer: Normalizer, y: np.ndarray, seed: int) -> str:

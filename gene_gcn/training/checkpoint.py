@@ -15,7 +15,12 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.training.distributed import num_processes, process_rank, sum_over_processes
+from gene_gcn.training.distributed import (
+    communicating_device,
+    num_processes,
+    process_rank,
+    sum_over_processes,
+)
 from gene_gcn.training.options import TrainingOptions
 
 STATE = "gradient-training"  # name of the file, without its ending
@@ -69,7 +74,7 @@ class Checkpoint:
             Only some of the processes see it, or it is damaged.
         """
         found = self.path.exists()
-        seen = int(sum_over_processes(torch.tensor(int(found), device=_communicating_device())))
+        seen = int(sum_over_processes(torch.tensor(int(found), device=communicating_device())))
         if 0 < seen < num_processes():
             problem = (
                 f" is seen by {seen} of {num_processes()} processes; pass a folder that all of them share."
@@ -125,8 +130,3 @@ def fingerprint(model: nn.Module, options: TrainingOptions, seed: int, tensors: 
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}")
-
-
-def _communicating_device() -> str:
-    gpu = num_processes() > 1 and torch.distributed.get_backend() == "nccl"
-    return "cuda" if gpu else "cpu"

@@ -8,7 +8,8 @@ that knows these; those of a cross-validation are small, and cost as much togeth
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -38,18 +39,74 @@ class Minimum(NamedTuple):
     converged: Tensor
 
 
+class _Pair(NamedTuple):
+    change: Tensor  # of x
+    bend: Tensor  # the change of its gradient
+    inverse: Tensor  # 1 over their product; 0 where that is too small
+
+
 class _Step(NamedTuple):
     x: Tensor
     value: Tensor
     gradient: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Iterate:
+    """All that a minimization knows after a step: it goes on from here exactly as it would have.
+
+    Attributes
+    ----------
+    steps : int
+        So far.
+    at : tuple of Tensor
+        x (..., D, K), value (...) and gradient (..., D, K).
+    active : Tensor of bool, shape (...)
+        The problems that had not converged before the last step.
+    pairs : tuple
+        The changes of x and of the gradient in the last steps, the oldest first.
+    """
+
+    steps: int
+    at: _Step
+    active: Tensor
+    pairs: tuple[_Pair, ...]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what is saved, by name."""
+        named = {"steps": torch.tensor(self.steps), "active": self.active, **self.at._asdict()}
+        for number, pair in enumerate(self.pairs):
+            named |= {f"{name}.{number}": tensor for name, tensor in pair._asdict().items()}
+        return named
+
+    @classmethod
+    def from_tensors(cls, named: Mapping[str, Tensor]) -> Iterate:
+        """Rebuild what `tensors` returned.
+
+        Raises
+        ------
+        KeyError
+            A tensor is missing.
+        """
+        steps = int(named["steps"])
+        at = _Step(*(named[name] for name in _Step._fields))
+        pairs = [
+            _Pair(*(named[f"{name}.{number}"] for name in _Pair._fields))
+            for number in range(min(steps, MEMORY))
+        ]
+        return cls(steps, at, named["active"], tuple(pairs))
+
+    def to(self, device: torch.device) -> Iterate:
+        """Return the same on a device."""
+        return Iterate.from_tensors({name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+
 def minimize(
     objective: Objective,
-    start: Tensor,
+    start: Tensor | Iterate,
     precondition: Callable[[Tensor], Tensor],
     tolerance: float,
-    after_step: Callable[[Tensor], None] | None = None,
+    after_step: Callable[[Iterate], None] | None = None,
 ) -> Minimum:
     """Minimize convex functions of (D, K) matrices (Nocedal & Wright 2006, algorithm 7.5).
 
@@ -57,18 +114,20 @@ def minimize(
     ----------
     objective : callable
         From points (..., D, K) to positive values (...) and gradients (..., D, K).
-    start : Tensor, shape (..., D, K)
+    start : Tensor, shape (..., D, K), or Iterate
+        Where another minimization of the same functions stopped, to go on from there.
     precondition : callable
         Multiply gradients by an approximate inverse of the Hessian, symmetric and positive.
     tolerance : float
         A problem has converged when its value can be expected to fall by less than this fraction of it.
     after_step : callable, optional
-        Is given the points (..., D, K) after each step.
+        Is given what is known after each step.
     """
-    at = _Step(start, *objective(start))
-    pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=MEMORY)
-    active = torch.ones_like(at.value, dtype=torch.bool)
-    for _ in range(MAX_ITERATIONS):
+    if isinstance(start, Tensor):
+        at = _Step(start, *objective(start))
+        start = Iterate(0, at, torch.ones_like(at.value, dtype=torch.bool), ())
+    at, active, pairs = start.at, start.active, deque(start.pairs, MEMORY)
+    for steps in range(start.steps + 1, MAX_ITERATIONS + 1):
         direction = -_inverse_hessian(at.gradient, pairs, precondition)
         slope = _dot(at.gradient, direction)
         active = active & (-slope / 2 > tolerance * at.value)
@@ -78,16 +137,16 @@ def minimize(
         change, bend = step.x - at.x, step.gradient - at.gradient
         curvature = _dot(change, bend)
         usable = curvature > 1e-12 * _dot(bend, bend)
-        pairs.append((change, bend, torch.where(usable, 1 / curvature, 0.0)))
+        pairs.append(_Pair(change, bend, torch.where(usable, 1 / curvature, 0.0)))
         at = step
         if after_step is not None:
-            after_step(at.x)
+            after_step(Iterate(steps, at, active, tuple(pairs)))
     return Minimum(at.x, at.value, ~active)
 
 
 def _inverse_hessian(
     gradient: Tensor,
-    pairs: deque[tuple[Tensor, Tensor, Tensor]],
+    pairs: deque[_Pair],
     precondition: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Multiply gradients by the estimate of the inverse Hessian: two loops over the last steps."""

@@ -44,13 +44,13 @@ Guess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class ResumableState(Protocol):
-    """Keeps the weights (..., width + 1, K) of a regression, biases last, beyond the end of its process."""
+    """Keeps where a regression is, beyond the end of its process."""
 
-    def load(self) -> Tensor | None:
-        """Return the weights that were kept last; None if there are none."""
+    def load(self) -> lbfgs.Iterate | None:
+        """Return what was kept last; None if there is nothing."""
 
-    def save(self, weights: Tensor) -> None:
-        """Keep weights in place of others."""
+    def save(self, iterate: lbfgs.Iterate) -> None:
+        """Keep this in place of what was kept."""
 
 
 @dataclass(frozen=True)
@@ -358,7 +358,7 @@ def _fit_member(
 
     `moved` (..., width) is the center of the features of all cells less that of the sample's.
     """
-    start = None if state is None else state.load()
+    start: Tensor | lbfgs.Iterate | None = None if state is None else state.load()
     if start is None and sample is not None and seen is not None:
         own = fit_regression(seen, sample.target, sample.cell_weight, penalty / training.n, spectrum)
         bias = own.bias[..., None, :] + moved[..., None, :] @ own.weight

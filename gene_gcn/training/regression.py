@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gene_gcn.training.lbfgs import minimize
+from gene_gcn.training.lbfgs import Iterate, minimize
 from gene_gcn.training.operators import Dense, Features, OneHot
 
 CURVATURE = 0.5  # the largest eigenvalue of the Hessian of a softmax's loss in the logits (Böhning 1992)
@@ -66,8 +66,8 @@ def fit_regression(
     penalty: Tensor | float,
     spectrum: Spectrum,
     tolerance: float = TOLERANCE,
-    start: Tensor | None = None,
-    after_step: Callable[[Tensor], None] | None = None,
+    start: Tensor | Iterate | None = None,
+    after_step: Callable[[Iterate], None] | None = None,
 ) -> Regression:
     r"""Fit multinomial logistic regressions with an L2 penalty.
 
@@ -91,10 +91,10 @@ def fit_regression(
         Of the features.
     tolerance : float
         Part of the minimum that may be left to gain.
-    start : Tensor, shape (..., width + 1, K), optional
-        Weights to start at, the biases last; by default zeros.
+    start : Tensor, shape (..., width + 1, K), or Iterate, optional
+        Weights to start at, the biases last, by default zeros; or where the same fit was stopped.
     after_step : callable, optional
-        Is given such weights after each step.
+        Is given what is known after each step.
     """
     # The last row is the bias.
     if start is None:

@@ -315,3 +315,22 @@ def test_two_processes_train_what_one_trains(tmp_path):
         torch.testing.assert_close(together.fitted_.tensors()[name], tensor, atol=1e-5, rtol=1e-5)
     for name, tensor in alone.fitted_.reference.tensors().items():
         torch.testing.assert_close(together.fitted_.reference.tensors()[name], tensor, atol=1e-5, rtol=1e-5)
+
+
+def test_two_processes_tell_of_a_truncated_file_once(tmp_path):
+    for name in "abc":
+        typed_cells(200, seed=ord(name)).write_h5ad(tmp_path / f"{name}.h5ad")
+    whole = (tmp_path / "b.h5ad").read_bytes()
+    (tmp_path / "b.h5ad").write_bytes(whole[: len(whole) // 2])
+    train = [sys.executable, "-m", "gene_gcn", "train", "a.h5ad", "b.h5ad", "c.h5ad", "--label", "cell_type"]
+    done = subprocess.run(
+        [*train, "--out", "model", "--processes", "2"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("gene-gcn: error: 'b.h5ad' is damaged or not an AnnData")

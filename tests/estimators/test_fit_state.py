@@ -1,16 +1,18 @@
-"""A fit to cells on disk goes on where it was killed."""
+"""A fit to cells on disk goes on where it was killed, alone or in two processes."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+import joined_fit
 import pytest
+import torch
+from joined_fit import CELLS, Stopped, fit, stop_after, tensors_of
+from safetensors.torch import load_file, save_file
 from stored_cells import typed_cells
 
 from gene_gcn import GeneGCNClassifier
@@ -18,76 +20,161 @@ from gene_gcn.cells import open_cells
 from gene_gcn.errors import ArgumentError
 from gene_gcn.estimators.fit_state import NAME, FitState
 
-ROOT = Path(__file__).resolve().parents[2]
+TESTS = Path(joined_fit.__file__).parent
 KILLED = """
 import os, signal
-from gene_gcn import GeneGCNClassifier
+from joined_fit import fit
 from gene_gcn.cells import open_cells
 from gene_gcn.estimators.fit_state import FitState
 
 save, steps = FitState.save, []
-def save_and_die(self, weights):
-    save(self, weights)
+def save_and_die(state, iterate):
+    save(state, iterate)
     steps.append(1)
     if len(steps) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 FitState.save = save_and_die
-GeneGCNClassifier(random_state=0).fit(open_cells("cells.h5ad"), "cell_type", checkpoint="state")
+fit(open_cells("cells.h5ad"), checkpoint="state")
 """
 
 
-def fit(folder, seed=0):
-    clf = GeneGCNClassifier(random_state=seed)
-    return clf.fit(open_cells(folder / "cells.h5ad"), "cell_type", checkpoint=folder / "state")
-
-
-@pytest.fixture
-def killed(killed_once, tmp_path):
-    """A copy, as a fit that goes on removes its state."""
-    return shutil.copytree(killed_once, tmp_path / "killed")
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cells") / "cells.h5ad"
+    typed_cells(CELLS).write_h5ad(path)
+    return open_cells(path)
 
 
 @pytest.fixture(scope="module")
-def killed_once(tmp_path_factory):
-    """A folder with cells and the state of a fit that was killed in its second step."""
-    folder = tmp_path_factory.mktemp("killed")
-    typed_cells(25_000).write_h5ad(folder / "cells.h5ad")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=folder, env=environment)
+def uninterrupted(cells, tmp_path_factory):
+    """A fit, and what it saved after each step."""
+    saved, save = [], FitState.save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FitState, "save", lambda state, iterate: saved.append(iterate) or save(state, iterate))
+        return fit(cells, checkpoint=tmp_path_factory.mktemp("state")), saved
+
+
+@pytest.fixture
+def state(cells, tmp_path):
+    """A folder with the state of a fit that was stopped after its first step."""
+    stop_in(cells, tmp_path, 1)
+    return tmp_path
+
+
+def stop_in(cells, folder, steps):
+    proceed = stop_after(steps)
+    try:
+        with pytest.raises(Stopped):
+            fit(cells, checkpoint=folder)
+    finally:
+        proceed()
+
+
+def environment():
+    path = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def assert_same_bits(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+@pytest.mark.parametrize("steps", [1, 2, -1])
+def test_a_stopped_fit_goes_on_exactly(cells, uninterrupted, tmp_path, steps, monkeypatch):
+    """After any of its steps, and after the last, when the other regressions were under way."""
+    whole, saved = uninterrupted
+    steps %= len(saved) + 1
+    stop_in(cells, tmp_path, steps)
+    further, save = [], FitState.save
+    monkeypatch.setattr(FitState, "save", lambda state, iterate: further.append(1) or save(state, iterate))
+    resumed = fit(cells, checkpoint=tmp_path)
+    assert_same_bits(tensors_of(resumed), tensors_of(whole))
+    assert resumed.history_.equals(whole.history_)
+    assert len(further) == len(saved) - steps
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_fit_goes_on_exactly(cells, uninterrupted, tmp_path):
+    typed_cells(CELLS).write_h5ad(tmp_path / "cells.h5ad")
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env=environment())
     assert done.returncode == -signal.SIGKILL
-    assert [path.name for path in (folder / "state").iterdir()] == [NAME]
-    return folder
+    state = tmp_path / "state"
+    assert [path.name for path in state.iterdir()] == [NAME]
+    resumed = fit(open_cells(tmp_path / "cells.h5ad"), checkpoint=state)
+    assert_same_bits(tensors_of(resumed), tensors_of(uninterrupted[0]))
 
 
-def test_the_state_of_another_fit_is_refused(killed):
+def test_the_state_of_another_fit_is_refused(cells, state):
     with pytest.raises(ArgumentError, match="other cells, parameters or random state; pass another folder"):
-        fit(killed, seed=1)
-    assert (killed / "state" / NAME).exists()
+        GeneGCNClassifier(random_state=1, device="cpu").fit(cells, "cell_type", checkpoint=state)
+    assert (state / NAME).exists()
 
 
-def test_a_damaged_state_is_refused(killed, tmp_path):
-    damaged = tmp_path / "damaged"
-    damaged.mkdir()
-    (damaged / NAME).write_bytes((killed / "state" / NAME).read_bytes()[:50])
+@pytest.mark.parametrize("damage", ["cut", "incomplete"])
+def test_a_damaged_state_is_refused(cells, state, damage):
+    file = state / NAME
+    if damage == "cut":
+        file.write_bytes(file.read_bytes()[:50])
+    else:
+        tensors = load_file(file)
+        del tensors["change.0"]
+        save_file(tensors, file)
     with pytest.raises(ArgumentError, match="damaged"):
-        FitState(damaged, "any").load()
-
-
-def test_a_killed_fit_goes_on(killed, monkeypatch):
-    """It needs fewer steps than one from the start, ends with the same model, and leaves nothing behind."""
-    steps = []
-    save = FitState.save
-    monkeypatch.setattr(FitState, "save", lambda self, weights: steps.append(1) or save(self, weights))
-    resumed, n_resumed = fit(killed), len(steps)
-    assert list((killed / "state").iterdir()) == []
-    steps.clear()
-    whole = fit(killed)
-    assert 0 < n_resumed < len(steps)
-    query = typed_cells(2000, seed=9)
-    difference = np.abs(resumed.predict_proba(query) - whole.predict_proba(query))
-    assert difference.mean() < 1e-3 and (resumed.predict(query) == whole.predict(query)).mean() > 0.998
+        fit(cells, checkpoint=state)
 
 
 def test_cells_in_memory_have_no_state(tmp_path):
     with pytest.raises(ArgumentError, match="by the exact fit for cells on disk; leave it out"):
         GeneGCNClassifier().fit(typed_cells(60), "cell_type", checkpoint=tmp_path)
+
+
+# ---- two processes ----
+
+
+@pytest.fixture(scope="module")
+def together(cells, tmp_path_factory):
+    """What both of two processes found, see `joined_fit`."""
+    if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
+        pytest.skip("no gloo")
+    folder = tmp_path_factory.mktemp("together")
+    typed_cells(CELLS).write_h5ad(folder / "cells.h5ad")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launch, joined_fit.__file__, str(folder)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def test_two_stopped_processes_go_on_exactly(together):
+    """Only the first needs to see the state, which it alone writes."""
+    first, second = together
+    assert (first["files"], second["files"]) == ([NAME], [])
+    assert_same_bits(first["resumed"], first["uninterrupted"])
+    assert_same_bits(second["resumed"], first["resumed"])
+
+
+def test_two_processes_fit_what_one_fits(together, uninterrupted):
+    """Each checks its own blocks, but cells are normalized by the same bits."""
+    joint, alone = together[0]["uninterrupted"], tensors_of(uninterrupted[0])
+    torch.testing.assert_close(joint, alone, atol=1e-5, rtol=1e-5)
+    assert all(torch.equal(joint[name], alone[name]) for name in ("target_sum", "gene_share"))
+    assert together[0]["in turn"] == together[1]["in turn"] == list(range(5))
+
+
+def test_an_error_of_one_process_is_raised_in_both(together):
+    first, second = together
+    assert "holds a damaged exact-fit.safetensors; delete that file" in first["damaged state"]
+    assert "cannot be read: slice 11 of process 1 is damaged. Copy" in first["damaged slice, checking"]
+    assert "cannot be read: slice 160 of process 1 is damaged. Copy" in first["damaged slice, fitting"]
+    for what in ("damaged state", "damaged slice, checking", "damaged slice, fitting"):
+        assert first[what].startswith("ArgumentError: ") and first[what] == second[what]
+
+
+def test_a_process_that_ends_too_early_is_told_of(together):
+    assert together[0]["lost process"].startswith("LostProcessError: Another process of this fit has ended")

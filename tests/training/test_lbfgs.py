@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gene_gcn.training import lbfgs
-from gene_gcn.training.lbfgs import minimize
+from gene_gcn.training.lbfgs import Iterate, minimize
 
 
 @pytest.fixture
@@ -51,3 +51,17 @@ def test_each_problem_says_whether_it_converged_and_then_stays(quadratics, steps
     found = minimize(objective, start, identity, tolerance=1e-6)
     assert torch.equal(found.x[0], minima[0])
     assert found.converged.tolist() == [True, steps == 200, steps == 200]
+
+
+def test_a_minimization_goes_on_exactly_from_any_of_its_steps(quadratics, monkeypatch):
+    monkeypatch.setattr(lbfgs, "MAX_ITERATIONS", 20)  # before two of the problems have converged
+    objective, minima, *_ = quadratics
+    start, after = torch.zeros_like(minima), []
+    start[0] = minima[0]
+    whole = minimize(objective, start, identity, 1e-6, after.append)
+    assert len(after) == 20 and whole.converged.tolist() == [True, False, False]
+    for number, iterate in enumerate(after, 1):
+        stored, rest = Iterate.from_tensors(iterate.tensors()), []
+        resumed = minimize(objective, stored, identity, 1e-6, rest.append)
+        assert all(torch.equal(one, other) for one, other in zip(resumed, whole, strict=True))
+        assert len(rest) == 20 - number
