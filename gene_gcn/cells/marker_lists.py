@@ -13,7 +13,13 @@ import pandas as pd
 
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.genes.names import gene_kind, match_names
-from gene_gcn.storage.text_files import VERBATIM, damage_as_argument_error, existing_file, open_file, read_header
+from gene_gcn.storage.text_files import (
+    VERBATIM,
+    damage_as_argument_error,
+    existing_file,
+    open_file,
+    read_header,
+)
 
 __all__ = ["MarkerLists", "read_markers"]
 
@@ -199,7 +205,8 @@ def _of_mapping(markers: Mapping[Any, Any]) -> list[tuple[Any, Any, int]]:
     for name, genes in markers.items():
         parts = genes if isinstance(genes, Mapping) else {POSITIVE: genes}
         if unknown := [key for key in parts if key not in (POSITIVE, NEGATIVE)]:
-            problem = f"{name!r} has {unknown[0]!r}; a type has a list of genes, or lists 'positive' and 'negative'."
+            forms = "a type has a list of genes, or lists 'positive' and 'negative'"
+            problem = f"{name!r} has {unknown[0]!r}; {forms}."
             raise ArgumentError("markers", problem)
         for key, values in parts.items():
             found += [(name, gene, _DIRECTIONS[key]) for gene in _as_genes(name, values)]
@@ -226,7 +233,9 @@ def _checked(found: list[tuple[Any, Any, int]]) -> pd.DataFrame:
     table = table.drop_duplicates(ignore_index=True)
     if (twice := table.duplicated(["type", "gene"])).any():
         row = table[twice].iloc[0]
-        raise ArgumentError("markers", f"{row['gene']} is a positive and a negative marker of {row['type']!r}.")
+        raise ArgumentError(
+            "markers", f"{row['gene']} is a positive and a negative marker of {row['type']!r}."
+        )
     if (count := table.loc[table["direction"] > 0, "type"].nunique()) < 2:
         raise ArgumentError("markers", f"there are positive markers of {count} types; two are needed.")
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from gene_gcn.estimators.base import CellsLike
 
-    MarkersLike = MarkerLists | Mapping[str, Any] | pd.DataFrame | str | os.PathLike[str]
+    MarkersLike: TypeAlias = "MarkerLists | Mapping[str, Any] | pd.DataFrame | str | os.PathLike[str]"
 
 __all__ = ["MarkerClassifier", "from_markers"]
 
@@ -150,7 +150,9 @@ class MarkerClassifier(GeneGCNClassifier):
         X = as_cells(X, [batch] if isinstance(batch, str) else ())
         expression = self._read_training(X)
         if expression.genes is None:
-            raise ArgumentError("X", "X has no gene names, among which markers could be found; pass an AnnData.")
+            raise ArgumentError(
+                "X", "X has no gene names, among which markers could be found; pass an AnnData."
+            )
         markers, signs = markers.among(expression.genes)
         groups = None if batch is None else pd.factorize(read_batches(X, batch))[0]
         seed = self._seed()
@@ -186,7 +188,8 @@ class MarkerClassifier(GeneGCNClassifier):
         current = types[scores.argmax(1)]
         for _ in range(MAX_ROUNDS):
             seeds = choose_seeds(scores, share)
-            labels = np.where(seeds < 0, None, types[seeds])
+            labels = types[seeds]
+            labels[seeds < 0] = None
             targets = Targets.of(labels, self.class_weight)
             self.classes_, self.prior_ = targets.classes, targets.prior
             self._fit(TrainingCells.of(matrix, targets, batch, None, self.network_), seed)
@@ -210,7 +213,7 @@ class MarkerClassifier(GeneGCNClassifier):
         super().save(path)
 
     @classmethod
-    def load(cls, path: str | Path) -> GeneGCNClassifier:  # type: ignore[override]
+    def load(cls, path: str | Path) -> GeneGCNClassifier:
         """Read a classifier that `save` wrote, as a `GeneGCNClassifier`."""
         return GeneGCNClassifier.load(path)
 
@@ -231,9 +234,7 @@ def _codes(matrix: sparse.csr_matrix, seed: int) -> np.ndarray:
     return features.matmat(axes[features.genes]).numpy()
 
 
-def _describe(
-    markers: MarkerLists, signs: np.ndarray, found: MarkerScores, used: np.ndarray
-) -> pd.DataFrame:
+def _describe(markers: MarkerLists, signs: np.ndarray, found: MarkerScores, used: np.ndarray) -> pd.DataFrame:
     positive = markers.table[markers.table["direction"] > 0]
     names = positive.groupby("type")["gene"].agg(", ".join).reindex(list(markers.types))
     ordered = np.sort(np.where(np.isnan(found.agreement), -np.inf, found.agreement), axis=0)

@@ -72,8 +72,8 @@ class MarkerScores:
     def evident(self, signs: np.ndarray, least: float) -> np.ndarray:
         """Return a mask (K,) of types with evidence.
 
-        Of their markers, two at least reach the z-value. Types with one marker pass if they have a cell: there
-        is nothing to compare it with.
+        Of their markers, two at least reach the z-value. Types with one marker pass if they have a cell:
+        there is nothing to compare it with.
         """
         found = np.sort(np.where(np.isnan(self.agreement), -np.inf, self.agreement), axis=0)
         single = (signs > 0).sum(0) < 2
@@ -129,9 +129,7 @@ def score_types(
     weights = [_weights(signs, left_out, graph, damping) for damping in dampings]
     found = _weighted_means(X, neighbor_means(codes, options), np.concatenate(weights, axis=1), options)
     n_types = signs.shape[1]
-    candidates = [
-        (part[:, :n_types], part[:, n_types:]) for part in np.split(found, len(dampings), axis=1)
-    ]
+    candidates = [(part[:, :n_types], part[:, n_types:]) for part in np.split(found, len(dampings), axis=1)]
     judged = [_agreement(X, left_out, *candidate) for candidate in candidates]
     best = _choose([curve for curve, _ in judged])
     agreement = np.full(signs.shape, np.nan)
@@ -163,7 +161,9 @@ def neighbor_means(codes: np.ndarray, options: MarkerOptions) -> sparse.csr_matr
     distance, neighbor = NearestNeighbors(n_neighbors=count).fit(codes).kneighbors()
     scale = distance[:, [min(options.scale_neighbor, count) - 1]].clip(min=1e-9)
     affinity = np.exp(-((distance / scale) ** 2))
-    graph = sparse.csr_matrix((affinity.ravel(), neighbor.ravel(), np.arange(0, n * count + 1, count)), (n, n))
+    graph = sparse.csr_matrix(
+        (affinity.ravel(), neighbor.ravel(), np.arange(0, n * count + 1, count)), (n, n)
+    )
     graph = graph + sparse.eye_array(n, format="csr")
     total = np.asarray(graph.sum(1)).ravel()
     return sparse.csr_matrix(sparse.diags_array(1 / total) @ graph, dtype=np.float32)
@@ -175,7 +175,9 @@ def _left_out(signs: np.ndarray) -> np.ndarray:
     return np.argwhere((signs > 0) & several)
 
 
-def _weights(signs: np.ndarray, left_out: np.ndarray, graph: GlobalGraph | None, damping: float) -> np.ndarray:
+def _weights(
+    signs: np.ndarray, left_out: np.ndarray, graph: GlobalGraph | None, damping: float
+) -> np.ndarray:
     """Return the weights of genes (N, K + left out): of each type, then of it without one of its markers."""
     positive, negative = (signs > 0).astype(np.float32), (signs < 0).astype(np.float32)
     types = left_out[:, 1]
@@ -189,7 +191,9 @@ def _weights(signs: np.ndarray, left_out: np.ndarray, graph: GlobalGraph | None,
     return columns - np.concatenate([against, against[:, types]], axis=1)
 
 
-def _spread(columns: np.ndarray, graph: GlobalGraph | None, damping: float, iterations: int = 30) -> np.ndarray:
+def _spread(
+    columns: np.ndarray, graph: GlobalGraph | None, damping: float, iterations: int = 30
+) -> np.ndarray:
     if graph is None or not damping:
         return columns
     start = torch.from_numpy(columns)
@@ -203,7 +207,7 @@ def _spread(columns: np.ndarray, graph: GlobalGraph | None, damping: float, iter
 def _weighted_means(
     X: sparse.csr_matrix, means: sparse.csr_matrix, weights: np.ndarray, options: MarkerOptions
 ) -> np.ndarray:
-    """Average scaled means over neighbors (cells, N), which would not fit into memory, by weights (N, any)."""
+    """Average scaled means over neighbors by weights (N, any number), some genes at a time."""
     genes = np.flatnonzero(weights.any(1))
     by_gene = X[:, genes].tocsc()
     found = np.zeros((X.shape[0], weights.shape[1]), np.float32)
