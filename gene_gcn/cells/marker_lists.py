@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,6 @@ import pandas as pd
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.genes.names import gene_kind, match_names
 from gene_gcn.storage.text_files import (
-    VERBATIM,
     damage_as_argument_error,
     existing_file,
     open_file,
@@ -23,6 +24,7 @@ from gene_gcn.storage.text_files import (
 
 __all__ = ["MarkerLists", "read_markers"]
 
+Row: TypeAlias = tuple[Any, Any, int]  # type, gene, direction
 POSITIVE, NEGATIVE = "positive", "negative"
 _DIRECTIONS = {"+": 1, "1": 1, POSITIVE: 1, "": 1, "-": -1, "-1": -1, NEGATIVE: -1}
 _FORMS = (
@@ -141,55 +143,47 @@ def read_markers(path: str | os.PathLike[str]) -> MarkerLists:
     """
     file = existing_file(path, "markers")
     ending = Path(file.name.removesuffix(".gz")).suffix.lower()
-    if ending in (".yaml", ".yml"):
-        found = _read_yaml(file)
-    elif ending == ".gmt":
-        found = _read_gmt(file)
-    elif ending in (".csv", ".tsv", ".txt"):
-        found = _read_table(file, "," if ending == ".csv" else "\t")
-    else:
+    if (read := _READERS.get(ending)) is None:
         problem = f" has an ending of no known kind; pass {_FORMS}."
         raise ArgumentError("markers", Argument("markers", str(path)), problem)
+    read_header(file, "markers")  # refuses what is empty or not text
+    with damage_as_argument_error(path, "markers"), open_file(file) as content:
+        data = content.read()
     try:
-        return MarkerLists(_checked(found))
+        return MarkerLists(_checked(read(data.decode("utf-8-sig", errors="replace"))))
     except ArgumentError as error:
         raise ArgumentError("markers", f"{path}: ", *error.parts) from error
 
 
-def _read_yaml(path: Path) -> list[tuple[Any, Any, int]]:
+def _of_yaml(text: str) -> list[Row]:
     import yaml
 
-    with damage_as_argument_error(path, "markers"), open_file(path) as file:
-        try:
-            content = yaml.safe_load(file.read().decode("utf-8-sig"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            text = " ".join(str(error).split())
-            raise ArgumentError("markers", f"{path} is not valid YAML: {text}.") from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ArgumentError("markers", f"not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
-        raise ArgumentError("markers", f"{path} must have lines 'type: [gene, …]'.")
+        raise ArgumentError("markers", "the file must have lines 'type: [gene, …]'.")
     return _of_mapping(content)
 
 
-def _read_gmt(path: Path) -> list[tuple[Any, Any, int]]:
-    read_header(path, "markers")  # refuses what is not text
-    with damage_as_argument_error(path, "markers"), open_file(path) as file:
-        lines = file.read().decode("utf-8-sig", errors="replace").splitlines()
-    fields = [line.split("\t") for line in lines if line.strip()]
+def _of_gmt(text: str) -> list[Row]:
+    fields = [line.split("\t") for line in text.splitlines() if line.strip()]
     if short := [parts[0] for parts in fields if len(parts) < 3]:
-        problem = f"has no genes for {short[0]!r}; a line is a name, a description and genes, divided by tabs"
-        raise ArgumentError("markers", f"{path} {problem}.")
+        form = "a line is a name, a description and genes, divided by tabs"
+        raise ArgumentError("markers", f"there are no genes for {short[0]!r}; {form}.")
     return [(parts[0], gene, 1) for parts in fields for gene in parts[2:] if gene.strip()]
 
 
-def _read_table(path: Path, separator: str) -> list[tuple[Any, Any, int]]:
-    read_header(path, "markers")
-    options = {**VERBATIM, "quoting": 0}  # types may have commas, and are quoted then
-    with damage_as_argument_error(path, "markers"), open_file(path) as file:
-        table = pd.read_csv(file, sep=separator, dtype=str, encoding="utf-8-sig", **options)
+def _of_text(text: str, separator: str) -> list[Row]:
+    try:
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+    except pd.errors.ParserError as error:
+        raise ArgumentError("markers", f"not a table that can be read: {error}.") from error
     return _of_table(table)
 
 
-def _of_table(table: pd.DataFrame) -> list[tuple[Any, Any, int]]:
+def _of_table(table: pd.DataFrame) -> list[Row]:
     if lacking := [name for name in ("type", "gene") if name not in table]:
         problem = f"the table lacks the columns {lacking}; it has {list(table.columns)[:10]}."
         raise ArgumentError("markers", problem)
@@ -200,8 +194,8 @@ def _of_table(table: pd.DataFrame) -> list[tuple[Any, Any, int]]:
     return list(zip(table["type"], table["gene"], texts.map(_DIRECTIONS), strict=True))
 
 
-def _of_mapping(markers: Mapping[Any, Any]) -> list[tuple[Any, Any, int]]:
-    found: list[tuple[Any, Any, int]] = []
+def _of_mapping(markers: Mapping[Any, Any]) -> list[Row]:
+    found: list[Row] = []
     for name, genes in markers.items():
         parts = genes if isinstance(genes, Mapping) else {POSITIVE: genes}
         if unknown := [key for key in parts if key not in (POSITIVE, NEGATIVE)]:
@@ -221,7 +215,7 @@ def _as_genes(name: Any, genes: Any) -> list[Any]:
     return sorted(genes) if isinstance(genes, (set, frozenset)) else list(genes)
 
 
-def _checked(found: list[tuple[Any, Any, int]]) -> pd.DataFrame:
+def _checked(found: list[Row]) -> pd.DataFrame:
     """Return the table of `MarkerLists`."""
     if wrong := [value for row in found for value in row[:2] if not isinstance(value, str)]:
         problem = f"{wrong[0]!r} is not text; put names that YAML or pandas reads otherwise in quotes."
@@ -239,6 +233,16 @@ def _checked(found: list[tuple[Any, Any, int]]) -> pd.DataFrame:
     if (count := table.loc[table["direction"] > 0, "type"].nunique()) < 2:
         raise ArgumentError("markers", f"there are positive markers of {count} types; two are needed.")
     return table
+
+
+_READERS: dict[str, Callable[[str], list[Row]]] = {
+    ".yaml": _of_yaml,
+    ".yml": _of_yaml,
+    ".gmt": _of_gmt,
+    ".csv": partial(_of_text, separator=","),
+    ".tsv": partial(_of_text, separator="\t"),
+    ".txt": partial(_of_text, separator="\t"),
+}
 
 
 def _enumerate(names: Sequence[str], most: int = 5) -> str:
