@@ -13,7 +13,7 @@ from scipy import sparse
 
 from gene_gcn.cells import as_cells, read_batches
 from gene_gcn.cells.marker_lists import MarkerLists
-from gene_gcn.errors import Argument, ArgumentError, ConvergenceWarning, LabelWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.estimators.fitting import TrainingCells
 from gene_gcn.estimators.targets import Targets
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     MarkersLike: TypeAlias = "MarkerLists | Mapping[str, Any] | pd.DataFrame | str | os.PathLike[str]"
 
 __all__ = ["MarkerClassifier", "from_markers"]
-
-STABLE = 0.01  # share of the cells whose type changes in the last round
-MAX_ROUNDS = 5
 
 
 def from_markers(markers: MarkersLike, network: Any = None, **parameters: Any) -> MarkerClassifier:
@@ -79,7 +76,7 @@ class MarkerClassifier(GeneGCNClassifier):
 
     Cells are scored by the markers of each type (`gene_gcn.training.marker_scores.score_types`). The half of
     each type's cells that fit it best become labels, the others stay unlabeled, and the classifier learns
-    from both. What it then says of all cells gives new labels, until next to no cell changes its type.
+    from both.
 
     Types whose markers do not occur together in cells are left out.
 
@@ -173,39 +170,30 @@ class MarkerClassifier(GeneGCNClassifier):
         self.markers_ = _describe(markers, signs, found, used)
         _refuse_fewer_than_two(self.markers_)
         types = np.array(markers.types, dtype=object)[used]
-        self._learn_in_rounds(matrix, types, found.scores[:, used], groups, options.seeds, seed)
+        self._learn_from_seeds(matrix, types, found.scores[:, used], groups, seed)
 
-    def _learn_in_rounds(
+    def _learn_from_seeds(
         self,
         matrix: sparse.csr_matrix,
         types: np.ndarray,
         scores: np.ndarray,
         batch: np.ndarray | None,
-        share: float,
         seed: int,
     ) -> None:
-        """Learn from the surest cells, and again from those that the classifier is then sure of."""
-        current = types[scores.argmax(1)]
-        for _ in range(MAX_ROUNDS):
-            seeds = choose_seeds(scores, share)
-            labels = types[seeds]
-            labels[seeds < 0] = None
-            targets = Targets.of(labels, self.class_weight)
-            self.classes_, self.prior_ = targets.classes, targets.prior
-            self._fit(TrainingCells.of(matrix, targets, batch, None, self.network_), seed)
-            types = self.classes_
-            scores = self.fitted_.logits(matrix, None, self.device).log_softmax(1).numpy()
-            previous, current = current, types[scores.argmax(1)]
-            changed = np.mean(previous != current)
-            if changed <= STABLE:
-                break
-        else:
-            what = f"{changed:.1%} of the cells still changed their type in round {MAX_ROUNDS}"
-            warn(ConvergenceWarning(f"{what}; more markers would make them surer."))
-        cells = pd.Series(current).value_counts()
+        """Learn from the cells that fit their types best, and from the others as cells without a label.
+
+        Once only: taking the surest of what the classifier then says as labels again, until no cell changes
+        its type, loses accuracy (docs/markers.md).
+        """
+        seeds = choose_seeds(scores, MarkerOptions().seeds)
+        labels = types[seeds]
+        labels[seeds < 0] = None
+        targets = Targets.of(labels, self.class_weight)
+        self.classes_, self.prior_ = targets.classes, targets.prior
+        self._fit(TrainingCells.of(matrix, targets, batch, None, self.network_), seed)
+        named = self.fitted_.logits(matrix, None, self.device).argmax(1).numpy()
+        cells = pd.Series(self.classes_[named]).value_counts()
         self.markers_["cells"] = self.markers_["type"].map(cells).fillna(0).astype(int)
-        lost = self.markers_["used"] & ~self.markers_["type"].isin(set(types))
-        self.markers_.loc[lost, ["used", "reason"]] = [False, "its cells were given to other types"]
         _warn_of_unused(self.markers_)
 
     def save(self, path: str | Path) -> None:
@@ -231,7 +219,7 @@ def _codes(matrix: sparse.csr_matrix, seed: int) -> np.ndarray:
     """Return the principal components (cells, R) in which neighbors are found."""
     features = Features(SmoothedCells(matrix, torch.device("cpu")))
     axes = principal_axes(features, COMPONENTS, np.random.default_rng(seed)).axes
-    return features.matmat(axes[features.genes]).numpy()
+    return features.matmat(axes).numpy()
 
 
 def _describe(markers: MarkerLists, signs: np.ndarray, found: MarkerScores, used: np.ndarray) -> pd.DataFrame:
