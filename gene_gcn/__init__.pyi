@@ -6,6 +6,8 @@ from . import plots as plots
 from . import report as report
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier
 from .estimators.embedding import CellEmbedding as CellEmbedding
+from .estimators.markers import MarkerClassifier as MarkerClassifier
+from .estimators.markers import from_markers as from_markers
 from .estimators.suspicious import suspicious as suspicious
 from .networks.network import GeneNetwork as GeneNetwork
 

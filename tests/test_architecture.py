@@ -36,6 +36,8 @@ ROOMS = [
 PUBLIC = {
     "GeneGCNClassifier": "estimators",
     "CellEmbedding": "estimators",
+    "MarkerClassifier": "estimators",
+    "from_markers": "estimators",
     "suspicious": "estimators",
     "GeneNetwork": "networks",
 }

@@ -19,6 +19,8 @@ from .labels import as_label_array as as_label_array
 from .labels import read_batches as read_batches
 from .labels import read_labels as read_labels
 from .labels import warn_of_near_twins as warn_of_near_twins
+from .marker_lists import MarkerLists as MarkerLists
+from .marker_lists import read_markers as read_markers
 from .near_duplicates import near_duplicate_groups as near_duplicate_groups
 from .normalizer import SMALLEST_OVERLAP as SMALLEST_OVERLAP
 from .normalizer import Normalizer as Normalizer

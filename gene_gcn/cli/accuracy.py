@@ -150,6 +150,31 @@ def compare_on_pairs(comparison: Comparison, kinds: Sequence[str]) -> None:
     _finish(tables.write(comparison.out, table, settings), tables.markdown(table))
 
 
+def compare_on_markers(
+    comparison: Comparison, markers: Path | None, baselines: bool, methods: Sequence[str]
+) -> None:
+    """Annotate the cells of every set by marker genes, without labels; print and write the tables."""
+    import pandas as pd
+
+    from gene_gcn.benchmark import accuracy as bench
+    from gene_gcn.benchmark import accuracy_tables as tables
+    from gene_gcn.benchmark.marker_methods import MARKERS, marker_methods, marker_splits, markers_of
+
+    path = markers or MARKERS
+    listed = {file.stem: markers_of(path, file.stem) for file in comparison.paths}  # before long runs
+    results, used = [], {}
+    for cells in comparison.read_sets():
+        used[cells.name] = repr(cells.network)
+        typer.echo(_describe(cells))
+        for split, genes in marker_splits(cells.cells.n_obs, listed[cells.name]):
+            chosen = marker_methods(cells.network, genes, baselines=baselines, methods=methods)
+            results.append(bench.run(cells, [split], chosen, comparison.out, on_result=_echo))
+    table = pd.concat(results, ignore_index=True)
+    table = table.sort_values("splits", kind="stable", ascending=False)
+    settings = {"label": comparison.label, "networks": used, "markers": path.name}
+    _finish(tables.write(comparison.out, table, settings), tables.markdown(table))
+
+
 def _describe(cells: CellSet) -> str:
     return (
         f"{cells.name}: {cells.cells.n_obs:,} cells × {cells.cells.n_vars:,} genes, "

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperOption
 
-from gene_gcn.cli.accuracy import Comparison, check_names, compare_on_pairs, compare_on_splits
+from gene_gcn.cli.accuracy import (
+    Comparison,
+    check_names,
+    compare_on_markers,
+    compare_on_pairs,
+    compare_on_splits,
+)
 from gene_gcn.cli.checks import check_output_folder
 from gene_gcn.cli.memory import check_memory_limit
 from gene_gcn.cli.options import Genome
@@ -54,7 +60,8 @@ def accuracy(
         typer.Option(
             help="Kinds of splits, comma-separated: folds, few-label, groups, downsampled (fewer counts), "
             "missing-gene (fewer genes); transfer (train on one batch or file, annotate another), "
-            "held-out-types (each type left out of the training cells once)."
+            "held-out-types (each type left out of the training cells once); markers (no labels, but marker "
+            "genes)."
         ),
     ] = "folds,few-label",
     cells_per_type: Annotated[
@@ -97,6 +104,13 @@ def accuracy(
             "ending or empty for all, the name there, the new name or empty to leave its cells out."
         ),
     ] = None,
+    markers: Annotated[
+        Path | None,
+        typer.Option(
+            help="For markers: table (.csv) with the columns file,type,gene. Default: three genes for each "
+            "type of the public sets of docs/markers.md."
+        ),
+    ] = None,
     genome: Genome = None,
     out: Annotated[
         Path,
@@ -107,6 +121,7 @@ def accuracy(
     check_memory_limit()
     from gene_gcn.benchmark.external_baselines import external_baselines
     from gene_gcn.benchmark.methods import choose_methods
+    from gene_gcn.benchmark.pairs import PAIR_KINDS
     from gene_gcn.benchmark.splits import KINDS
     from gene_gcn.benchmark.type_map import read_type_map
     from gene_gcn.cells import check_cells_path
@@ -139,8 +154,10 @@ def accuracy(
     out.mkdir(parents=True, exist_ok=True)
     if on_splits := [kind for kind in kinds if kind in KINDS]:
         compare_on_splits(comparison, on_splits, sizes, seeds)
-    if on_pairs := [kind for kind in kinds if kind not in KINDS]:
+    if on_pairs := [kind for kind in kinds if kind in PAIR_KINDS]:
         compare_on_pairs(comparison, on_pairs)
+    if "markers" in kinds:
+        compare_on_markers(comparison, markers, baselines, _parts(methods))
 
 
 def _echo_missing(external: Mapping[str, External]) -> None:
@@ -155,7 +172,7 @@ def _kinds(splits: str, groups: str | None) -> list[str]:
     from gene_gcn.benchmark.pairs import PAIR_KINDS
     from gene_gcn.benchmark.splits import KINDS
 
-    kinds, known = _parts(splits), (*KINDS, *PAIR_KINDS)
+    kinds, known = _parts(splits), (*KINDS, *PAIR_KINDS, "markers")
     if not kinds or (unknown := [kind for kind in kinds if kind not in known]):
         wrong = Argument("splits", (unknown or [splits])[0])
         raise ArgumentError("splits", wrong, f" is unknown; choose from {', '.join(known)}.")

@@ -19,6 +19,7 @@ from gene_gcn.cli.demo import demo
 from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.explain import explain
+from gene_gcn.cli.markers import markers
 from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.predict import predict
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(train)
+app.command()(markers)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(report)

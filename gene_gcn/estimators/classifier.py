@@ -525,7 +525,7 @@ class GeneGCNClassifier(CellAnnotator):
         check_is_fitted(self)
         self.check_parameters()
         SavedClassifier(
-            parameters=self.get_params(deep=False),
+            parameters={name: getattr(self, name) for name in GeneGCNClassifier._get_param_names()},
             classes=self.classes_,
             prior=self.prior_,
             normalizer=self.normalizer_,

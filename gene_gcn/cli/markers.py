@@ -1,0 +1,101 @@
+"""`gene-gcn markers`: from cells without labels and marker genes to a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gene_gcn.cli.checks import check_inputs, check_output_model
+from gene_gcn.cli.console import new_table, say
+from gene_gcn.cli.model_options import NJobs, Seed
+from gene_gcn.cli.options import (
+    Cells,
+    Force,
+    GeneColumn,
+    Genome,
+    Layer,
+    Network,
+    NetworkInfo,
+    Organism,
+    Scale,
+    UseRaw,
+)
+from gene_gcn.errors import Argument, ArgumentError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def markers(
+    cells: Cells,
+    markers: Annotated[
+        Path,
+        typer.Option(
+            "--markers",
+            "-m",
+            metavar="FILE",
+            help="Marker genes: .yaml ('type: [gene, …]'), .csv or .tsv (columns type, gene), or .gmt.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
+    network: Network = "none",
+    network_info: NetworkInfo = None,
+    organism: Organism = None,
+    layer: Layer = None,
+    use_raw: UseRaw = False,
+    gene_column: GeneColumn = None,
+    scale: Scale = None,
+    genome: Genome = None,
+    seed: Seed = None,
+    n_jobs: NJobs = None,
+    force: Force = False,
+) -> None:
+    """Train on cells without labels, by marker genes of their types, and write a model folder."""
+    check_inputs(cells, network=network, network_info=network_info)
+    if not markers.expanduser().is_file():
+        raise ArgumentError("markers", Argument("markers", markers), " is not a file.")
+    check_output_model(out, force=force)
+    from gene_gcn import from_markers
+    from gene_gcn.cli.inputs import read_cells
+    from gene_gcn.networks.resolve import read_network
+
+    clf = from_markers(
+        markers,
+        organism=organism,
+        layer=layer or None,
+        use_raw=use_raw,
+        gene_column=gene_column or None,
+        scale=scale,
+        n_jobs=n_jobs,
+        random_state=seed,
+    )
+    clf.check_parameters()
+    adata = read_cells(cells, genome=genome)
+    clf.set_params(
+        network=read_network(None if network == "none" else network, organism=organism, info=network_info)
+    )
+    clf.fit(adata)
+    _say_types(clf.markers_)
+    if clf.network_ is not None:
+        used = (
+            f"markers spread along it with damping {clf.damping_:g}"
+            if clf.damping_
+            else "not used for markers"
+        )
+        say(f"Network   {clf.network_}; {used}")
+    clf.save(out)
+    say(f"Written   {out}")
+
+
+def _say_types(found: pd.DataFrame) -> None:
+    table = new_table("Types", "type", "cells", "agreement", "markers among the genes")
+    table.columns[-1].justify = "left"
+    table.columns[-1].no_wrap = False
+    for row in found.itertuples():
+        cells = f"{row.cells:,}" if row.used else "left out"
+        agreement = "–" if row.agreement != row.agreement else f"{row.agreement:.1f}"
+        genes = row.markers if row.used else f"{row.markers}: {row.reason}"
+        table.add_row(row.type, cells, agreement, genes)
+    say(table)
