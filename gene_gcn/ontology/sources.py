@@ -1,0 +1,195 @@
+"""Where the Cell Ontology is read from: a file of CELLxGENE's package, JSON, or OBO, fetched once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.networks.source import NetworkSource
+from gene_gcn.ontology.cell_ontology import ROOT, CellOntology, Term
+from gene_gcn.storage import download
+from gene_gcn.storage.cache import get_record
+from gene_gcn.storage.download import ProgressBar
+from gene_gcn.storage.text_files import existing_file, first_line, open_file, sha256_of
+
+__all__ = ["VERSION", "cell_ontology", "fetch_obo", "read_json", "read_obo"]
+
+LICENSE = "CC BY 4.0"
+CITATION = "Diehl et al. 2016, doi:10.1186/s13326-016-0088-7"
+VERSION = "v2026-03-26"
+OBO = "cl-basic.obo"
+PACKAGE = "cellxgene_ontology_guide"  # its files have all versions that CELLxGENE has used
+_VERSION = re.compile(r"v\d{4}-\d\d-\d\d")
+_PREFIX = "CL:"
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+
+
+def cell_ontology(
+    source: str | os.PathLike[str] | None = None, *, progress: bool | ProgressBar = False
+) -> CellOntology:
+    """Return the Cell Ontology.
+
+    Parameters
+    ----------
+    source : path, optional
+        A file: the ``CL-ontology-….json.zst`` of the package cellxgene-ontology-guide, also unpacked, or OBO
+        (``cl.obo``, ``cl-basic.obo``). By default the newest such file of that package if it is installed,
+        otherwise the OBO file that `fetch_obo` downloads once.
+    progress : bool or ProgressBar
+        Whether to show a progress bar for a download.
+
+    Returns
+    -------
+    CellOntology
+
+    Raises
+    ------
+    ArgumentError
+        The file is damaged or something else, or needs the extra ``gene-gcn[ontology]``.
+    FileNotFoundError
+        There is no such file.
+    DownloadError
+        The file cannot be downloaded.
+    """
+    path = _installed() if source is None else existing_file(source, "source")
+    if path is None:
+        path = fetch_obo(progress=progress)
+    return read_obo(path) if _is_obo(path) else read_json(path)
+
+
+def fetch_obo(
+    version: str = VERSION, *, base_url: str | None = None, progress: bool | ProgressBar = False
+) -> Path:
+    """Return ``cl-basic.obo`` of a release of the Cell Ontology, downloading it first if needed.
+
+    Parameters
+    ----------
+    version : str
+        Such as ``"v2026-03-26"``.
+    base_url : str, optional
+        A mirror of the releases; by default the one that ``GENE_GCN_CL_URL`` names, or else GitHub.
+    progress : bool or ProgressBar
+        Whether to show a progress bar, which needs tqdm.
+
+    Raises
+    ------
+    DownloadError
+        The file cannot be downloaded, or there is no such release.
+    ArgumentError
+        `version` does not look like one.
+    """
+    if not _VERSION.fullmatch(version):
+        text = " is not a release of the Cell Ontology; these are named like "
+        raise ArgumentError("version", Argument("version", version), text, Argument("version", VERSION), ".")
+    url = f"{download.base_url('GENE_GCN_CL_URL', base_url)}/{version}/{OBO}"
+    return download.fetch(
+        url, f"cell_ontology/{version}/{OBO}", check=read_obo, progress=progress, version=version
+    )
+
+
+def read_json(path: str | os.PathLike[str]) -> CellOntology:
+    """Read a file of terms as the package cellxgene-ontology-guide has them: JSON, plain or Zstandard.
+
+    Each term has a ``label``, ``synonyms``, whether it is ``deprecated``, and its ``ancestors`` with their
+    distances, of which those at distance 1 are parents.
+    """
+    file = existing_file(path)
+    content = file.read_bytes()
+    if content.startswith(_ZSTANDARD):
+        content = _unpack(content, file)
+    try:
+        found = json.loads(content)
+        terms = [_term_of(name, record) for name, record in found.items() if not record["deprecated"]]
+        replaced = {name: record["replaced_by"] for name, record in found.items() if "replaced_by" in record}
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        text = f"{file} does not hold the terms of an ontology as cellxgene-ontology-guide has them"
+        raise ArgumentError("path", f"{text} ({type(error).__name__}: {error!s:.80}).") from error
+    return _made_of(file, terms, replaced, _version_in(file.name))
+
+
+def read_obo(path: str | os.PathLike[str]) -> CellOntology:
+    """Read an OBO file, plain or gzip; it must have the terms of the Cell Ontology."""
+    file = existing_file(path)
+    if not _is_obo(file):
+        raise ArgumentError("path", f"{file} is not an OBO file, which starts with 'format-version:'.")
+    with needing_extra("pronto"):
+        import pronto
+    with warnings.catch_warnings(), file.open("rb") as handle:
+        warnings.simplefilter("ignore")  # about clauses that are of no concern here
+        try:
+            parsed = pronto.Ontology(handle, import_depth=0)  # imports would be downloaded
+            own = [term for term in parsed.terms() if term.id.startswith(_PREFIX)]
+            terms = [_term_from_obo(term) for term in own if not term.obsolete]
+            replaced = {term.id: next(iter(term.replaced_by)).id for term in own if len(term.replaced_by) == 1}
+        except (ValueError, KeyError, SyntaxError) as error:
+            raise ArgumentError("path", f"{file} is a damaged OBO file ({error!s:.80}).") from error
+        version = _version_in(parsed.metadata.data_version or "") or (get_record(file) or {}).get("version")
+    return _made_of(file, terms, replaced, version)
+
+
+@contextmanager
+def needing_extra(package: str) -> Iterator[None]:
+    """Say which extra to install if a package is missing."""
+    try:
+        yield
+    except ImportError as error:
+        remedy = "install it with pip install 'gene-gcn[ontology]'"
+        raise ArgumentError("source", f"The Cell Ontology needs the package {package}; {remedy}.") from error
+
+
+def _term_of(name: str, record: dict[str, Any]) -> Term:
+    parents = tuple(sorted(parent for parent, hops in record["ancestors"].items() if hops == 1))
+    return Term(name, str(record["label"]), tuple(map(str, record.get("synonyms", ()))), parents)
+
+
+def _term_from_obo(term: Any) -> Term:
+    synonyms = sorted(each.description for each in term.synonyms if each.scope == "EXACT")
+    parents = term.superclasses(distance=1, with_self=False)
+    ids = sorted(parent.id for parent in parents if parent.id.startswith(_PREFIX))
+    return Term(term.id, str(term.name), tuple(synonyms), tuple(ids))
+
+
+def _made_of(file: Path, terms: list[Term], replaced: dict[str, str], version: str | None) -> CellOntology:
+    by_id = {term.id: term for term in terms}
+    if ROOT not in by_id:
+        raise ArgumentError("path", f"{file} does not hold the Cell Ontology: it lacks {ROOT} (cell).")
+    source = NetworkSource("Cell Ontology", version, None, LICENSE, CITATION, sha256_of(file))
+    return CellOntology(by_id, replaced, source)
+
+
+def _installed() -> Path | None:
+    """Return the newest file of the Cell Ontology in CELLxGENE's package, without importing that."""
+    found = find_spec(PACKAGE)
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    files = [file for folder in folders for file in Path(folder).glob("data/CL-ontology-v*.json.zst")]
+    return max(files, key=lambda file: file.name, default=None)
+
+
+def _is_obo(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.read(4) == _ZSTANDARD:
+            return False
+    with open_file(path) as unpacked:
+        return first_line(unpacked, path).startswith("format-version:")
+
+
+def _unpack(content: bytes, file: Path) -> bytes:
+    with needing_extra("zstandard"):
+        import zstandard
+    try:
+        return zstandard.ZstdDecompressor().stream_reader(content).read()
+    except zstandard.ZstdError as error:
+        raise ArgumentError("path", f"{file} is damaged ({error}); install or download it again.") from error
+
+
+def _version_in(text: str) -> str | None:
+    found = re.search(r"v?(\d{4}-\d\d-\d\d)", text)
+    return f"v{found[1]}" if found else None
