@@ -152,7 +152,9 @@ def _below_root(terms: Mapping[str, Term]) -> dict[str, Term]:
         order = list(sorter.static_order())
     except CycleError as error:
         circle = " is a ".join(reversed(error.args[1]))
-        raise ArgumentError("terms", f"terms are their own ancestors: {circle}; download the file again.") from error
+        raise ArgumentError(
+            "terms", f"terms are their own ancestors: {circle}; download the file again."
+        ) from error
     kept: dict[str, Term] = {}
     for name in order:  # parents first
         term = terms[name]

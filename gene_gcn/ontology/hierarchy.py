@@ -184,7 +184,8 @@ class Hierarchy:
         names = [*types, *(self.nodes[node] for node in inner), self.nodes[root]]
         new = {node: position for position, node in enumerate(old) if node is not None}
         parents = [
-            (len(old) - 1,) if node is None else tuple(new[each] for each in self.parents[node]) for node in old
+            (len(old) - 1,) if node is None else tuple(new[each] for each in self.parents[node])
+            for node in old
         ]
         ids = [UNKNOWN_ID if node is None else self.ids[node] for node in old]
         levels = {}
@@ -237,7 +238,9 @@ class Hierarchy:
     def ancestors(self, node: str) -> frozenset[str]:
         """Return the names of all nodes above a node, without its own."""
         position = self._position(node)
-        return frozenset(self.nodes[each] for each in np.flatnonzero(self.above[position]) if each != position)
+        return frozenset(
+            self.nodes[each] for each in np.flatnonzero(self.above[position]) if each != position
+        )
 
     def descendants(self, node: str) -> frozenset[str]:
         """Return the names of all nodes under a node, without its own."""

@@ -58,7 +58,9 @@ def cl_scores(y_true: ArrayLike, y_pred: ArrayLike, ontology: Ancestry) -> dict[
     from sklearn.metrics import f1_score
 
     pairs = _Pairs.of(y_true, y_pred, ontology)
-    right = [pair == (pair[0], pair[0]) or pair[1] in ontology.descendants(pair[0]) for pair in pairs.distinct]
+    right = [
+        pair == (pair[0], pair[0]) or pair[1] in ontology.descendants(pair[0]) for pair in pairs.distinct
+    ]
     is_right = np.array(right, bool)[pairs.of_cell]
     corrected = np.where(is_right, pairs.true, pairs.predicted)
     labels = np.unique(pairs.true)
@@ -140,9 +142,15 @@ def hop_scores(
     https://openreview.net/forum?id=IogpUJXN95.
     """
     true = np.asarray(y_true).astype(str)
-    table = y_pred if isinstance(y_pred, pd.DataFrame) else _with_all_above(np.asarray(y_pred).astype(str), ontology)
+    table = (
+        y_pred
+        if isinstance(y_pred, pd.DataFrame)
+        else _with_all_above(np.asarray(y_pred).astype(str), ontology)
+    )
     if len(table) != len(true):
-        raise ArgumentError("y_pred", f"y_pred has {len(table):,} cells and y_true {len(true):,}; both need the same.")
+        raise ArgumentError(
+            "y_pred", f"y_pred has {len(table):,} cells and y_true {len(true):,}; both need the same."
+        )
     known = _known(true, ontology)
     true, table = true[known], table.loc[:, [name in ontology for name in table]][known]
     values, names = table.to_numpy(np.float64), list(table.columns)

@@ -53,9 +53,7 @@ CLOSE_SPELLING = 0.8  # difflib's ratio above which an unknown word is taken for
 TISSUE_WEIGHT = 0.5  # of the words of the tissue, in comparison with those of the name
 
 
-def map_names(
-    names: Iterable[str], ontology: CellOntology, *, tissue: str | None = None
-) -> pd.DataFrame:
+def map_names(names: Iterable[str], ontology: CellOntology, *, tissue: str | None = None) -> pd.DataFrame:
     """Find the terms that names of types mean; where that is not certain, suggest some.
 
     A name is matched if it is the label of a term or an exact synonym of a single one, but for case,
@@ -244,7 +242,9 @@ def _words(name: str) -> frozenset[str]:
     text = re.sub(r"\b([a-z]{4,})(\d+)\b", r"\1 \2", text)
     words = []
     for word in re.split(r"[^a-z0-9]+", text):
-        is_plural = len(word) > 3 and word.endswith("s") and not word.endswith(("has", "is", "lacks", "ss", "us"))
+        is_plural = (
+            len(word) > 3 and word.endswith("s") and not word.endswith(("has", "is", "lacks", "ss", "us"))
+        )
         single = word[:-1] if is_plural else word
         words += SHORT.get(single, single).split()
     return frozenset(words)
