@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,10 +31,12 @@ from gene_gcn.estimators.explaining import (
     positions_of_labels,
 )
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
+from gene_gcn.estimators.hierarchy import Placement
 from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.estimators.stored_query import StoredQuery, StoredView
 from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
 from gene_gcn.networks import GeneMatch, GeneNetwork
+from gene_gcn.ontology import Hierarchy
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.uncertainty import QueryShift, class_p_values, type_fractions, uncertified_types
 
@@ -58,6 +61,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     gene_match_: GeneMatch | None
     fitted_: LinearModel | GradientModel
     imputer_: PPCAImputer | None
+    hierarchy_: Hierarchy | None
     history_: pd.DataFrame
 
     @property
@@ -68,7 +72,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
 
     # ---- annotating ----
 
-    def predict_proba(self, X: CellsLike) -> np.ndarray:
+    def predict_proba(self, X: CellsLike, level: str | None = None) -> np.ndarray:
         """Return the probability of each type.
 
         A cell that expresses none of the model's genes gets `prior_`, and one that expresses very few is
@@ -79,21 +83,40 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
             Genes are matched by name in any order; missing ones are imputed (see `missing_genes`), with a
             warning. Without names the columns must be those of the training set.
+        level : str, optional
+            A level of the hierarchy, such as the column of coarse labels that `fit` was given: probabilities
+            are summed over the types of each coarse one.
 
         Returns
         -------
         ndarray of float32, shape (B, K)
-            Columns in the order of `classes_`.
+            Columns in the order of `classes_`; with `level`, in that of ``hierarchy_.at_level(level)``.
 
         Raises
         ------
         ArgumentError
-            X cannot be read, or shares too few genes with the training set.
+            X cannot be read, or shares too few genes with the training set; there is no such level.
         """
+        hierarchy = None if level is None else self._require_hierarchy("level", level)
+        if hierarchy is not None and level is not None:
+            hierarchy.at_level(level)  # refuses what is none, before anything takes long
         if self._stays_on_disk(X):
-            return self._annotation_from_disk(X, None).probability
-        query = self._read_query(X, "their confidence is lowered")
-        return query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
+            probability = self._annotation_from_disk(X, None).probability
+        else:
+            query = self._read_query(X, "their confidence is lowered")
+            probability = query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
+        if hierarchy is None or level is None:
+            return probability
+        return hierarchy.sum_to_level(probability, level)
+
+    def _require_hierarchy(self, argument: str, value: Any) -> Hierarchy:
+        check_is_fitted(self)
+        if self.hierarchy_ is None:
+            text = (
+                " needs a hierarchy, which the model lacks; fit it with columns from coarse to fine or with "
+            )
+            raise ArgumentError(argument, Argument(argument, value), text, Argument("parents"), ".")
+        return self.hierarchy_
 
     def _logits(self, query: Query) -> torch.Tensor:
         """Return the logits (B, K) of cells, each on its own."""
@@ -104,16 +127,19 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             logits[torch.from_numpy(cells)] = self.fitted_.logits(part, measured, self.device)
         return logits
 
-    def predict(self, X: CellsLike) -> np.ndarray:
+    def predict(self, X: CellsLike, level: str | None = None) -> np.ndarray:
         """Return the most probable type of each cell, shape (B,), in the dtype of the labels.
 
         Parameters
         ----------
-        X
-            As in `predict_proba`, and with its errors.
+        X, level
+            As in `predict_proba`, and with its errors. Labels of a level are text.
         """
-        best = self.predict_proba(X).argmax(1)
-        return self.classes_[best]
+        best = self.predict_proba(X, level).argmax(1)
+        if level is None:
+            return self.classes_[best]
+        names, _ = self._require_hierarchy("level", level).at_level(level)
+        return np.array(names, dtype=object)[best]
 
     def score(self, X: CellsLike, y: str | Sequence[Any], sample_weight: np.ndarray | None = None) -> float:
         """Return the accuracy on labeled cells; `y` may name a column of `X.obs`.
@@ -223,6 +249,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         unknown: bool = False,
         alpha: float | None = None,
         over: str | None = None,
+        backoff: bool | float = False,
     ) -> None:
         """Write the types of an AnnData's cells into it.
 
@@ -239,6 +266,13 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         "share" (the fraction that has it), "share_before" (that had it alone), "entropy" (of the types, in
         bits) and "heterogeneous" (a share below 0.7). `uns[key_added]["over"]` names the clusters or the
         graph. Sets and novelty are those of each cell alone.
+
+        With a hierarchy, `obs[key_added + "_level_" + level]` has the most probable label of each level, and,
+        with `alpha`, `obs[key_added + "_set_nodes"]` the nodes that stand for the set of a cell, joined by
+        "|". If the hierarchy has ids, `obs["cell_type_ontology_term_id"]` has that of `obs[key_added]`, or
+        "unknown", as CELLxGENE demands; a column of this name that others wrote is kept, and the ids are in
+        `obs[key_added + "_ontology_term_id"]`. With `backoff`, `obs[key_added]` and its confidence are those
+        of nodes, and `obs[key_added + "_type"]` has the most probable types.
 
         Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
         missing. Columns of the DataFrames are named after the types, except that "|" stands for "/", which
@@ -269,6 +303,10 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             written into `obs[key_added + "_cluster"]`. These need an exact fit, names of genes, and the extra
             `clusters`. "unknown" and "unassigned" cells stay so and do not vote; cells without a cluster or
             neighbors keep their type.
+        backoff : bool or float
+            Call a cell by the deepest node above its most probable type whose summed probability is this
+            or more (`gene_gcn.ontology.back_off`). True chooses the threshold on held-out cells such that
+            95 % of cells like them are of the node that they are called by.
 
         Raises
         ------
@@ -287,6 +325,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         if alpha is not None:
             self._check_alpha(alpha)
         check_is_fitted(self)
+        placement = self._placement(backoff)
         groups = None if over is None else self._read_over(adata, over, key_added)
         source = self.network_.source if self.network_ is not None else None
         origin = {
@@ -300,7 +339,21 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         if len(annotation.probability) != adata.n_obs:
             text = f" has {len(annotation.probability):,} cells, but adata has {adata.n_obs:,}."
             raise ArgumentError("X", Argument("X"), text)
-        annotation.write(adata, key_added, origin)
+        replace(annotation, placement=placement).write(adata, key_added, origin)
+
+    def _placement(self, backoff: bool | float) -> Placement | None:
+        if not isinstance(backoff, (bool, int, float, np.floating)) or not 0 <= backoff <= 1:
+            text = " must be True, or from 0 to 1, such as 0.9."
+            raise ArgumentError("backoff", Argument("backoff", backoff), text)
+        if backoff is not False:
+            self._require_hierarchy("backoff", backoff)
+        if self.hierarchy_ is None:
+            return None
+        held_out = None
+        if isinstance(self.fitted_, LinearModel):
+            cells = self.fitted_.reference.held_out
+            held_out = torch.from_numpy(cells.logits).softmax(1).numpy(), cells.types
+        return Placement.of(self.hierarchy_, backoff, held_out)
 
     def _read_over(self, adata: AnnData, over: str, key_added: str) -> Clusters | Neighbors | None:
         if over in (key_added, f"{key_added}_cell"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gene_gcn.ontology.hierarchy import Hierarchy
@@ -31,14 +33,7 @@ def back_off(probability: np.ndarray, hierarchy: Hierarchy, threshold: float) ->
     ndarray of int, shape (B,)
         Positions in `hierarchy.nodes`.
     """
-    summed = hierarchy.sum_upwards(probability.astype(np.float64))
-    best = probability.argmax(1)
-    candidate = hierarchy.above[best] & (summed >= threshold)
-    candidate[:, -1] = True
-    # Depth and probability count less than one type: they decide between nodes with equally many.
-    size = hierarchy.members.sum(0) - hierarchy.depth / (len(hierarchy.nodes) + 1)
-    rank = np.where(candidate, size - summed * 1e-6, np.inf)
-    return rank.argmin(1)
+    return _Candidates.of(probability, hierarchy).first(threshold)
 
 
 def choose_threshold(
@@ -68,11 +63,42 @@ def choose_threshold(
     ----------
     Angelopoulos et al. (2024), Conformal risk control, arXiv:2208.02814.
     """
+    candidates = _Candidates.of(probability, hierarchy)
     wrong = np.zeros((len(THRESHOLDS), len(types)), bool)
     for row, threshold in enumerate(THRESHOLDS):
-        wrong[row] = ~hierarchy.members[types, back_off(probability, hierarchy, threshold)]
+        wrong[row] = ~hierarchy.members[types, candidates.first(threshold)]
     # Where a type is under several nodes, a higher threshold can be wrong where a lower one was not.
     wrong = np.maximum.accumulate(wrong[::-1])[::-1]
     risk = (wrong.sum(1) + 1) / (len(types) + 1)
     enough = np.flatnonzero(risk <= 1 - accuracy)
     return float(THRESHOLDS[enough[0]]) if len(enough) else float(np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """The nodes above the most probable type of each cell.
+
+    Attributes
+    ----------
+    summed : ndarray, shape (B, M)
+        Probabilities, infinite for the root.
+    rank : ndarray, shape (B, M)
+        The lower, the more a node says; infinite for nodes that are not above the type.
+    """
+
+    summed: np.ndarray
+    rank: np.ndarray
+
+    @classmethod
+    def of(cls, probability: np.ndarray, hierarchy: Hierarchy) -> _Candidates:
+        summed = hierarchy.sum_upwards(probability.astype(np.float64))
+        # Depth and probability count less than one type: they decide between nodes with equally many.
+        size = hierarchy.members.sum(0) - hierarchy.depth / (len(hierarchy.nodes) + 1)
+        above = hierarchy.above[probability.argmax(1)]
+        rank = np.where(above, size - summed * 1e-6, np.inf)
+        summed[:, -1] = np.inf
+        return cls(summed, rank)
+
+    def first(self, threshold: float) -> np.ndarray:
+        """Return the lowest of the nodes that are probable enough, shape (B,)."""
+        return np.where(self.summed >= threshold, self.rank, np.inf).argmin(1)

@@ -346,7 +346,7 @@ def _check_no_circle(names: Sequence[str], parents: Sequence[tuple[int, ...]]) -
     from graphlib import CycleError, TopologicalSorter
 
     try:
-        TopologicalSorter({node: above for node, above in enumerate(parents[:-1])}).prepare()
+        TopologicalSorter(dict(enumerate(parents[:-1]))).prepare()
     except CycleError as error:
         circle = " is under ".join(repr(names[node]) for node in reversed(error.args[1]))
         raise ArgumentError("parents", f"A node is above itself: {circle}; take out one of these.") from error

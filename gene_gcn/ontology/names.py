@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.ontology.cell_ontology import UNKNOWN_ID, CellOntology
-from gene_gcn.storage.text_files import existing_file
+from gene_gcn.storage.text_files import damage_as_argument_error, existing_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "check_map", "map_names", "read_map"]
+__all__ = ["map_names", "read_map", "read_table"]
 
 SUGGESTIONS = 5
 COLUMNS = ("name", "id", "label", "match")
@@ -49,6 +49,7 @@ SHORT = {
     "treg": "regulatory t cell",
 }
 GREEK = {"α": " alpha ", "β": " beta ", "γ": " gamma ", "δ": " delta ", "ε": " epsilon "}
+SINGULAR = ("has", "is", "lacks", "ss", "us")  # endings of words with "s" that are no plurals
 CLOSE_SPELLING = 0.8  # difflib's ratio above which an unknown word is taken for one of the ontology
 TISSUE_WEIGHT = 0.5  # of the words of the tissue, in comparison with those of the name
 
@@ -115,7 +116,10 @@ def read_map(source: str | os.PathLike[str] | pd.DataFrame, ontology: CellOntolo
     ArgumentError
         A column is missing, a name has two ids, or an id is not a term.
     """
-    table = check_map(source)
+    table = read_table(source)
+    if "id" not in table:
+        text = f" lacks the column 'id'; it has {list(table.columns)}."
+        raise ArgumentError("parents", Argument("parents"), text)
     ids: dict[str, str] = {}
     for name, given in zip(table["name"], table["id"], strict=True):
         found = UNKNOWN_ID
@@ -130,18 +134,31 @@ def read_map(source: str | os.PathLike[str] | pd.DataFrame, ontology: CellOntolo
     return ids
 
 
-def check_map(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
-    """Return the table of a map, all text without surrounding spaces, empty where values are missing."""
+def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
+    """Return a table about names: "name" and "parent", "id" or both, as text, empty where values are missing.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ArgumentError
+        These columns are missing, or a name is.
+    """
     import pandas as pd
 
     if not isinstance(source, pd.DataFrame):
         path = existing_file(source, "parents")
         separator = "\t" if ".tsv" in path.suffixes[-2:] else ","
-        source = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    if lacking := [name for name in ("name", "id") if name not in source]:
-        found = f"it has {list(source.columns)}"
-        raise ArgumentError("parents", Argument("parents"), f" lacks the columns {lacking}; {found}.")
-    return source[["name", "id"]].fillna("").astype(str).map(str.strip)
+        with damage_as_argument_error(path, "parents"):
+            source = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    table = source[[column for column in ("name", "parent", "id") if column in source]]
+    if "name" not in table or table.shape[1] < 2:
+        needed = " needs the column 'name', and 'parent' or 'id'"
+        raise ArgumentError("parents", Argument("parents"), f"{needed}; it has {list(source.columns)}.")
+    table = table.fillna("").astype(str).map(str.strip)
+    if (table["name"] == "").any():
+        raise ArgumentError("parents", Argument("parents"), " has rows without a name; delete them.")
+    return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +215,8 @@ class _Words:
         wanted = {word: self.rarity[word] for word in map(self._known, _words(name)) if word}
         extra = {word: TISSUE_WEIGHT * self.rarity[word] for word in map(self._known, _words(tissue)) if word}
         weight = extra | wanted
-        total, best = sum(wanted.values()), {}
+        total = sum(wanted.values())
+        best: dict[str, tuple[float, int]] = {}
         for term, depth, words in self.entries:
             if words.isdisjoint(wanted):
                 continue
@@ -240,11 +258,9 @@ def _words(name: str) -> frozenset[str]:
     text = re.sub(r"\b(\w+) (has|lacks)", r" \1\2 ", text)
     text = re.sub(r"\b(cd\d+)\b", r"\1has", text)  # CD4 T cells have it
     text = re.sub(r"\b([a-z]{4,})(\d+)\b", r"\1 \2", text)
-    words = []
+    words: list[str] = []
     for word in re.split(r"[^a-z0-9]+", text):
-        is_plural = (
-            len(word) > 3 and word.endswith("s") and not word.endswith(("has", "is", "lacks", "ss", "us"))
-        )
+        is_plural = len(word) > 3 and word.endswith("s") and not word.endswith(SINGULAR)
         single = word[:-1] if is_plural else word
         words += SHORT.get(single, single).split()
     return frozenset(words)

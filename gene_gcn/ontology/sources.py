@@ -128,9 +128,7 @@ def read_obo(path: str | os.PathLike[str]) -> CellOntology:
             parsed = pronto.Ontology(handle, import_depth=0)  # imports would be downloaded
             own = [term for term in parsed.terms() if term.id.startswith(_PREFIX)]
             terms = [_term_from_obo(term) for term in own if not term.obsolete]
-            replaced = {
-                term.id: next(iter(term.replaced_by)).id for term in own if len(term.replaced_by) == 1
-            }
+            replaced = {term.id: min(term.replaced_by).id for term in own if len(term.replaced_by) == 1}
         except (ValueError, KeyError, SyntaxError) as error:
             raise ArgumentError("path", f"{file} is a damaged OBO file ({error!s:.80}).") from error
         version = _version_in(parsed.metadata.data_version or "") or (get_record(file) or {}).get("version")
