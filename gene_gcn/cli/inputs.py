@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,17 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from gene_gcn import GeneGCNClassifier
+    from gene_gcn.ontology import Hierarchy
 
-__all__ = ["load_model", "read_cells", "read_labeled_cells", "read_tables"]
+__all__ = [
+    "load_model",
+    "read_backoff",
+    "read_cells",
+    "read_labeled_cells",
+    "read_obs",
+    "read_parents",
+    "read_tables",
+]
 
 
 def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
@@ -23,6 +33,51 @@ def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
     adata = cells.read_cells(path, obs_columns=columns, genome=genome)
     say(f"Cells     {adata.n_obs:,} cells × {adata.n_vars:,} genes from {path}")
     return adata
+
+
+def read_obs(path: Path, *columns: str) -> AnnData:
+    """Read only the columns of .obs, or of a table, without the expression if that is possible."""
+    import anndata
+    import pandas as pd
+
+    from gene_gcn.cells import stays_on_disk
+
+    name = path.name.lower()
+    if name.endswith((".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")):
+        separator = "," if ".csv" in name else "\t"
+        present = pd.read_csv(path, sep=separator, nrows=0).columns
+        table = pd.read_csv(
+            path, sep=separator, usecols=[each for each in columns if each in present], dtype=str
+        )
+        return anndata.AnnData(obs=table.set_index(table.index.astype(str)))
+    if stays_on_disk(path):
+        return read_tables(path, None, False)
+    return read_cells(path, *columns)
+
+
+def read_parents(parents: Path | None, ontology: Path | None) -> Path | Hierarchy | None:
+    """Return what `fit` takes as `parents`, of a file of the Cell Ontology if one is given."""
+    if ontology is None:
+        return parents
+    if parents is None:
+        text = " is used to read the ids of types; pass them with "
+        raise ArgumentError("ontology_file", Argument("ontology_file"), text, Argument("parents"), ".")
+    from gene_gcn.ontology import Hierarchy, cell_ontology, read_map
+
+    terms = cell_ontology(ontology)
+    ids = read_map(parents, terms)
+    return Hierarchy.from_ontology(list(ids), ids, terms)
+
+
+def read_backoff(text: str | None) -> bool | float:
+    """Return what `annotate` takes as `backoff`."""
+    if text is None or text == "auto":
+        return text is not None
+    try:
+        return float(text)
+    except ValueError as error:
+        problem = " is neither auto nor a number from 0 to 1."
+        raise ArgumentError("backoff", Argument("backoff", text), problem) from error
 
 
 def read_tables(path: Path, layer: str | None, use_raw: bool) -> AnnData:
@@ -37,16 +92,22 @@ def read_tables(path: Path, layer: str | None, use_raw: bool) -> AnnData:
 
 
 def read_labeled_cells(
-    path: Path, label: str, genome: str | None = None, batch: str | None = None
+    path: Path,
+    label: str,
+    genome: str | None = None,
+    batch: str | None = None,
+    coarser: Sequence[str] = (),
 ) -> AnnData:
     """Read a cell file, with a column of batches if it has one, and keep the cells that have a label.
+
+    `coarser` are further columns of labels.
 
     Raises
     ------
     ArgumentError
         If there is no such column, or it has no labels.
     """
-    adata = read_cells(path, label, *([] if batch is None else [batch]), genome=genome)
+    adata = read_cells(path, label, *coarser, *([] if batch is None else [batch]), genome=genome)
     if not adata.n_obs:
         raise ArgumentError("cells", f"{str(path)!r} contains no cells.")
     import numpy as np

@@ -15,10 +15,11 @@ from gene_gcn.cells import (
 )
 from gene_gcn.cli.checks import check_inputs, check_output_file, check_output_report
 from gene_gcn.cli.console import count, new_table, say
-from gene_gcn.cli.inputs import load_model, read_cells, read_tables
+from gene_gcn.cli.inputs import load_model, read_backoff, read_cells, read_tables
 from gene_gcn.cli.options import (
     Adapt,
     Alpha,
+    Backoff,
     Cells,
     Force,
     Genome,
@@ -62,6 +63,7 @@ def predict(
     unknown: Unknown = False,
     alpha: Alpha = None,
     over: Over = None,
+    backoff: Backoff = None,
     adapt: Adapt = True,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each type into the table.")
@@ -91,11 +93,12 @@ def predict(
     else:
         adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
-    how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
+    how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over, "backoff": read_backoff(backoff)}
     clf.annotate(adata, X=cells if on_disk else None, adapt="auto" if adapt else None, **how)
     write_predictions(out, adata, probabilities=probabilities, source=cells if on_disk else None)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
     _say_shift(adata.uns["gene_gcn"])
+    _say_backoff(adata)
     if over is not None:
         _say_consensus(adata)
     say(f"Written   {out}")
@@ -112,9 +115,19 @@ def _say_shift(made: dict[str, Any]) -> None:
         say(f"Shift     {made['shift']:.3f}, {kept}")
 
 
+def _say_backoff(adata: AnnData) -> None:
+    made = adata.uns["gene_gcn"]
+    if "backoff" in made:
+        changed = (adata.obs["gene_gcn"].astype(str) != adata.obs["gene_gcn_type"].astype(str)).sum()
+        say(
+            f"Back-off  {changed:,} of {adata.n_obs:,} cells to nodes of a probability ≥ {made['backoff']:.3g}"
+        )
+
+
 def _say_consensus(adata: AnnData) -> None:
     obs, made = adata.obs, adata.uns["gene_gcn"]
-    changed = int((obs["gene_gcn"].astype(str) != obs["gene_gcn_cell"].astype(str)).sum())
+    types = obs["gene_gcn_type" if "backoff" in made else "gene_gcn"]
+    changed = int((types.astype(str) != obs["gene_gcn_cell"].astype(str)).sum())
     fraction = f" ({changed / len(obs):.1%})" if len(obs) else ""
     result = f"{changed:,} cells{fraction} changed their type"
     if "clusters" not in made:

@@ -21,6 +21,7 @@ from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.explain import explain
 from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.networks import fetch, list_networks
+from gene_gcn.cli.ontology import ontology
 from gene_gcn.cli.predict import predict
 from gene_gcn.cli.report import report
 from gene_gcn.cli.reproduce import reproduce
@@ -49,6 +50,7 @@ app.command()(evaluate)
 app.command()(report)
 app.command()(explain)
 app.command()(suspicious)
+app.command()(ontology)
 app.command()(fetch)
 app.command("networks")(list_networks)
 app.command()(reproduce)

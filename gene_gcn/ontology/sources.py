@@ -33,13 +33,13 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 def cell_ontology(
-    source: str | os.PathLike[str] | None = None, *, progress: bool | ProgressBar = False
+    path: str | os.PathLike[str] | None = None, *, progress: bool | ProgressBar = False
 ) -> CellOntology:
     """Return the Cell Ontology.
 
     Parameters
     ----------
-    source : path, optional
+    path : path, optional
         A file: the ``CL-ontology-….json.zst`` of the package cellxgene-ontology-guide, also unpacked, or OBO
         (``cl.obo``, ``cl-basic.obo``). By default the newest such file of that package if it is installed,
         otherwise the OBO file that `fetch_obo` downloads once.
@@ -59,10 +59,10 @@ def cell_ontology(
     DownloadError
         The file cannot be downloaded.
     """
-    path = _installed() if source is None else existing_file(source, "source")
-    if path is None:
-        path = fetch_obo(progress=progress)
-    return read_obo(path) if _is_obo(path) else read_json(path)
+    file = _installed() if path is None else existing_file(path)
+    if file is None:
+        file = fetch_obo(progress=progress)
+    return read_obo(file) if _is_obo(file) else read_json(file)
 
 
 def fetch_obo(
@@ -142,7 +142,7 @@ def needing_extra(package: str) -> Iterator[None]:
         yield
     except ImportError as error:
         remedy = "install it with pip install 'gene-gcn[ontology]'"
-        raise ArgumentError("source", f"The Cell Ontology needs the package {package}; {remedy}.") from error
+        raise ArgumentError("path", f"The Cell Ontology needs the package {package}; {remedy}.") from error
 
 
 def _term_of(name: str, record: dict[str, Any]) -> Term:
