@@ -119,9 +119,8 @@ def _say_backoff(adata: AnnData) -> None:
     made = adata.uns["gene_gcn"]
     if "backoff" in made:
         changed = (adata.obs["gene_gcn"].astype(str) != adata.obs["gene_gcn_type"].astype(str)).sum()
-        say(
-            f"Back-off  {changed:,} of {adata.n_obs:,} cells to nodes of a probability ≥ {made['backoff']:.3g}"
-        )
+        sure = f"to nodes with a probability of {made['backoff']:.3g} or more"
+        say(f"Back-off  {changed:,} of {adata.n_obs:,} cells {sure}")
 
 
 def _say_consensus(adata: AnnData) -> None:
