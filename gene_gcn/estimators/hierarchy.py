@@ -24,8 +24,8 @@ from gene_gcn.cells import (
 from gene_gcn.cells.keys import level_column
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
 from gene_gcn.ontology import Hierarchy, back_off, cell_ontology, choose_threshold, read_map
-from gene_gcn.ontology.cell_ontology import UNKNOWN_ID
 from gene_gcn.ontology.names import read_table
+from gene_gcn.ontology.terms import UNKNOWN_ID
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.ontology.cell_ontology import ROOT, UNKNOWN_ID, CellOntology
+from gene_gcn.ontology.terms import ROOT, UNKNOWN_ID, CellOntology
 
 __all__ = ["ROOT_NAME", "Hierarchy"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.ontology.cell_ontology import UNKNOWN_ID, CellOntology
+from gene_gcn.ontology.terms import UNKNOWN_ID, CellOntology
 from gene_gcn.storage.text_files import damage_as_argument_error, existing_file
 
 if TYPE_CHECKING:

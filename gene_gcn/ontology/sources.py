@@ -14,7 +14,7 @@ from typing import Any
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.networks.source import NetworkSource
-from gene_gcn.ontology.cell_ontology import ROOT, CellOntology, Term
+from gene_gcn.ontology.terms import ROOT, CellOntology, Term
 from gene_gcn.storage import download
 from gene_gcn.storage.cache import get_record
 from gene_gcn.storage.download import ProgressBar
