@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from gene_gcn import GeneGCNClassifier, GeneNetwork
-    from gene_gcn.ontology import Hierarchy
+    from gene_gcn.ontology import OntologyMap
 
 __all__ = ["fit"]
 
@@ -25,7 +25,7 @@ def fit(
     label: str | Sequence[Any],
     batch: str | None = None,
     checkpoint: Path | None = None,
-    parents: Path | Hierarchy | None = None,
+    parents: Path | OntologyMap | None = None,
 ) -> None:
     """Fit `clf`; say how long it took, and what the network contributed."""
     start = time.perf_counter()

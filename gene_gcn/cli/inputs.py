@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from gene_gcn import GeneGCNClassifier
-    from gene_gcn.ontology import Hierarchy
+    from gene_gcn.ontology import OntologyMap
 
 __all__ = [
     "load_model",
@@ -55,18 +55,16 @@ def read_obs(path: Path, *columns: str) -> AnnData:
     return read_cells(path, *columns)
 
 
-def read_parents(parents: Path | None, ontology: Path | None) -> Path | Hierarchy | None:
+def read_parents(parents: Path | None, ontology: Path | None) -> Path | OntologyMap | None:
     """Return what `fit` takes as `parents`, of a file of the Cell Ontology if one is given."""
     if ontology is None:
         return parents
     if parents is None:
         text = " is used to read the ids of types; pass them with "
         raise ArgumentError("ontology_file", Argument("ontology_file"), text, Argument("parents"), ".")
-    from gene_gcn.ontology import Hierarchy, cell_ontology, read_map
+    from gene_gcn.ontology import cell_ontology, read_map
 
-    terms = cell_ontology(ontology)
-    ids = read_map(parents, terms)
-    return Hierarchy.from_ontology(list(ids), ids, terms)
+    return read_map(parents, cell_ontology(ontology))
 
 
 def read_backoff(text: str | None) -> bool | float:

@@ -302,11 +302,12 @@ class GeneGCNClassifier(CellAnnotator):
             batches that the model has not seen (types of a single batch are held out in parts), and
             `annotate` compares a query with the mean of a type over batches. Training by gradients ignores
             from which reference a cell is.
-        parents : dict, DataFrame, path of a .csv or .tsv file, or Hierarchy, optional
+        parents : dict, DataFrame, path of a .csv or .tsv file, Hierarchy or OntologyMap, optional
             The hierarchy of the types (docs/hierarchy.md): from each type or node to what is directly above
             it; or a table with the columns "name" and "parent"; or, as `gene_gcn.ontology.map_names` makes
-            it, with "name" and "id", the ids of terms of the Cell Ontology. If `y` has columns from coarse to
-            fine, the table gives ids only. The model is the same with a hierarchy as without one.
+            it, with "name" and "id", the ids of terms of the Cell Ontology
+            (`gene_gcn.ontology.read_map` reads it with an ontology of your own). If `y` has columns from
+            coarse to fine, the table gives ids only. The model is the same with a hierarchy as without one.
         checkpoint : path, optional
             Folder for the state of gradient training after each epoch, or of a fit to cells on disk after
             each step. If `fit` is killed, the same call, with a `random_state`, goes on from there and gives

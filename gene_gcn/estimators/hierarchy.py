@@ -23,7 +23,15 @@ from gene_gcn.cells import (
 )
 from gene_gcn.cells.keys import level_column
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
-from gene_gcn.ontology import Hierarchy, back_off, cell_ontology, choose_threshold, read_map
+from gene_gcn.ontology import (
+    CellOntology,
+    Hierarchy,
+    OntologyMap,
+    back_off,
+    cell_ontology,
+    choose_threshold,
+    read_map,
+)
 from gene_gcn.ontology.names import read_table
 from gene_gcn.ontology.terms import UNKNOWN_ID
 
@@ -31,7 +39,9 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-Parents: TypeAlias = Hierarchy | Mapping[str, str | Collection[str]] | pd.DataFrame | str | os.PathLike[str]
+Parents: TypeAlias = (
+    Hierarchy | OntologyMap | Mapping[str, str | Collection[str]] | pd.DataFrame | str | os.PathLike[str]
+)
 
 __all__ = ["BACKOFF_ACCURACY", "TERM_COLUMN", "GivenHierarchy", "Placement"]
 
@@ -49,15 +59,18 @@ class GivenHierarchy:
     hierarchy : Hierarchy or None
     parents : dict of str to tuple of str
         What is directly above a type or a node.
-    ids : dict of str to str
+    ids : mapping of str to str
         Ids of terms of the Cell Ontology, by name; the hierarchy is taken from there if nothing else says it.
+    ontology : CellOntology or None
+        None for the default one.
     levels : dict of str to dict of str to str
         For each column, the coarsest first, the label there of each type.
     """
 
     hierarchy: Hierarchy | None = None
     parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    ids: dict[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
+    ontology: CellOntology | None = None
     levels: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
@@ -67,6 +80,8 @@ class GivenHierarchy:
             return cls()
         if isinstance(parents, Hierarchy):
             return cls(hierarchy=parents)
+        if isinstance(parents, OntologyMap):
+            return cls(ids=parents.ids, ontology=parents.ontology)
         if isinstance(parents, Mapping):
             several = {
                 str(name): (over,) if isinstance(over, str) else over for name, over in parents.items()
@@ -74,7 +89,7 @@ class GivenHierarchy:
             return cls(parents={name: tuple(map(str, over)) for name, over in several.items()})
         if not isinstance(parents, (pd.DataFrame, str, os.PathLike)):
             kind = type(parents).__name__
-            text = f" is a {kind}; pass a table, a dict from types to their parents, or a Hierarchy."
+            text = f" is a {kind}; pass a table, a dict from types to parents, a Hierarchy or an OntologyMap."
             raise ArgumentError("parents", Argument("parents"), text)
         table = read_table(parents)
         if "parent" not in table:
@@ -155,11 +170,10 @@ class GivenHierarchy:
             _warn_of_others(types, self.parents)
             return Hierarchy.from_parents(types, self.parents).with_ids(self.ids)
         if self.ids:
-            ontology = cell_ontology()
             frame = pd.DataFrame({"name": list(self.ids), "id": list(self.ids.values())})
-            ids = read_map(frame, ontology)
-            _warn_of_others(types, [name for name, term in ids.items() if term != UNKNOWN_ID])
-            return Hierarchy.from_ontology(types, ids, ontology)
+            found = read_map(frame, self.ontology or cell_ontology())
+            _warn_of_others(types, [name for name, term in found.ids.items() if term != UNKNOWN_ID])
+            return found.hierarchy(types)
         return None
 
     def _of_levels(self, types: tuple[str, ...]) -> Hierarchy:

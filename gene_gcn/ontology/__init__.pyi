@@ -4,6 +4,7 @@ from .hierarchy import Hierarchy as Hierarchy
 from .metrics import cl_scores as cl_scores
 from .metrics import hierarchical_scores as hierarchical_scores
 from .metrics import hop_scores as hop_scores
+from .names import OntologyMap as OntologyMap
 from .names import map_names as map_names
 from .names import read_map as read_map
 from .sources import cell_ontology as cell_ontology

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.ontology.hierarchy import Hierarchy
 from gene_gcn.ontology.terms import UNKNOWN_ID, CellOntology
 from gene_gcn.storage.text_files import damage_as_argument_error, existing_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["map_names", "read_map", "read_table"]
+__all__ = ["OntologyMap", "map_names", "read_map", "read_table"]
 
 SUGGESTIONS = 5
 COLUMNS = ("name", "id", "label", "match")
@@ -96,8 +97,27 @@ def map_names(names: Iterable[str], ontology: CellOntology, *, tissue: str | Non
     return pd.DataFrame(rows, columns=columns)
 
 
-def read_map(source: str | os.PathLike[str] | pd.DataFrame, ontology: CellOntology) -> dict[str, str]:
-    """Return the id of each name of a map that `map_names` made and a person edited.
+@dataclass(frozen=True, eq=False)
+class OntologyMap:
+    """The terms of the Cell Ontology that names of types mean; `read_map` makes it.
+
+    Attributes
+    ----------
+    ids : dict of str to str
+        By name; "unknown" for names without a term.
+    ontology : CellOntology
+    """
+
+    ids: Mapping[str, str]
+    ontology: CellOntology
+
+    def hierarchy(self, types: Sequence[str]) -> Hierarchy:
+        """Return the part of the Cell Ontology above some types; see `Hierarchy.from_ontology`."""
+        return Hierarchy.from_ontology(types, self.ids, self.ontology)
+
+
+def read_map(source: str | os.PathLike[str] | pd.DataFrame, ontology: CellOntology) -> OntologyMap:
+    """Read a map that `map_names` made and a person edited.
 
     Parameters
     ----------
@@ -108,8 +128,7 @@ def read_map(source: str | os.PathLike[str] | pd.DataFrame, ontology: CellOntolo
 
     Returns
     -------
-    dict of str to str
-        Names without an id have "unknown".
+    OntologyMap
 
     Raises
     ------
@@ -131,7 +150,7 @@ def read_map(source: str | os.PathLike[str] | pd.DataFrame, ontology: CellOntolo
         if ids.setdefault(name, found) != found:
             both = f"{ids[name]} and {found}"
             raise ArgumentError("parents", f"The map gives {name!r} two ids, {both}; keep one.")
-    return ids
+    return OntologyMap(ids, ontology)
 
 
 def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:

@@ -61,7 +61,11 @@ def cell_ontology(
     """
     file = _installed() if path is None else existing_file(path)
     if file is None:
-        file = fetch_obo(progress=progress)
+        try:
+            file = fetch_obo(progress=progress)
+        except download.DownloadError as error:
+            remedy = "Or install the package cellxgene-ontology-guide."
+            raise download.DownloadError(f"{error} {remedy}", missing=error.missing) from error
     return read_obo(file) if _is_obo(file) else read_json(file)
 
 
