@@ -39,7 +39,9 @@ def as_obo(version: str = "2026-03-26") -> str:
         lines = ["[Term]", f"id: {name}", f"name: {label}", f'synonym: "{label} (related)" RELATED []']
         lines += [f'synonym: "{text}" EXACT []' for text in synonyms]
         lines += [f"is_a: {parent} ! comment" for parent in parents]
-        lines += ["is_a: UBERON:0000061", "relationship: develops_from CL:0000084"] if "monocyte" in label else []
+        lines += (
+            ["is_a: UBERON:0000061", "relationship: develops_from CL:0000084"] if "monocyte" in label else []
+        )
         blocks.append("\n".join(lines))
     blocks.append("[Term]\nid: UBERON:0000061\nname: anatomical structure")
     old, label, new = OBSOLETE

@@ -145,6 +145,9 @@ class GivenHierarchy:
         if self.parents or self.hierarchy is not None:
             text = " says what is above the types, and so do the columns "
             raise ArgumentError("parents", Argument("parents"), f"{text}{list(columns)}; pass one of them.")
+        if self.levels and list(self.levels) != list(columns):
+            text = f"References have the levels {list(self.levels)} and {list(columns)}; name them alike."
+            raise ArgumentError("y", text)
         finest = columns[-1]
         table = table[table[finest].notna()]
         for coarse, fine in pairwise(columns):

@@ -38,6 +38,7 @@ PARTS = ("parameters", "classes", "prior", "normalizer", "network", "hierarchy",
 LONGEST_LABEL = 10_000
 LARGEST_VALUE = 1e15  # of a weight or a depth: far above any, far below what overflows in a product
 LONGEST_AXIS = 1e4  # 1, except along which cells hardly vary
+MOST_NODES = 10_000  # above the types: three times as many as the Cell Ontology has terms
 FLAGS = ("learn_mixing", "residual", "use_raw")
 WHOLE = ("batch_size", "channels", "diagonal", "heads", "max_epochs", "num_layers", "patience", "verbose")
 NUMBERS = ("dropout", "validation_fraction", "weight_decay")
@@ -258,6 +259,7 @@ def _check_hierarchy(values: Any, classes: list[Any]) -> None:
     _require(
         _are_texts(values["nodes"]) and _are_texts(values["ids"]), "nodes or ids of hierarchy are not text"
     )
+    _require(len(values["nodes"]) <= len(classes) + MOST_NODES, "hierarchy has too many nodes")
     _require(type(values["num_types"]) is int, "num_types of hierarchy is not a number")
     levels = values["levels"]
     pairs = isinstance(levels, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in levels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +12,16 @@ from small_ontology import ONTOLOGY
 
 from gene_gcn.ontology import Hierarchy, back_off, choose_threshold
 
-TREE = Hierarchy.from_parents(["CD4", "CD8", "B", "mono"], {"CD4": "T", "CD8": "T", "T": "lymphoid", "B": "lymphoid"})
-IDS = {"CD4": "CL:0000624", "naive": "CL:0000898", "naive CD4": "CL:0000895", "B": "CL:0000236", "T": "CL:0000084"}
+TREE = Hierarchy.from_parents(
+    ["CD4", "CD8", "B", "mono"], {"CD4": "T", "CD8": "T", "T": "lymphoid", "B": "lymphoid"}
+)
+IDS = {
+    "CD4": "CL:0000624",
+    "naive": "CL:0000898",
+    "naive CD4": "CL:0000895",
+    "B": "CL:0000236",
+    "T": "CL:0000084",
+}
 DAG = Hierarchy.from_ontology(list(IDS), IDS, ONTOLOGY)
 
 
@@ -53,7 +63,7 @@ def test_nodes_are_above_the_type_and_sure_enough(seed, threshold, hierarchy):
 def test_on_a_tree_a_higher_threshold_never_gives_a_deeper_node():
     probability, _ = draw(TREE, 300, 0)
     nodes = [back_off(probability, TREE, threshold) for threshold in np.linspace(0, 1, 30)]
-    for lower, higher in zip(nodes, nodes[1:], strict=False):
+    for lower, higher in pairwise(nodes):
         assert TREE.above[lower, higher].all()
 
 

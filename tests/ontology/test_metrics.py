@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_ontology import ONTOLOGY
 from sklearn.metrics import accuracy_score, f1_score
+from small_ontology import ONTOLOGY
 
 from gene_gcn.errors import ArgumentError, LabelWarning
 from gene_gcn.ontology import Hierarchy, cl_scores, hierarchical_scores, hop_scores
@@ -28,7 +28,7 @@ def test_a_subtype_of_the_true_type_is_right_and_a_coarser_type_is_not():
 
 def test_hierarchical_scores_count_shared_ancestors_without_the_root():
     scores = hierarchical_scores([CD4, B], [T, MONO], ONTOLOGY)
-    # CD4: {CD4, T, lymphocyte, blood}; T: without CD4. B: {B, lymphocyte, blood}; monocyte: {monocyte, blood}.
+    # CD4: {CD4, T, lymphocyte, blood}; T: without CD4. B: {B, lymphocyte, blood}; {monocyte, blood}.
     assert scores["hierarchical_precision"] == pytest.approx((3 + 1) / (3 + 2))
     assert scores["hierarchical_recall"] == pytest.approx((3 + 1) / (4 + 3))
     p, r = 4 / 5, 4 / 7

@@ -93,7 +93,10 @@ def test_the_newest_file_of_the_package_is_used(tmp_path, monkeypatch):
         (b"<!doctype html><html>", "is a web page"),
         (b"name,id\n", "does not hold the terms"),
         (b'{"CL:0000000": 1}', "does not hold the terms"),
-        (json.dumps({"CL:1": {"label": "a", "ancestors": {}, "deprecated": False}}).encode(), "lacks CL:0000000"),
+        (
+            json.dumps({"CL:1": {"label": "a", "ancestors": {}, "deprecated": False}}).encode(),
+            "lacks CL:0000000",
+        ),
         (zstandard.compress(as_json())[:-40], "damaged|does not hold"),
         (b"format-version: 1.2\n\n[Term]\nid: CL:0000000\nis_a: \x00", "damaged OBO"),
         (gzip.compress(b"{}"), "lacks CL:0000000|does not hold"),

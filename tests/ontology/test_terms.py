@@ -47,7 +47,11 @@ def test_obsolete_ids_give_their_replacement():
 
 
 def test_terms_that_are_not_cells_are_left_out():
-    terms = {ROOT: Term(ROOT, "cell"), "CL:1": Term("CL:1", "nucleus"), "CL:2": Term("CL:2", "x", (), ("CL:1", ROOT))}
+    terms = {
+        ROOT: Term(ROOT, "cell"),
+        "CL:1": Term("CL:1", "nucleus"),
+        "CL:2": Term("CL:2", "x", (), ("CL:1", ROOT)),
+    }
     assert list(CellOntology(terms)) == [ROOT, "CL:2"]
     assert CellOntology(terms).parents("CL:2") == (ROOT,)
 
