@@ -1,4 +1,4 @@
-"""Hierarchies of types: from columns, tables and the Cell Ontology; levels, back-off, ids and covers of sets."""
+"""Hierarchies of types: from columns, tables and the Cell Ontology; levels, back-off, ids, sets."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_the_threshold_is_chosen_on_held_out_cells():
 @pytest.mark.filterwarnings("ignore::gene_gcn.errors.LabelWarning")
 def test_ids_are_those_of_cellxgene(query, tmp_path):
     clf = fit(draw(300, 0), "fine", parents=read_map(MAP[:3], ONTOLOGY))
-    query.X = sparse.diags(np.arange(200) > 0) @ query.X
+    query.X = sparse.diags((np.arange(200) > 0).astype(np.float32)) @ query.X
     clf.annotate(query, backoff=0.9)
     ids = query.obs["cell_type_ontology_term_id"].astype(str)
     assert ids.str.fullmatch(r"CL:\d{7}|unknown").all() and ids.iloc[0] == "unknown"
@@ -227,7 +227,7 @@ def test_a_column_of_ids_that_others_wrote_is_kept(query):
 @pytest.mark.filterwarnings("ignore::gene_gcn.errors.EmptyCellsWarning")
 def test_consensus_unknown_and_empty_cells(clf, query):
     query.obs["leiden"] = query.obs["coarse"]
-    query.X = sparse.diags(np.arange(200) > 2) @ query.X
+    query.X = sparse.diags((np.arange(200) > 2).astype(np.float32)) @ query.X
     clf.annotate(query, unknown=True, over="leiden", backoff=0.9)
     obs = query.obs
     assert (obs["gene_gcn"][:3] == "unassigned").all() and (
