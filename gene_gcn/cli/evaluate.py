@@ -83,9 +83,10 @@ def evaluate(
         scores |= hierarchical_scores(truth, predicted, clf.hierarchy_)
     unknown = sorted(set(truth) - set(types))
     _say_recall(recall)
+    width = max(20, *(len(name) + 2 for name in scores))
     for name, value in scores.items():
         spelled = name.replace("_", " ").replace("f1", "F1").replace("cl ", "CL ")
-        say(f"{spelled:<24}{value:.3f}")
+        say(f"{spelled:<{width}}{value:.3f}")
     if unknown:
         say(_about_unknown_types(recall, unknown))
         _warn_of_spellings(unknown, types)
