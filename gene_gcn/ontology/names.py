@@ -27,6 +27,8 @@ COLUMNS = ("name", "id", "label", "match")
 # How the field shortens names of types, beyond the synonyms of the Cell Ontology.
 SHORT = {
     "astro": "astrocyte",
+    "at1": "pulmonary alveolar type 1 cell",
+    "at2": "pulmonary alveolar type 2 cell",
     "cd4has": "cd4has alpha beta",  # T cells with either have this receptor
     "cd8has": "cd8has alpha beta",
     "dc": "dendritic cell",
@@ -35,18 +37,26 @@ SHORT = {
     "epi": "epithelial",
     "fcgr3ahas": "cd16has",  # the gene of CD16
     "fib": "fibroblast",
+    "gdt": "gamma delta t cell",
     "hsc": "hematopoietic stem cell",
     "hspc": "hematopoietic precursor cell",
+    "ilc": "innate lymphoid cell",
     "mac": "macrophage",
+    "mait": "mucosal invariant t cell",
+    "microglia": "microglial cell",
     "mk": "megakaryocyte",
     "mono": "monocyte",
     "neut": "neutrophil",
     "nk": "natural killer cell",
+    "nkt": "nk t cell",
     "oligo": "oligodendrocyte",
+    "opc": "oligodendrocyte precursor cell",
     "plt": "platelet",
     "rbc": "erythrocyte",
     "reg": "regulatory",
     "smc": "smooth muscle cell",
+    "tcm": "central memory t cell",
+    "tem": "effector memory t cell",
     "treg": "regulatory t cell",
 }
 GREEK = {"α": " alpha ", "β": " beta ", "γ": " gamma ", "δ": " delta ", "ε": " epsilon "}
@@ -269,7 +279,7 @@ def _spelling(name: str) -> str:
 
 def _words(name: str) -> frozenset[str]:
     """Return the words of a name: singular, written out; "cd4has" and "cd25lacks" for markers."""
-    text = _spelling(name)
+    text = _spelling(name).replace("thymus-derived ", "")  # as all T cells are
     for letter, word in GREEK.items():
         text = text.replace(letter, word)
     text = re.sub(r"\b(\w+)(?:\+|-?positive\b)", r"\1 has", text)
