@@ -41,14 +41,15 @@ def read_obs(path: Path, *columns: str) -> AnnData:
     import pandas as pd
 
     from gene_gcn.cells import stays_on_disk
+    from gene_gcn.storage.text_files import damage_as_argument_error
 
     name = path.name.lower()
     if name.endswith((".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")):
         separator = "," if ".csv" in name else "\t"
-        present = pd.read_csv(path, sep=separator, nrows=0).columns
-        table = pd.read_csv(
-            path, sep=separator, usecols=[each for each in columns if each in present], dtype=str
-        )
+        with damage_as_argument_error(path, "cells"):
+            present = pd.read_csv(path, sep=separator, nrows=0).columns
+            own = [each for each in columns if each in present]
+            table = pd.read_csv(path, sep=separator, usecols=own, dtype=str)
         return anndata.AnnData(obs=table.set_index(table.index.astype(str)))
     if stays_on_disk(path):
         return read_tables(path, None, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,7 +32,7 @@ from gene_gcn.ontology import (
     choose_threshold,
     read_map,
 )
-from gene_gcn.ontology.names import read_table
+from gene_gcn.ontology.names import ids_by_name, read_table
 from gene_gcn.ontology.terms import UNKNOWN_ID
 
 if TYPE_CHECKING:
@@ -93,12 +93,10 @@ class GivenHierarchy:
             raise ArgumentError("parents", Argument("parents"), text)
         table = read_table(parents)
         if "parent" not in table:
-            return cls(ids=dict(zip(table["name"], table["id"], strict=True)))
-        given = cls()
+            return cls(ids=ids_by_name(table))
+        given = cls(ids=ids_by_name(table) if "id" in table else {})
         for name, parent in zip(table["name"], table["parent"], strict=True):
             given.parents[name] = (*given.parents.get(name, ()), *([parent] if parent else []))
-        if "id" in table:
-            given.ids = {name: term for name, term in zip(table["name"], table["id"], strict=True) if term}
         return given
 
     def take_levels(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -124,7 +122,7 @@ class GivenHierarchy:
                 self._add(_level_table(frame, own), own)
                 own = own[-1]
             finest.append(own)
-        return finest if several is y else finest[0]
+        return finest[0] if len(cells.frames) == 1 else finest
 
     def _take(self, X: Any, y: Any) -> tuple[Any, Any]:
         if not _are_columns(y) or not (is_anndata(X) or isinstance(X, str | Path)):
@@ -170,7 +168,7 @@ class GivenHierarchy:
         if self.levels:
             return self._of_levels(types).with_ids(self.ids)
         if self.parents:
-            _warn_of_others(types, self.parents)
+            _warn_of_others(types, {*self.parents, *chain.from_iterable(self.parents.values())})
             return Hierarchy.from_parents(types, self.parents).with_ids(self.ids)
         if self.ids:
             frame = pd.DataFrame({"name": list(self.ids), "id": list(self.ids.values())})
@@ -183,8 +181,8 @@ class GivenHierarchy:
         columns = list(self.levels)
         parents: dict[str, str] = {}
         for name in types:
-            chain = (self.levels[column].get(name) for column in columns)
-            labels = [*dict.fromkeys(label for label in chain if label)]
+            found = (self.levels[column].get(name) for column in columns)
+            labels = [*dict.fromkeys(label for label in found if label)]
             for parent, child in pairwise(labels):
                 if parents.setdefault(child, parent) != parent:
                     raise _contradiction(child, "types", "coarser labels", [parents[child], parent])

@@ -20,7 +20,7 @@ from gene_gcn.storage.text_files import damage_as_argument_error, existing_file
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OntologyMap", "map_names", "read_map", "read_table"]
+__all__ = ["OntologyMap", "ids_by_name", "map_names", "read_map", "read_table"]
 
 SUGGESTIONS = 5
 COLUMNS = ("name", "id", "label", "match")
@@ -149,18 +149,32 @@ def read_map(source: str | os.PathLike[str] | pd.DataFrame, ontology: CellOntolo
     if "id" not in table:
         text = f" lacks the column 'id'; it has {list(table.columns)}."
         raise ArgumentError("parents", Argument("parents"), text)
-    ids: dict[str, str] = {}
-    for name, given in zip(table["name"], table["id"], strict=True):
-        found = UNKNOWN_ID
-        if given not in ("", UNKNOWN_ID):
+    ids = ids_by_name(table)
+    for name, given in ids.items():
+        if given != UNKNOWN_ID:
             try:
-                found = ontology[given].id
+                ids[name] = ontology[given].id
             except ArgumentError as error:
                 raise ArgumentError("parents", f"The map gives {name!r} the id {error}") from error
-        if ids.setdefault(name, found) != found:
-            both = f"{ids[name]} and {found}"
-            raise ArgumentError("parents", f"The map gives {name!r} two ids, {both}; keep one.")
     return OntologyMap(ids, ontology)
+
+
+def ids_by_name(table: pd.DataFrame) -> dict[str, str]:
+    """Return the id of each name of a table that `read_table` read; "unknown" where there is none.
+
+    Raises
+    ------
+    ArgumentError
+        A name has two ids.
+    """
+    ids: dict[str, str] = {}
+    for name, given in zip(table["name"], table["id"], strict=True):
+        known = ids.setdefault(name, given or UNKNOWN_ID)
+        if known == UNKNOWN_ID:
+            ids[name] = given or UNKNOWN_ID
+        elif given not in (known, "", UNKNOWN_ID):
+            raise ArgumentError("parents", f"The map gives {name!r} two ids, {known} and {given}; keep one.")
+    return ids
 
 
 def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:

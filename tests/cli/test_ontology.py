@@ -122,4 +122,8 @@ def test_mistakes_name_options(hierarchy, tmp_path, error_of):
     assert "cellxgene-ontology-guide" in error_of(
         "ontology", query, "-l", "coarse", "-o", tmp_path / "map2.csv"
     )
+    (tmp_path / "empty.csv").write_text("")
+    assert "empty.csv is empty" in error_of(
+        "ontology", tmp_path / "empty.csv", "-l", "x", "-o", tmp_path / "a.csv"
+    )
     assert not (tmp_path / "m").exists() and not (tmp_path / "map2.csv").exists()

@@ -99,6 +99,12 @@ def test_several_parents_in_a_table():
     assert hierarchy.ancestors("CD4") == {"T", "helper", "cell"}
 
 
+@pytest.mark.filterwarnings("error::gene_gcn.errors.LabelWarning")
+def test_a_type_above_another_is_placed():
+    hierarchy = fit(draw(200, 0), "fine", parents={"CD4": "CD8", "B": "Mono"}).hierarchy_
+    assert hierarchy.ancestors("CD4") == {"CD8", "cell"} and hierarchy.ancestors("CD8") == {"cell"}
+
+
 def test_the_cell_ontology(tmp_path, host, monkeypatch):
     host.files["/v2026-03-26/cl-basic.obo"] = as_obo().encode()
     monkeypatch.setenv("GENE_GCN_CL_URL", host.url)
@@ -110,7 +116,8 @@ def test_the_cell_ontology(tmp_path, host, monkeypatch):
 
 
 def test_columns_take_ids_of_a_map():
-    hierarchy = fit(draw(200, 0), ["coarse", "fine"], parents=MAP.replace("CD8", "T")).hierarchy_
+    table = pd.concat([MAP.replace("CD8", "T"), pd.DataFrame({"name": ["CD8"], "id": [""]})])
+    hierarchy = fit(draw(200, 0), ["coarse", "fine"], parents=table).hierarchy_
     ids = dict(zip(hierarchy.nodes, hierarchy.ids, strict=True))
     assert ids["CD4"] == "CL:0000624" and ids["T"] == "CL:0000625" and ids["CD8"] == ids["cell"] == "unknown"
 
@@ -132,6 +139,7 @@ def test_references_and_cells_on_disk(tmp_path, clf):
     draw(300, 0).write_h5ad(tmp_path / "cells.h5ad")
     for cells in (tmp_path / "cells.h5ad", open_cells(tmp_path / "cells.h5ad")):
         assert fit(cells, LEVELS).hierarchy_.to_dict() == clf.hierarchy_.to_dict()
+    assert fit(open_cells([tmp_path / "cells.h5ad"]), [LEVELS]).hierarchy_.types == tuple(TYPES)
     files = [tmp_path / "cells.h5ad", tmp_path / "again.h5ad"]
     draw(100, 5).write_h5ad(files[1])
     assert fit(open_cells(files), [LEVELS, LEVELS]).hierarchy_.to_dict() == clf.hierarchy_.to_dict()
