@@ -128,7 +128,7 @@ class GivenHierarchy:
         if not _are_columns(y) or not (is_anndata(X) or isinstance(X, str | Path)):
             return X, y
         cells = as_cells(X, list(y))
-        if len(y) == cells.n_obs and not set(y) <= set(cells.obs.columns):
+        if set(y).isdisjoint(cells.obs.columns):
             return X, y  # labels of so few cells
         table = _level_table(cells, y)
         self._add(table, y)
