@@ -247,7 +247,7 @@ class Placement:
             node = back_off(probability, hierarchy, self.threshold)
             obs[f"{key}_type"] = types
             obs[key] = _labels(hierarchy.nodes, node, types, is_named)
-            obs[f"{key}_confidence"] = hierarchy.sum_upwards(probability)[np.arange(len(node)), node]
+            obs[f"{key}_confidence"] = np.einsum("bk,kb->b", probability, hierarchy.members[:, node])
             made["backoff"] = self.threshold
         if hierarchy.has_ids:
             column = _term_column(adata, key)
@@ -255,9 +255,10 @@ class Placement:
             obs[column] = pd.Categorical(ids[np.where(is_named, node, -1)])
             made["term_id_column"] = column
         if sets is not None:
+            distinct, of_cell = np.unique(sets, axis=0, return_inverse=True)
             nodes = np.array(hierarchy.nodes, dtype=object)
-            texts = ["|".join(nodes[inside]) for inside in hierarchy.cover(sets)]
-            obs[f"{key}_set_nodes"] = pd.Categorical(texts)
+            texts = np.array(["|".join(nodes[inside]) for inside in hierarchy.cover(distinct)], dtype=object)
+            obs[f"{key}_set_nodes"] = pd.Categorical(texts[of_cell.ravel()])
         if hierarchy.levels:
             made["levels"] = np.array(list(hierarchy.levels), dtype=object)
         return made

@@ -10,6 +10,7 @@ from gene_gcn.ontology.hierarchy import Hierarchy
 
 __all__ = ["back_off", "choose_threshold"]
 
+BLOCK = 1 << 16  # cells whose summed probabilities are in memory at once
 # Summed probabilities at which choose_threshold tries to back off.
 THRESHOLDS = np.unique(np.concatenate([np.linspace(0, 0.99, 100), 1 - np.geomspace(1e-6, 1e-2, 41), [1.0]]))
 
@@ -33,7 +34,9 @@ def back_off(probability: np.ndarray, hierarchy: Hierarchy, threshold: float) ->
     ndarray of int, shape (B,)
         Positions in `hierarchy.nodes`.
     """
-    return _Candidates.of(probability, hierarchy).first(threshold)
+    blocks = (probability[start : start + BLOCK] for start in range(0, len(probability), BLOCK))
+    found = [_Candidates.of(block, hierarchy).first(threshold) for block in blocks]
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def choose_threshold(
