@@ -292,7 +292,8 @@ def _only_parents(table: pd.DataFrame, fine: str, coarse: str) -> dict[str, str]
     for name, parent in counts.index:
         if found.setdefault(name, parent) != parent:
             both = {each: int(counts[name, each]) for each in (found[name], parent)}
-            raise _contradiction(name, fine, coarse, [f"{each!r} ({n:,} cells)" for each, n in both.items()])
+            cells = [f"{each!r} ({n:,} cell{'s' if n != 1 else ''})" for each, n in both.items()]
+            raise _contradiction(name, fine, coarse, cells)
     for name, parent in found.items():
         if name != parent and name in set(found.values()):
             below = next(each for each, above in found.items() if above == name)

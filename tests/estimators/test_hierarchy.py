@@ -271,7 +271,7 @@ def test_models_trained_by_gradients_take_a_number(query):
     [
         (
             {"coarse": "B"},
-            r"'CD4' in 'fine' has two labels in 'coarse': ('B' \(1 cells\) and 'T'|'T').*give it one",
+            r"'CD4' in 'fine' has two labels in 'coarse': ('B' \(1 cell\) and 'T'|'T').*give it one",
         ),
         ({"lineage": "myeloid"}, r"'(T|B|CD4)' in '\w+' has two labels in 'lineage'"),
     ],
