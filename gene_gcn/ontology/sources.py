@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,13 @@ from gene_gcn.ontology.terms import ROOT, CellOntology, Term
 from gene_gcn.storage import download
 from gene_gcn.storage.cache import get_record
 from gene_gcn.storage.download import ProgressBar
-from gene_gcn.storage.text_files import existing_file, first_line, open_file, sha256_of
+from gene_gcn.storage.text_files import (
+    damage_as_argument_error,
+    existing_file,
+    first_line,
+    open_file,
+    sha256_of,
+)
 
 __all__ = ["VERSION", "cell_ontology", "fetch_obo", "read_json", "read_obo"]
 
@@ -29,6 +35,7 @@ OBO = "cl-basic.obo"
 PACKAGE = "cellxgene_ontology_guide"  # its files have all versions that CELLxGENE has used
 _VERSION = re.compile(r"v\d{4}-\d\d-\d\d")
 _PREFIX = "CL:"
+_EXACT = re.compile(r'"((?:[^"\\]|\\.)*)" EXACT\b')
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
@@ -93,6 +100,8 @@ def fetch_obo(
     if not _VERSION.fullmatch(version):
         text = " is not a release of the Cell Ontology; these are named like "
         raise ArgumentError("version", Argument("version", version), text, Argument("version", VERSION), ".")
+    with _needing_extra("obonet"):  # before anything is downloaded
+        import obonet  # noqa: F401
     url = f"{download.base_url('GENE_GCN_CL_URL', base_url)}/{version}/{OBO}"
     return download.fetch(
         url, f"cell_ontology/{version}/{OBO}", check=read_obo, progress=progress, version=version
@@ -124,23 +133,24 @@ def read_obo(path: str | os.PathLike[str]) -> CellOntology:
     file = existing_file(path)
     if not _is_obo(file):
         raise ArgumentError("path", f"{file} is not an OBO file, which starts with 'format-version:'.")
-    with needing_extra("pronto"):
-        import pronto
-    with warnings.catch_warnings(), file.open("rb") as handle:
-        warnings.simplefilter("ignore")  # about clauses that are of no concern here
+    with _needing_extra("obonet"):
+        import obonet
+    with damage_as_argument_error(file), open_file(file) as handle:
+        text = io.TextIOWrapper(handle, "utf-8")
         try:
-            parsed = pronto.Ontology(handle, import_depth=0)  # imports would be downloaded
-            own = [term for term in parsed.terms() if term.id.startswith(_PREFIX)]
-            terms = [_term_from_obo(term) for term in own if not term.obsolete]
-            replaced = {term.id: min(term.replaced_by).id for term in own if len(term.replaced_by) == 1}
-        except (ValueError, KeyError, SyntaxError) as error:
-            raise ArgumentError("path", f"{file} is a damaged OBO file ({error!s:.80}).") from error
-        version = _version_in(parsed.metadata.data_version or "") or (get_record(file) or {}).get("version")
+            parsed = obonet.read_obo(text, ignore_obsolete=False)
+            own = {name: term for name, term in parsed.nodes(data=True) if name.startswith(_PREFIX) and term}
+            terms = [_term_from_obo(name, term) for name, term in own.items() if not _is_obsolete(term)]
+        except (ValueError, LookupError, TypeError) as error:
+            problem = f"{type(error).__name__}: {error!s:.80}"
+            raise ArgumentError("path", f"{file} is a damaged OBO file ({problem}).") from error
+    replaced = {name: term["replaced_by"][0] for name, term in own.items() if "replaced_by" in term}
+    version = _version_in(parsed.graph.get("data-version", "")) or (get_record(file) or {}).get("version")
     return _made_of(file, terms, replaced, version)
 
 
 @contextmanager
-def needing_extra(package: str) -> Iterator[None]:
+def _needing_extra(package: str) -> Iterator[None]:
     """Say which extra to install if a package is missing."""
     try:
         yield
@@ -154,11 +164,15 @@ def _term_of(name: str, record: dict[str, Any]) -> Term:
     return Term(name, str(record["label"]), tuple(map(str, record.get("synonyms", ()))), parents)
 
 
-def _term_from_obo(term: Any) -> Term:
-    synonyms = sorted(each.description for each in term.synonyms if each.scope == "EXACT")
-    parents = term.superclasses(distance=1, with_self=False)
-    ids = sorted(parent.id for parent in parents if parent.id.startswith(_PREFIX))
-    return Term(term.id, str(term.name), tuple(synonyms), tuple(ids))
+def _term_from_obo(name: str, term: Mapping[str, Any]) -> Term:
+    exact = (_EXACT.match(synonym) for synonym in term.get("synonym", ()))
+    synonyms = sorted(re.sub(r"\\(.)", r"\1", found[1]) for found in exact if found)
+    parents = sorted(parent for parent in term.get("is_a", ()) if parent.startswith(_PREFIX))
+    return Term(name, term["name"], tuple(synonyms), tuple(parents))
+
+
+def _is_obsolete(term: Mapping[str, Any]) -> bool:
+    return term.get("is_obsolete") == "true"
 
 
 def _made_of(file: Path, terms: list[Term], replaced: dict[str, str], version: str | None) -> CellOntology:
@@ -186,7 +200,7 @@ def _is_obo(path: Path) -> bool:
 
 
 def _unpack(content: bytes, file: Path) -> bytes:
-    with needing_extra("zstandard"):
+    with _needing_extra("zstandard"):
         import zstandard
     try:
         return zstandard.ZstdDecompressor().stream_reader(content).read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 
 import pytest
 import zstandard
@@ -112,3 +113,16 @@ def test_other_files_are_refused_by_name(tmp_path, content, problem):
 def test_a_missing_file():
     with pytest.raises(FileNotFoundError, match="path='nowhere.obo' does not exist"):
         cell_ontology("nowhere.obo")
+
+
+@pytest.mark.parametrize(("package", "name"), [("obonet", "cl.obo"), ("zstandard", "cl.json.zst")])
+def test_a_missing_extra_is_named(tmp_path, monkeypatch, package, name, cl_host):
+    content = as_obo().encode() if name == "cl.obo" else zstandard.compress(as_json())
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ArgumentError, match=rf"needs the package {package}; .*gene-gcn\[ontology\]"):
+        cell_ontology(tmp_path / name)
+    if package == "obonet":
+        with pytest.raises(ArgumentError, match=r"gene-gcn\[ontology\]"):
+            fetch_obo()
+        assert cl_host.seen == []
