@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gene_gcn.cli.console import say
+from gene_gcn.cli.console import DownloadProgress, say
 from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
@@ -56,16 +56,22 @@ def read_obs(path: Path, *columns: str) -> AnnData:
     return read_cells(path, *columns)
 
 
-def read_parents(parents: Path | None, ontology: Path | None) -> Path | OntologyMap | None:
-    """Return what `fit` takes as `parents`, of a file of the Cell Ontology if one is given."""
-    if ontology is None:
-        return parents
+def read_parents(
+    parents: Path | None, ontology: Path | None, *, has_levels: bool
+) -> Path | OntologyMap | None:
+    """Return what `fit` takes as `parents`, checked; the Cell Ontology is read where it says what is above."""
     if parents is None:
-        text = " is used to read the ids of types; pass them with "
-        raise ArgumentError("ontology_file", Argument("ontology_file"), text, Argument("parents"), ".")
+        if ontology is not None:
+            text = " is used to read the ids of types; pass them with "
+            raise ArgumentError("ontology_file", Argument("ontology_file"), text, Argument("parents"), ".")
+        return None
     from gene_gcn.ontology import cell_ontology, read_map
+    from gene_gcn.ontology.names import read_table
 
-    return read_map(parents, cell_ontology(ontology))
+    table = read_table(parents)
+    if ontology is None and ("parent" in table or has_levels):
+        return parents
+    return read_map(table, cell_ontology(ontology, progress=DownloadProgress()))
 
 
 def read_backoff(text: str | None) -> bool | float:

@@ -125,7 +125,7 @@ def train(
         **parameters,
     )
     clf.check_parameters()
-    hierarchy = read_parents(parents, ontology_file)
+    hierarchy = read_parents(parents, ontology_file, has_levels=len(label) > 1)
 
     join(processes, device)
     clf.set_params(verbose=process_rank() == 0)

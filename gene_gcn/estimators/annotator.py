@@ -61,7 +61,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     gene_match_: GeneMatch | None
     fitted_: LinearModel | GradientModel
     imputer_: PPCAImputer | None
-    hierarchy_: Hierarchy | None
+    hierarchy_: Hierarchy | None = None
     history_: pd.DataFrame
 
     @property
@@ -97,17 +97,17 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         ArgumentError
             X cannot be read, or shares too few genes with the training set; there is no such level.
         """
-        hierarchy = None if level is None else self._require_hierarchy("level", level)
-        if hierarchy is not None and level is not None:
-            hierarchy.at_level(level)  # refuses what is none, before anything takes long
+        if level is None:
+            return self._probability(X)
+        hierarchy = self._require_hierarchy("level", level)
+        hierarchy.at_level(level)  # refuses what is none, before anything takes long
+        return hierarchy.sum_to_level(self._probability(X), level)
+
+    def _probability(self, X: CellsLike) -> np.ndarray:
         if self._stays_on_disk(X):
-            probability = self._annotation_from_disk(X, None).probability
-        else:
-            query = self._read_query(X, "their confidence is lowered")
-            probability = query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
-        if hierarchy is None or level is None:
-            return probability
-        return hierarchy.sum_to_level(probability, level)
+            return self._annotation_from_disk(X, None).probability
+        query = self._read_query(X, "their confidence is lowered")
+        return query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
 
     def _require_hierarchy(self, argument: str, value: Any) -> Hierarchy:
         check_is_fitted(self)
@@ -350,7 +350,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         if self.hierarchy_ is None:
             return None
         held_out = None
-        if isinstance(self.fitted_, LinearModel):
+        if backoff is True and isinstance(self.fitted_, LinearModel):
             cells = self.fitted_.reference.held_out
             held_out = torch.from_numpy(cells.logits).softmax(1).numpy(), cells.types
         return Placement.of(self.hierarchy_, backoff, held_out)

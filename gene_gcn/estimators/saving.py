@@ -48,10 +48,10 @@ class SavedClassifier:
         Aligned to the training genes.
     fitted : LinearModel or GradientModel
     imputer : PPCAImputer or None
-    hierarchy : Hierarchy or None
     history : DataFrame
     feature_names : ndarray of str or None
         scikit-learn's `feature_names_in_`.
+    hierarchy : Hierarchy or None
     """
 
     parameters: dict[str, Any]
@@ -61,9 +61,9 @@ class SavedClassifier:
     network: GeneNetwork | None
     fitted: LinearModel | GradientModel
     imputer: PPCAImputer | None
-    hierarchy: Hierarchy | None
     history: pd.DataFrame
     feature_names: np.ndarray | None
+    hierarchy: Hierarchy | None = None
 
     def write(self, path: str | Path) -> None:
         """Write a folder, whole or not at all; see `gene_gcn.storage.model_folder.write_model` for errors.
