@@ -59,7 +59,7 @@ def read_obs(path: Path, *columns: str) -> AnnData:
 def read_parents(
     parents: Path | None, ontology: Path | None, *, has_levels: bool
 ) -> Path | OntologyMap | None:
-    """Return what `fit` takes as `parents`, checked; the Cell Ontology is read where it says what is above."""
+    """Return what `fit` takes as `parents`, checked, with the Cell Ontology where it is needed."""
     if parents is None:
         if ontology is not None:
             text = " is used to read the ids of types; pass them with "
