@@ -43,7 +43,7 @@ def example_cells() -> tuple[pd.DataFrame, list[str]]:
 
 
 def save_examples(folder: Path) -> list[Path]:
-    """Save an exactly fitted model, one with a network, and one with all layers."""
+    """Save an exactly fitted model with a hierarchy, one with a network, and one with all layers."""
     cells, types = example_cells()
     deep = {"attention": "embedded_dot", "heads": 2, "learn_mixing": True, "channels": 2}
     small = {"hidden_channels": (8,), "max_epochs": 1, "batch_size": 32}
@@ -53,7 +53,8 @@ def save_examples(folder: Path) -> list[Path]:
         "network": {"network": "coexpression"},
         "deep": {"network": "coexpression", **deep, **small},
     }.items():
-        clf = GeneGCNClassifier(random_state=0, **parameters).fit(cells, types)
+        parents = {"type0": "group", "type1": "group", "type2": []} if name == "exact" else None
+        clf = GeneGCNClassifier(random_state=0, **parameters).fit(cells, types, parents=parents)
         clf.save(folder / name)
         paths.append(folder / name)
     return paths

@@ -23,6 +23,7 @@ ROOMS = [
     "storage",
     "cells",
     "networks",
+    "ontology",
     "training",
     "uncertainty",
     "explain",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from example_cells import make_cells
 from sklearn.metrics import f1_score
+from small_ontology import ONTOLOGY
 
 from gene_gcn import GeneGCNClassifier
 
@@ -61,3 +63,17 @@ def test_ablation_of_the_default_is_the_default(load):
     predicted = GeneGCNClassifier(random_state=0).fit(train, "cell_type").predict(test)
     expected = f1_score(test.obs["cell_type"], predicted, average="macro")
     assert script.macro_f1(train, test, "cell_type", script.DEFAULT, balanced=True) == pytest.approx(expected)
+
+
+def test_suggested_terms_are_judged_by_the_ids_that_were_chosen(load):
+    script = load(next(path for path in SCRIPTS if path.stem == "suggested_terms"))
+    rows = [
+        ("B cell", "CL:0000236", ""),
+        ("NK", "CL:0000623", ""),
+        ("T", "CL:0000236", ""),
+        ("xyz", "CL:1", ""),
+    ]
+    table = pd.DataFrame(rows, columns=["name", "id", "also_right"]).assign(tissue="")
+    judged = script.judge(table, ONTOLOGY)
+    assert judged["right"].tolist() == [True, True, False, False]
+    assert not judged["listed"].iloc[3] and judged["match"].tolist()[:2] == ["label", "none"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from gene_gcn.errors import Argument, ArgumentError
 
-__all__ = ["RESERVED", "check_key", "column_names"]
+__all__ = ["RESERVED", "check_key", "column_names", "level_column"]
 
 RESERVED = ("_index", ".", "..")  # in HDF5, or by anndata
 
@@ -24,6 +24,11 @@ def check_key(key_added: str) -> None:
         raise ArgumentError(
             "key_added", key, " has '/', which names in .h5ad files cannot have; pass ", better, "."
         )
+
+
+def level_column(key_added: str, level: str) -> str:
+    """Return the column of obs with the labels of a level of a hierarchy."""
+    return f"{key_added}_level_{level.replace('/', '|')}"
 
 
 def column_names(classes: Iterable[Any], index_name: Hashable = None) -> list[str]:

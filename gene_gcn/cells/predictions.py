@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from gene_gcn.cells.keys import level_column
 from gene_gcn.cells.zarr_folders import is_zarr, replacing_zarr, write_zarr
 from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.atomic import replacing
@@ -50,7 +51,8 @@ def write_predictions(
         for a table with the columns ``cell, label, confidence, second_label, second_confidence`` and, where
         they were computed, ``novelty`` and ``set``, the types of a set joined by "|"; after a consensus,
         ``cell_label`` and ``cell_confidence`` of each cell alone, and ``cluster`` and ``cluster_share`` or
-        ``neighbor_share``.
+        ``neighbor_share``; with a hierarchy, ``level ...`` for each of its levels, ``set_nodes``,
+        ``cell_type_ontology_term_id`` and, after backing off, ``type``, the most probable one.
     cells : AnnData
         Annotated cells.
     key : str
@@ -159,6 +161,7 @@ def _table(cells: AnnData, key: str, probabilities: bool) -> pd.DataFrame:
         table["novelty"] = cells.obs[f"{key}_novelty"]
     if "over" in cells.uns[key]:
         _add_consensus(table, cells, key)
+    _add_hierarchy(table, cells, key)
     if f"{key}_set" in cells.obsm:
         table["set"] = ["|".join(types[inside]) for inside in cells.obsm[f"{key}_set"].to_numpy()]
     if probabilities:
@@ -183,6 +186,18 @@ def _add_consensus(table: pd.DataFrame, cells: AnnData, key: str) -> None:
         table["cluster_share"] = obs[f"{key}_cluster_share"]
     else:
         table["neighbor_share"] = obs[f"{key}_neighbor_share"]
+
+
+def _add_hierarchy(table: pd.DataFrame, cells: AnnData, key: str) -> None:
+    obs, made = cells.obs, cells.uns[key]
+    columns = {"type": f"{key}_type"} if "backoff" in made else {}
+    columns |= {f"level {level}": level_column(key, level) for level in made.get("levels", ())}
+    if "term_id_column" in made:
+        columns["cell_type_ontology_term_id"] = made["term_id_column"]
+    if f"{key}_set_nodes" in obs:
+        columns["set_nodes"] = f"{key}_set_nodes"
+    for name, column in columns.items():
+        table[name] = _labels(obs[column])
 
 
 def check_predictions_path(path: str | os.PathLike[str]) -> None:

@@ -76,10 +76,17 @@ def evaluate(
     predicted = [names[code] for code in adata.obs["gene_gcn"].cat.codes]
     recall = metrics.recall_per_type(truth, predicted)
     scores = metrics.evaluate(truth, predicted)
+    if clf.hierarchy_ is not None and any(name in clf.hierarchy_ for name in truth):
+        from gene_gcn.ontology import cl_scores, hierarchical_scores
+
+        scores |= cl_scores(truth, predicted, clf.hierarchy_)
+        scores |= hierarchical_scores(truth, predicted, clf.hierarchy_)
     unknown = sorted(set(truth) - set(types))
     _say_recall(recall)
+    width = max(20, *(len(name) + 2 for name in scores))
     for name, value in scores.items():
-        say(f"{name.replace('_', ' ').replace('f1', 'F1'):<20}{value:.3f}")
+        spelled = name.replace("_", " ").replace("f1", "F1").replace("cl ", "CL ")
+        say(f"{spelled:<{width}}{value:.3f}")
     if unknown:
         say(_about_unknown_types(recall, unknown))
         _warn_of_spellings(unknown, types)

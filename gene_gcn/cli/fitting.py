@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gene_gcn.cli.console import say
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from gene_gcn import GeneGCNClassifier, GeneNetwork
+    from gene_gcn.ontology import OntologyMap
 
 __all__ = ["fit"]
 
@@ -21,13 +22,14 @@ __all__ = ["fit"]
 def fit(
     clf: GeneGCNClassifier,
     cells: AnnData | Path | Sequence[AnnData | Path],
-    label: str,
+    label: str | Sequence[Any],
     batch: str | None = None,
     checkpoint: Path | None = None,
+    parents: Path | OntologyMap | None = None,
 ) -> None:
     """Fit `clf`; say how long it took, and what the network contributed."""
     start = time.perf_counter()
-    clf.fit(cells, label, batch=batch, checkpoint=checkpoint)
+    clf.fit(cells, label, batch=batch, parents=parents, checkpoint=checkpoint)
     seconds = time.perf_counter() - start
     if "epoch" in clf.history_:
         say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s; {_validation(clf.history_)}")

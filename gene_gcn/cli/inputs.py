@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gene_gcn.cli.console import say
+from gene_gcn.cli.console import DownloadProgress, say
 from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from gene_gcn import GeneGCNClassifier
+    from gene_gcn.ontology import OntologyMap
 
-__all__ = ["load_model", "read_cells", "read_labeled_cells", "read_query"]
+__all__ = [
+    "load_model",
+    "read_backoff",
+    "read_cells",
+    "read_labeled_cells",
+    "read_obs",
+    "read_parents",
+    "read_query",
+]
 
 
 def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
@@ -23,6 +33,59 @@ def read_cells(path: Path, *columns: str, genome: str | None = None) -> AnnData:
     adata = cells.read_cells(path, obs_columns=columns, genome=genome)
     say(f"Cells     {adata.n_obs:,} cells × {adata.n_vars:,} genes from {path}")
     return adata
+
+
+def read_obs(path: Path, *columns: str) -> AnnData:
+    """Read only the columns of .obs, or of a table, without the expression if that is possible."""
+    import anndata
+    import pandas as pd
+
+    from gene_gcn.cells import stays_on_disk
+    from gene_gcn.cells.stored import open_matrix
+    from gene_gcn.storage.text_files import damage_as_argument_error
+
+    name = path.name.lower()
+    if name.endswith((".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")):
+        separator = "," if ".csv" in name else "\t"
+        with damage_as_argument_error(path, "cells"):
+            present = pd.read_csv(path, sep=separator, nrows=0).columns
+            own = [each for each in columns if each in present]
+            table = pd.read_csv(path, sep=separator, usecols=own, dtype=str)
+        return anndata.AnnData(obs=table.set_index(table.index.astype(str)))
+    if stays_on_disk(path):
+        frame = open_matrix(path, None, False).frame
+        assert frame is not None  # of a file
+        return frame
+    return read_cells(path, *columns)
+
+
+def read_parents(
+    parents: Path | None, ontology: Path | None, *, has_levels: bool
+) -> Path | OntologyMap | None:
+    """Return what `fit` takes as `parents`, checked, with the Cell Ontology where it is needed."""
+    if parents is None:
+        if ontology is not None:
+            text = " is used to read the ids of types; pass them with "
+            raise ArgumentError("ontology_file", Argument("ontology_file"), text, Argument("parents"), ".")
+        return None
+    from gene_gcn.ontology import cell_ontology, read_map
+    from gene_gcn.ontology.names import read_table
+
+    table = read_table(parents)
+    if ontology is None and ("parent" in table or has_levels):
+        return parents
+    return read_map(table, cell_ontology(ontology, progress=DownloadProgress()))
+
+
+def read_backoff(text: str | None) -> bool | float:
+    """Return what `annotate` takes as `backoff`."""
+    if text is None or text == "auto":
+        return text is not None
+    try:
+        return float(text)
+    except ValueError as error:
+        problem = " is neither auto nor a number from 0 to 1."
+        raise ArgumentError("backoff", Argument("backoff", text), problem) from error
 
 
 def read_query(
@@ -51,16 +114,22 @@ def read_query(
 
 
 def read_labeled_cells(
-    path: Path, label: str, genome: str | None = None, batch: str | None = None
+    path: Path,
+    label: str,
+    genome: str | None = None,
+    batch: str | None = None,
+    coarser: Sequence[str] = (),
 ) -> AnnData:
     """Read a cell file, with a column of batches if it has one, and keep the cells that have a label.
+
+    `coarser` are further columns of labels.
 
     Raises
     ------
     ArgumentError
         If there is no such column, or it has no labels.
     """
-    adata = read_cells(path, label, *([] if batch is None else [batch]), genome=genome)
+    adata = read_cells(path, label, *coarser, *([] if batch is None else [batch]), genome=genome)
     if not adata.n_obs:
         raise ArgumentError("cells", f"{str(path)!r} contains no cells.")
     import numpy as np

@@ -17,6 +17,7 @@ class Database(StrEnum):
 
     string = "string"
     biogrid = "biogrid"
+    cell_ontology = "cell-ontology"
 
 
 def fetch(
@@ -25,7 +26,10 @@ def fetch(
         str, typer.Option(help="human, mouse, a scientific name such as 'Danio rerio', or a taxonomy id.")
     ] = "human",
     version: Annotated[
-        str | None, typer.Option(help="Release. Default: STRING 12.0, the latest of BioGRID.")
+        str | None,
+        typer.Option(
+            help="Release. Default: STRING 12.0, the latest of BioGRID, v2026-03-26 of the Cell Ontology."
+        ),
     ] = None,
     min_score: Annotated[int, typer.Option(help="STRING: lowest score to keep, 0 to 1000.")] = 400,
     evidence: Annotated[str, typer.Option(help="BioGRID: physical, genetic or all.")] = "physical",
@@ -33,13 +37,16 @@ def fetch(
         bool, typer.Option("--terms", help="STRING: also the terms that genes are annotated with.")
     ] = False,
 ) -> None:
-    """Download a network into the cache, so that --network string or biogrid works offline."""
+    """Download a network, or the Cell Ontology, into the cache, so that it is there offline."""
     from gene_gcn import networks
     from gene_gcn.errors import Argument, ArgumentError
     from gene_gcn.networks.string_db.network import fetch_aliases
 
     if terms and database is not Database.string:
-        raise ArgumentError("terms", Argument("terms"), " is for STRING; BioGRID has no terms.")
+        raise ArgumentError("terms", Argument("terms"), " is for STRING; the others have no terms.")
+    if database is Database.cell_ontology:
+        _fetch_cell_ontology(version)
+        return
     if database is Database.string:
         network = networks.string(organism, version=version, min_score=min_score, progress=DownloadProgress())
         assert network.source is not None and network.source.version is not None
@@ -59,6 +66,17 @@ def fetch(
     say(network.summary().to_string())
     if terms:
         say(repr(networks.string_terms(organism, version=source.version, progress=DownloadProgress())))
+    say(f"License   {source.license}; please cite {source.citation}")
+
+
+def _fetch_cell_ontology(version: str | None) -> None:
+    from gene_gcn.ontology import cell_ontology, fetch_obo
+    from gene_gcn.ontology.sources import VERSION
+
+    terms = cell_ontology(fetch_obo(version or VERSION, progress=DownloadProgress()))
+    source = terms.source
+    assert source is not None
+    say(repr(terms))
     say(f"License   {source.license}; please cite {source.citation}")
 
 

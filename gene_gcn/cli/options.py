@@ -25,6 +25,30 @@ References = Annotated[
 Label = Annotated[
     str, typer.Option("--label", "-l", help="Column of .obs (or of the table) with the cell types.")
 ]
+Labels = Annotated[
+    list[str],
+    typer.Option(
+        "--label",
+        "-l",
+        help="Column of .obs (or of the table) with the cell types. Repeat it for several, coarse to fine.",
+    ),
+]
+ParentsTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--parents",
+        help="Table (.csv, .tsv) of what is above the types: name and parent; or name and id, the terms of "
+        "the Cell Ontology, as gene-gcn ontology writes it.",
+    ),
+]
+OntologyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ontology",
+        help="File of the Cell Ontology: OBO, or .json.zst of cellxgene-ontology-guide. Default: that of the "
+        "package if it is installed, or downloaded once.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 
 Network = Annotated[
@@ -115,6 +139,14 @@ Over = Annotated[
     typer.Option(
         help="Let cells agree with their clusters (a column of .obs, such as leiden), with their neighbors "
         "(a graph in .obsp, such as spatial_connectivities), or with clusters found here (clusters).",
+    ),
+]
+Backoff = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|NUMBER",
+        help="Call cells by the deepest node of the hierarchy whose probability is this or more, such as "
+        "0.9; auto chooses it such that 95 % of cells like the training cells are called rightly.",
     ),
 ]
 Adapt = Annotated[

@@ -10,10 +10,11 @@ import typer
 from gene_gcn.cells import check_predictions_path, check_writable, write_predictions
 from gene_gcn.cli.checks import check_inputs, check_output_predictions, check_output_report
 from gene_gcn.cli.console import count, new_table, say
-from gene_gcn.cli.inputs import load_model, read_query
+from gene_gcn.cli.inputs import load_model, read_backoff, read_query
 from gene_gcn.cli.options import (
     Adapt,
     Alpha,
+    Backoff,
     Cells,
     Force,
     Genome,
@@ -58,6 +59,7 @@ def predict(
     unknown: Unknown = False,
     alpha: Alpha = None,
     over: Over = None,
+    backoff: Backoff = None,
     adapt: Adapt = True,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each type into the table.")
@@ -77,13 +79,14 @@ def predict(
     if partial is not None and (n := num_finished(partial)):
         say(f"Found     {partial} with {n:,} finished blocks, which are not read again")
     check_writable(out, adata)
-    how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
+    how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over, "backoff": read_backoff(backoff)}
     clf.annotate(adata, X=source, adapt="auto" if adapt else None, checkpoint=partial, **how)
     write_predictions(out, adata, probabilities=probabilities, source=source)
     if partial is not None:
         remove_partial(partial)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
     _say_shift(adata.uns["gene_gcn"])
+    _say_backoff(adata)
     if over is not None:
         _say_consensus(adata)
     say(f"Written   {out}")
@@ -100,9 +103,18 @@ def _say_shift(made: dict[str, Any]) -> None:
         say(f"Shift     {made['shift']:.3f}, {kept}")
 
 
+def _say_backoff(adata: AnnData) -> None:
+    made = adata.uns["gene_gcn"]
+    if "backoff" in made:
+        changed = (adata.obs["gene_gcn"].astype(str) != adata.obs["gene_gcn_type"].astype(str)).sum()
+        sure = f"to nodes with a probability of {made['backoff']:.3g} or more"
+        say(f"Back-off  {changed:,} of {adata.n_obs:,} cells {sure}")
+
+
 def _say_consensus(adata: AnnData) -> None:
     obs, made = adata.obs, adata.uns["gene_gcn"]
-    changed = int((obs["gene_gcn"].astype(str) != obs["gene_gcn_cell"].astype(str)).sum())
+    types = obs["gene_gcn_type" if "backoff" in made else "gene_gcn"]
+    changed = int((types.astype(str) != obs["gene_gcn_cell"].astype(str)).sum())
     fraction = f" ({changed / len(obs):.1%})" if len(obs) else ""
     result = f"{changed:,} cells{fraction} changed their type"
     if "clusters" not in made:

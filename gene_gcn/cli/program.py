@@ -22,6 +22,7 @@ from gene_gcn.cli.explain import explain
 from gene_gcn.cli.markers import markers
 from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.networks import fetch, list_networks
+from gene_gcn.cli.ontology import ontology
 from gene_gcn.cli.predict import predict
 from gene_gcn.cli.processes import is_told_by_first, let_first_leave
 from gene_gcn.cli.report import report
@@ -52,6 +53,7 @@ app.command()(evaluate)
 app.command()(report)
 app.command()(explain)
 app.command()(suspicious)
+app.command()(ontology)
 app.command()(fetch)
 app.command("networks")(list_networks)
 app.command()(reproduce)

@@ -12,16 +12,18 @@ from gene_gcn.cli import model_options as model
 from gene_gcn.cli.checks import check_inputs, check_output_model
 from gene_gcn.cli.console import say
 from gene_gcn.cli.fitting import fit
-from gene_gcn.cli.inputs import read_labeled_cells
+from gene_gcn.cli.inputs import read_labeled_cells, read_parents
 from gene_gcn.cli.options import (
     Force,
     GeneColumn,
     Genome,
-    Label,
+    Labels,
     Layer,
     Network,
     NetworkInfo,
+    OntologyFile,
     Organism,
+    ParentsTable,
     References,
     Scale,
     UseRaw,
@@ -30,7 +32,7 @@ from gene_gcn.cli.options import (
 
 def train(
     cells: References,
-    label: Label,
+    label: Labels,
     out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
     network: Network = "none",
     network_info: NetworkInfo = None,
@@ -47,6 +49,8 @@ def train(
             "laboratory. Each of several files is a batch of its own."
         ),
     ] = None,
+    parents: ParentsTable = None,
+    ontology_file: OntologyFile = None,
     normalization: model.NormalizationOption = None,
     attention: model.AttentionOption = None,
     heads: model.Heads = None,
@@ -87,7 +91,7 @@ def train(
     from gene_gcn.networks.resolve import read_network
     from gene_gcn.training.distributed import agreed, num_processes, process_rank
 
-    given = {
+    settings = {
         "normalization": normalization,
         "attention": attention,
         "heads": heads,
@@ -101,7 +105,7 @@ def train(
     }
     parameters: dict[str, Any] = {
         name: str(value) if isinstance(value, StrEnum) else value
-        for name, value in given.items()
+        for name, value in settings.items()
         if value is not None
     }
     if attention is model.Attention.none:
@@ -121,6 +125,7 @@ def train(
         **parameters,
     )
     clf.check_parameters()
+    hierarchy = read_parents(parents, ontology_file, has_levels=len(label) > 1)
 
     join(processes, device)
     clf.set_params(verbose=process_rank() == 0)
@@ -140,12 +145,16 @@ def train(
             n, width = references[0].shape
             say(f"Cells     {n:,} cells × {width:,} genes, read block by block")
         else:
-            references = [read_labeled_cells(path, label, genome, batch) for path in cells]
+            references = [read_labeled_cells(path, label[-1], genome, batch, label[:-1]) for path in cells]
         clf.set_params(network=read_network(clf.network, organism=organism, info=network_info))
     if clf.network is not None:
         say(f"Network   {clf.network}")
-    fit(clf, references if len(references) > 1 else references[0], label, batch, checkpoint)
+    columns = label[0] if len(label) == 1 else label if len(cells) == 1 else [label] * len(cells)
+    given = references if len(references) > 1 else references[0]
+    fit(clf, given, columns, batch, checkpoint, hierarchy)
     say(f"Types     {len(clf.classes_)}")
+    if clf.hierarchy_ is not None:
+        say(f"Hierarchy {clf.hierarchy_!r}")
     with agreed():
         if process_rank() == 0:
             clf.save(out)

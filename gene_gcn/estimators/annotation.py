@@ -12,6 +12,7 @@ import pandas as pd
 from gene_gcn.cells import UNASSIGNED
 from gene_gcn.cells.keys import column_names
 from gene_gcn.estimators.consensus import Clusters, Neighbors
+from gene_gcn.estimators.hierarchy import Placement
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -38,6 +39,8 @@ class Annotation:
         p-values; cells below `UNKNOWN_BELOW` are unknown.
     sets : ndarray of bool, shape (B, K), or None
     consensus : Consensus or None
+    placement : Placement or None
+        None without a hierarchy.
     """
 
     classes: np.ndarray
@@ -47,6 +50,7 @@ class Annotation:
     novelty: np.ndarray | None
     sets: np.ndarray | None
     consensus: Consensus | None = None
+    placement: Placement | None = None
 
     @property
     def unknown(self) -> np.ndarray:
@@ -82,6 +86,9 @@ class Annotation:
             told |= {"shift_kept_because": self.shift.reason} if self.shift.reason else {}
         if self.consensus is not None:
             told |= self.consensus.write(adata, key_added, types, self._types(self.consensus.before))
+        if self.placement is not None:
+            is_named = ~(self.empty | self.unknown)
+            told |= self.placement.write(adata, key_added, types, self.probability, self.sets, is_named)
         adata.uns[key_added] = {**origin, **told}
 
     def _types(self, probability: np.ndarray) -> pd.Categorical:

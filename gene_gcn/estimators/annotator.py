@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,11 +33,13 @@ from gene_gcn.estimators.explaining import (
     positions_of_labels,
 )
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
+from gene_gcn.estimators.hierarchy import Placement
 from gene_gcn.estimators.query_run import describe_run, model_digest
 from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.estimators.stored_query import Blocks, StoredQuery, StoredView
 from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
 from gene_gcn.networks import GeneMatch, GeneNetwork
+from gene_gcn.ontology import Hierarchy
 from gene_gcn.storage.partial_results import PartialResults
 from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
@@ -63,6 +66,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     gene_match_: GeneMatch | None
     fitted_: LinearModel | GradientModel
     imputer_: PPCAImputer | None
+    hierarchy_: Hierarchy | None = None
     history_: pd.DataFrame
 
     @property
@@ -73,7 +77,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
 
     # ---- annotating ----
 
-    def predict_proba(self, X: CellsLike) -> np.ndarray:
+    def predict_proba(self, X: CellsLike, level: str | None = None) -> np.ndarray:
         """Return the probability of each type.
 
         A cell that expresses none of the model's genes gets `prior_`, and one that expresses very few is
@@ -84,21 +88,40 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         X : AnnData, DataFrame, sparse matrix or array, shape (B, any number of genes)
             Genes are matched by name in any order; missing ones are imputed (see `missing_genes`), with a
             warning. Without names the columns must be those of the training set.
+        level : str, optional
+            A level of the hierarchy, such as the column of coarse labels that `fit` was given: probabilities
+            are summed over the types of each coarse one.
 
         Returns
         -------
         ndarray of float32, shape (B, K)
-            Columns in the order of `classes_`.
+            Columns in the order of `classes_`; with `level`, in that of ``hierarchy_.at_level(level)``.
 
         Raises
         ------
         ArgumentError
-            X cannot be read, or shares too few genes with the training set.
+            X cannot be read, or shares too few genes with the training set; there is no such level.
         """
+        if level is None:
+            return self._probability(X)
+        hierarchy = self._require_hierarchy("level", level)
+        hierarchy.at_level(level)  # refuses what is none, before anything takes long
+        return hierarchy.sum_to_level(self._probability(X), level)
+
+    def _probability(self, X: CellsLike) -> np.ndarray:
         if self._stays_on_disk(X):
             return self._annotation_from_disk(X, None).probability
         query = self._read_query(X, "their confidence is lowered")
         return query.evidence.shrink(self._logits(query).softmax(1).numpy(), self.prior_)
+
+    def _require_hierarchy(self, argument: str, value: Any) -> Hierarchy:
+        check_is_fitted(self)
+        if self.hierarchy_ is None:
+            text = (
+                " needs a hierarchy, which the model lacks; fit it with columns from coarse to fine or with "
+            )
+            raise ArgumentError(argument, Argument(argument, value), text, Argument("parents"), ".")
+        return self.hierarchy_
 
     def _logits(self, query: Query) -> torch.Tensor:
         """Return the logits (B, K) of cells, each on its own."""
@@ -109,16 +132,19 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             logits[torch.from_numpy(cells)] = self.fitted_.logits(part, measured, self.device)
         return logits
 
-    def predict(self, X: CellsLike) -> np.ndarray:
+    def predict(self, X: CellsLike, level: str | None = None) -> np.ndarray:
         """Return the most probable type of each cell, shape (B,), in the dtype of the labels.
 
         Parameters
         ----------
-        X
-            As in `predict_proba`, and with its errors.
+        X, level
+            As in `predict_proba`, and with its errors. Labels of a level are text.
         """
-        best = self.predict_proba(X).argmax(1)
-        return self.classes_[best]
+        best = self.predict_proba(X, level).argmax(1)
+        if level is None:
+            return self.classes_[best]
+        names, _ = self._require_hierarchy("level", level).at_level(level)
+        return np.array(names, dtype=object)[best]
 
     def score(self, X: CellsLike, y: str | Sequence[Any], sample_weight: np.ndarray | None = None) -> float:
         """Return the accuracy on labeled cells; `y` may name a column of `X.obs`.
@@ -228,6 +254,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         unknown: bool = False,
         alpha: float | None = None,
         over: str | None = None,
+        backoff: bool | float = False,
         checkpoint: str | Path | None = None,
     ) -> None:
         """Write the types of an AnnData's cells into it.
@@ -245,6 +272,13 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         "share" (the fraction that has it), "share_before" (that had it alone), "entropy" (of the types, in
         bits) and "heterogeneous" (a share below 0.7). `uns[key_added]["over"]` names the clusters or the
         graph. Sets and novelty are those of each cell alone.
+
+        With a hierarchy, `obs[key_added + "_level_" + level]` has the most probable label of each level, and,
+        with `alpha`, `obs[key_added + "_set_nodes"]` the nodes that stand for the set of a cell, joined by
+        "|". If the hierarchy has ids, `obs["cell_type_ontology_term_id"]` has that of `obs[key_added]`, or
+        "unknown", as CELLxGENE demands; a column of this name that others wrote is kept, and the ids are in
+        `obs[key_added + "_ontology_term_id"]`. With `backoff`, `obs[key_added]` and its confidence are those
+        of nodes, and `obs[key_added + "_type"]` has the most probable types.
 
         Cells that express none of the model's genes are "unassigned"; where types are numbers, their type is
         missing. Columns of the DataFrames are named after the types, except that "|" stands for "/", which
@@ -279,6 +313,10 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             Folder for the results of each block of cells that stay on disk in files. If `annotate` is killed,
             the same call goes on from there and gives what it would have given, to the bit. The folder stays
             until you delete it, as the AnnData is not saved yet.
+        backoff : bool or float
+            Call a cell by the deepest node above its most probable type whose summed probability is this
+            or more (`gene_gcn.ontology.back_off`). True chooses the threshold on held-out cells such that
+            95 % of cells like them are of the node that they are called by.
 
         Raises
         ------
@@ -298,6 +336,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         if alpha is not None:
             self._check_alpha(alpha)
         check_is_fitted(self)
+        placement = self._placement(backoff)
         groups = None if over is None else self._read_over(adata, over, key_added)
         source = self.network_.source if self.network_ is not None else None
         origin = {
@@ -318,7 +357,21 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         if len(annotation.probability) != adata.n_obs:
             text = f" has {len(annotation.probability):,} cells, but adata has {adata.n_obs:,}."
             raise ArgumentError("X", Argument("X"), text)
-        annotation.write(adata, key_added, origin)
+        replace(annotation, placement=placement).write(adata, key_added, origin)
+
+    def _placement(self, backoff: bool | float) -> Placement | None:
+        if not isinstance(backoff, (bool, int, float, np.floating)) or not 0 <= backoff <= 1:
+            text = " must be True, or from 0 to 1, such as 0.9."
+            raise ArgumentError("backoff", Argument("backoff", backoff), text)
+        if backoff is not False:
+            self._require_hierarchy("backoff", backoff)
+        if self.hierarchy_ is None:
+            return None
+        held_out = None
+        if backoff is True and isinstance(self.fitted_, LinearModel):
+            cells = self.fitted_.reference.held_out
+            held_out = torch.from_numpy(cells.logits).softmax(1).numpy(), cells.types
+        return Placement.of(self.hierarchy_, backoff, held_out)
 
     def _read_over(self, adata: AnnData, over: str, key_added: str) -> Clusters | Neighbors | None:
         if over in (key_added, f"{key_added}_cell"):

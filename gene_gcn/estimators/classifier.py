@@ -26,6 +26,7 @@ from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesW
 from gene_gcn.estimators.annotator import CellAnnotator
 from gene_gcn.estimators.fit_state import FitState, fingerprint
 from gene_gcn.estimators.fitting import TrainingCells, fit_model
+from gene_gcn.estimators.hierarchy import GivenHierarchy
 from gene_gcn.estimators.joined_blocks import JoinedBlocks
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from gene_gcn.estimators.base import CellsLike
+    from gene_gcn.estimators.hierarchy import Parents
     from gene_gcn.nn.gene_gcn import GeneGCN
 
 
@@ -159,6 +161,8 @@ class GeneGCNClassifier(CellAnnotator):
         What computes the logits.
     imputer_ : gene_gcn.training.imputation.PPCAImputer or None
         Imputes missing genes; None without gene names or with `missing_genes="zero"`.
+    hierarchy_ : gene_gcn.ontology.Hierarchy or None
+        The nodes above the types, if `fit` was told of any.
     history_ : DataFrame
         Losses: of each epoch, or with "lbfgs" of each member of the ensemble and of the cross-validation.
     n_features_in_ : int
@@ -276,6 +280,7 @@ class GeneGCNClassifier(CellAnnotator):
         unlabelled: CellsLike | None = None,
         *,
         batch: str | Sequence[Any] | None = None,
+        parents: Parents | None = None,
         checkpoint: str | Path | None = None,
     ) -> GeneGCNClassifier:
         """Learn from labeled cells, and from unlabeled ones if there are any.
@@ -291,7 +296,9 @@ class GeneGCNClassifier(CellAnnotator):
             AnnData, large files, objects like LightGBM's `Sequence` (docs/on_disk.md).
         y : str or array-like, shape (B,)
             The name of a column of `X.obs`, or the labels. With "lbfgs" and `head_init="autoencoder"`, which
-            learn from unlabeled cells too, labels may be missing (None, NaN, empty text).
+            learn from unlabeled cells too, labels may be missing (None, NaN, empty text). A list of columns,
+            from coarse to fine (for several references, a list of such lists), makes a hierarchy: the types
+            are those of the last column.
         unlabelled : AnnData, DataFrame, sparse matrix or array, optional
             Cells without labels, such as those to annotate. Their genes are matched as in `predict`; the
             model uses only genes that they have. Labels spread to them after their shift is removed, see
@@ -303,6 +310,12 @@ class GeneGCNClassifier(CellAnnotator):
             batches that the model has not seen (types of a single batch are held out in parts), and
             `annotate` compares a query with the mean of a type over batches. Training by gradients ignores
             from which reference a cell is.
+        parents : dict, DataFrame, path of a .csv or .tsv file, Hierarchy or OntologyMap, optional
+            The hierarchy of the types (docs/hierarchy.md): from each type or node to what is directly above
+            it; or a table with the columns "name" and "parent"; or, as `gene_gcn.ontology.map_names` makes
+            it, with "name" and "id", the ids of terms of the Cell Ontology
+            (`gene_gcn.ontology.read_map` reads it with an ontology of your own). If `y` has columns from
+            coarse to fine, the table gives ids only. The model is the same with a hierarchy as without one.
         checkpoint : path, optional
             Folder for the state of gradient training after each epoch, or of a fit to cells on disk after
             each step. If `fit` is killed, the same call, with a `random_state`, goes on from there and gives
@@ -321,7 +334,7 @@ class GeneGCNClassifier(CellAnnotator):
         """
         self.check_parameters()
         new = self._unfitted_copy()
-        new._learn(X, y, unlabelled, batch, checkpoint)
+        new._learn(X, y, unlabelled, batch, checkpoint, GivenHierarchy.of(parents))
         return self._take_over(new)
 
     def _learn(
@@ -331,10 +344,12 @@ class GeneGCNClassifier(CellAnnotator):
         unlabelled: CellsLike | None,
         batch: str | Sequence[Any] | None,
         checkpoint: str | Path | None,
+        given_hierarchy: GivenHierarchy,
     ) -> None:
         if self._learns_from_disk(X, unlabelled):
-            self._learn_from_disk(X, y, batch, checkpoint)
+            self._learn_from_disk(X, y, batch, checkpoint, given_hierarchy)
             return
+        X, y = given_hierarchy.take_levels(X, y)
         if checkpoint is not None and self._settings.chosen_optimizer == "lbfgs":
             problem = " is used by gradient training, and by the exact fit for cells on disk; leave it out."
             raise ArgumentError("checkpoint", Argument("checkpoint"), problem)
@@ -356,6 +371,7 @@ class GeneGCNClassifier(CellAnnotator):
             expression = self._keep_shared_genes(expression, unlabeled)
         seed = self._seed()
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
+        self.hierarchy_ = given_hierarchy.build(self.classes_)
         matrix = self._normalize_training(expression)
         self.network_, self.gene_match_ = resolve_network(
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
@@ -373,13 +389,16 @@ class GeneGCNClassifier(CellAnnotator):
         """Whether `fit` reads cells block by block where they are many: the exact fit does."""
         return self._settings.chosen_optimizer == "lbfgs"
 
-    def _learn_from_disk(self, X: Any, y: Any, batch: Any, checkpoint: str | Path | None) -> None:
+    def _learn_from_disk(
+        self, X: Any, y: Any, batch: Any, checkpoint: str | Path | None, given_hierarchy: GivenHierarchy
+    ) -> None:
         if were_started():
             from gene_gcn.training.ranks import join_processes  # with lightning, which takes long to load
 
             join_processes(self.device)
         with agreed():
             cells = self._open_training(X)
+            y = given_hierarchy.take_stored_levels(cells, y)
             labels, batches = read_stored_targets(cells, y, batch)
             targets = Targets.of(labels, self.class_weight)
         kept = targets.is_labeled
@@ -390,6 +409,7 @@ class GeneGCNClassifier(CellAnnotator):
             targets = replace(targets, is_labeled=kept[kept])  # blocks yield only these
         seed = same_everywhere(self._seed())
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
+        self.hierarchy_ = given_hierarchy.build(self.classes_)
         place = process_rank(), num_processes()
         cells, self.normalizer_ = cells.fit_normalizer(self.normalization, *place, in_turn)
         blocks = JoinedBlocks(cells, self.normalizer_, kept, *place)
@@ -532,6 +552,7 @@ class GeneGCNClassifier(CellAnnotator):
             network=self.network_,
             fitted=self.fitted_,
             imputer=self.imputer_,
+            hierarchy=self.hierarchy_,
             history=self.history_,
             feature_names=getattr(self, "feature_names_in_", None),
         ).write(path)
@@ -558,7 +579,7 @@ class GeneGCNClassifier(CellAnnotator):
         clf.genes_, clf.n_features_in_ = saved.normalizer.genes, saved.normalizer.n_genes
         clf.network_, clf.gene_match_ = saved.network, None
         clf.fitted_, clf.imputer_ = saved.fitted, saved.imputer
-        clf.history_ = saved.history
+        clf.history_, clf.hierarchy_ = saved.history, saved.hierarchy
         if saved.feature_names is not None:
             clf.feature_names_in_ = saved.feature_names
         return clf

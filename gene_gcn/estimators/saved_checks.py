@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from gene_gcn.cells.label_values import labels_as_text
 from gene_gcn.cells.normalizer import METHODS
 from gene_gcn.cells.scale import INVERSE, SCALE_NAMES
 from gene_gcn.errors import ArgumentError, is_out_of_memory
 from gene_gcn.estimators.fitted import HEAD_BIAS, HEAD_WEIGHT, NETWORK_WEIGHT
+from gene_gcn.ontology import Hierarchy
 from gene_gcn.storage.model_folder import TensorSpec, damaged
 from gene_gcn.training.imputation import PPCAImputer
 
@@ -32,10 +34,11 @@ __all__ = [
     "writing",
 ]
 
-PARTS = ("parameters", "classes", "prior", "normalizer", "network", "feature_names", "history")
+PARTS = ("parameters", "classes", "prior", "normalizer", "network", "hierarchy", "feature_names", "history")
 LONGEST_LABEL = 10_000
 LARGEST_VALUE = 1e15  # of a weight or a depth: far above any, far below what overflows in a product
 LONGEST_AXIS = 1e4  # 1, except along which cells hardly vary
+MOST_NODES = 10_000  # above the types: three times as many as the Cell Ontology has terms
 FLAGS = ("learn_mixing", "residual", "use_raw")
 WHOLE = ("batch_size", "channels", "diagonal", "heads", "max_epochs", "num_layers", "patience", "verbose")
 NUMBERS = ("dropout", "validation_fraction", "weight_decay")
@@ -80,6 +83,7 @@ def check_config(
     _check_prior(config["prior"], len(config["classes"]["values"]))
     names = config["feature_names"]
     _require(names is None or _are_texts(names), "feature_names are not names")
+    _check_hierarchy(config["hierarchy"], config["classes"]["values"])
     _check_history(config["history"])
     unknown = [name for name in specs if name.partition(".")[0] not in ("model", *_SPECS)]
     _require(not unknown, f"tensor {unknown[:1]} is unknown")
@@ -247,6 +251,25 @@ def _check_prior(values: Any, num_classes: int) -> None:
     _require(is_prior, "prior is not a probability for each class")
 
 
+def _check_hierarchy(values: Any, classes: list[Any]) -> None:
+    if values is None:
+        return
+    keys = {"nodes", "num_types", "parents", "ids", "levels"}
+    _require(isinstance(values, dict) and set(values) == keys, "hierarchy is incomplete")
+    _require(
+        _are_texts(values["nodes"]) and _are_texts(values["ids"]), "nodes or ids of hierarchy are not text"
+    )
+    _require(len(values["nodes"]) <= len(classes) + MOST_NODES, "hierarchy has too many nodes")
+    _require(type(values["num_types"]) is int, "num_types of hierarchy is not a number")
+    levels = values["levels"]
+    pairs = isinstance(levels, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in levels)
+    _require(pairs and _are_texts([name for name, _ in levels]), "levels of hierarchy are not named")
+    positions = [*values["parents"], *(nodes for _, nodes in levels)]
+    _require(all(map(_are_whole_numbers, positions)), "hierarchy has positions that are not whole numbers")
+    types = Hierarchy.from_dict(values).types  # refuses what does not fit each other
+    _require(types == tuple(labels_as_text(np.array(classes, dtype=object))), "hierarchy has other types")
+
+
 def _check_history(values: Any) -> None:
     is_table = isinstance(values, dict) and all(isinstance(column, list) for column in values.values())
     _require(is_table, "history is not a table")
@@ -377,6 +400,10 @@ def _is_number(value: Any) -> bool:
 
 def _are_texts(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) and value for value in values)
+
+
+def _are_whole_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) is int for value in values)
 
 
 def _are_class_weights(values: Any) -> bool:

@@ -27,6 +27,7 @@ from gene_gcn.estimators.saved_checks import (
     writing,
 )
 from gene_gcn.networks import GeneNetwork
+from gene_gcn.ontology import Hierarchy
 from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
 from gene_gcn.training.imputation import PPCAImputer
 
@@ -50,6 +51,7 @@ class SavedClassifier:
     history : DataFrame
     feature_names : ndarray of str or None
         scikit-learn's `feature_names_in_`.
+    hierarchy : Hierarchy or None
     """
 
     parameters: dict[str, Any]
@@ -61,6 +63,7 @@ class SavedClassifier:
     imputer: PPCAImputer | None
     history: pd.DataFrame
     feature_names: np.ndarray | None
+    hierarchy: Hierarchy | None = None
 
     def write(self, path: str | Path) -> None:
         """Write a folder, whole or not at all; see `gene_gcn.storage.model_folder.write_model` for errors.
@@ -83,6 +86,7 @@ class SavedClassifier:
             "prior": self.prior.tolist(),
             "normalizer": self.normalizer.to_dict(),
             "network": None if self.network is None else self.network.to_dict(),
+            "hierarchy": None if self.hierarchy is None else self.hierarchy.to_dict(),
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
             "history": _history_to_json(self.history),
         }
@@ -151,6 +155,7 @@ class SavedClassifier:
             network=network,
             fitted=_build_model(config, parts, normalizer.n_genes, len(classes), network, imputer),
             imputer=imputer,
+            hierarchy=None if config["hierarchy"] is None else Hierarchy.from_dict(config["hierarchy"]),
             history=pd.DataFrame(config["history"]),
             feature_names=None if names is None else np.array(names, dtype=object),
         )

@@ -65,7 +65,7 @@ class Agreement:
         return cls(
             over=str(made["over"]),
             before=as_types(adata.obs[f"{key}_cell"]),
-            after=as_types(adata.obs[key]),
+            after=as_types(adata.obs[f"{key}_type" if "backoff" in made else key]),
             clusters=tuple(
                 Cluster(
                     name=str(name),

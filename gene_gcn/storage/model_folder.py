@@ -26,7 +26,7 @@ from gene_gcn.storage.locks import locked
 __all__ = ["TensorSpec", "check_destination", "damaged", "manifest_of", "read_model", "write_model"]
 
 FORMAT = "gene_gcn"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 CONFIG_FILE = "config.json"
 TENSOR_FILE = "model.safetensors"
 MANIFEST_FILE = "manifest.json"

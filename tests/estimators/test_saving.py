@@ -12,7 +12,9 @@ import pytest
 
 from gene_gcn import GeneGCNClassifier
 from gene_gcn.errors import ArgumentError
+from gene_gcn.ontology import Hierarchy
 
+OTHER = Hierarchy.from_parents(["type1", "type0", "type2"], {})
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "fuzz_models.py"
 
 
@@ -69,6 +71,11 @@ def repeat_class(clf):
     clf.classes_ = np.array(["type0", "type0", "type1"])
 
 
+def add_nodes(clf):
+    above = {"type0": [f"node{i}" for i in range(10_001)]}
+    clf.hierarchy_ = Hierarchy.from_parents(["type0", "type1", "type2"], above)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -78,6 +85,8 @@ def repeat_class(clf):
         (lambda clf: clf.imputer_.axes.fill_(np.inf), "'imputer.axes' has values that are not finite"),
         (lambda clf: clf.set_params(hidden_channels=(8,)), "hidden_channels has 1 widths, but 0 layers"),
         (lambda clf: clf.set_params(missing_genes="zero"), "an imputer that is not used"),
+        (lambda clf: setattr(clf, "hierarchy_", OTHER), "hierarchy has other types"),
+        (add_nodes, "hierarchy has too many nodes"),
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(fuzz_models, tmp_path, change, problem):

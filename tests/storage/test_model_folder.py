@@ -15,7 +15,7 @@ import torch
 
 from gene_gcn.errors import ArgumentError
 from gene_gcn.storage import model_folder
-from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
+from gene_gcn.storage.model_folder import FORMAT_VERSION, TensorSpec, read_model, write_model
 
 CONFIG = {"classes": ["B", "T é"], "depth": 1234.5, "n": 3, "layer": None, "nested": {"on": True}}
 TENSORS = {"weight": np.array([[0.1, -2.0], [np.inf, np.nan]], np.float32), "mask": torch.tensor([True])}
@@ -259,7 +259,10 @@ def flip(file: Path) -> None:
         (lambda m: (m / "config.json").write_text("[" * 100_000) and seal(m), "not JSON"),
         (lambda m: (m / "config.json").write_text("[1]") and seal(m), "not a gene_gcn model"),
         (lambda m: (m / "config.json").write_text('{"model_type": "bert"}') and seal(m), "not a gene_gcn"),
-        (lambda m: edit(m, format_version=5, package_version="9.9"), "written by gene_gcn 9.9.*pip install"),
+        (
+            lambda m: edit(m, format_version=FORMAT_VERSION + 1, package_version="9.9"),
+            "written by gene_gcn 9.9.*pip install",
+        ),
         (lambda m: edit(m, format_version=2), "Train the model again"),
         (lambda m: edit(m, format_version="2"), "format_version"),
         (lambda m: edit(m, config=None), "no config"),

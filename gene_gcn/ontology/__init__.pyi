@@ -1,0 +1,12 @@
+from .backoff import back_off as back_off
+from .backoff import choose_threshold as choose_threshold
+from .hierarchy import Hierarchy as Hierarchy
+from .metrics import cl_scores as cl_scores
+from .metrics import hierarchical_scores as hierarchical_scores
+from .metrics import hop_scores as hop_scores
+from .names import OntologyMap as OntologyMap
+from .names import map_names as map_names
+from .names import read_map as read_map
+from .sources import cell_ontology as cell_ontology
+from .sources import fetch_obo as fetch_obo
+from .terms import CellOntology as CellOntology
