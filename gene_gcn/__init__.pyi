@@ -2,6 +2,7 @@ from . import cells as cells
 from . import explain as explain
 from . import networks as networks
 from . import nn as nn
+from . import orthologs as orthologs
 from . import plots as plots
 from . import report as report
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier

@@ -23,6 +23,7 @@ ROOMS = [
     "storage",
     "cells",
     "networks",
+    "orthologs",
     "training",
     "uncertainty",
     "explain",

@@ -288,11 +288,14 @@ class Normalizer:
         shared = int((indexer >= 0).sum())
         if shared < max(1, SMALLEST_OVERLAP * min(n, self.n_genes)):
             raise _no_overlap(self.genes, expr, shared)
-        missing = self.n_genes - shared
+        self.warn_of_missing(self.n_genes - shared)
+        return indexer
+
+    def warn_of_missing(self, missing: int, how: str = "are missing from") -> None:
+        """Say how many of the training genes X lacks, if any."""
         if missing:
             share = f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%})"
-            warn(MissingGenesWarning(f"{share} are missing from X."))
-        return indexer
+            warn(MissingGenesWarning(f"{share} {how} X."))
 
     def warn_of_empty(self, empty: np.ndarray) -> None:
         """Say how many cells, of those of a mask (B,), express no gene of the model."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.cells import CellBlocks, Expression, Normalizer, open_cells
@@ -14,6 +15,7 @@ from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
 from gene_gcn.errors import MissingGenesWarning, warn
 from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.evidence import Evidence
+from gene_gcn.estimators.other_species import OtherSpecies
 from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.uncertainty import HeldOutCells, QueryShift, novelty_p_values
 
@@ -30,11 +32,14 @@ class StoredQuery:
     normalizer : Normalizer
     present : ndarray of bool, shape (N,)
         The training genes that the cells have.
+    to_model : csr_matrix, shape (genes of the cells, N), or None
+        Brings cells of another species to the training genes, which are then not those of `cells`.
     """
 
     cells: CellBlocks
     normalizer: Normalizer
     present: np.ndarray
+    to_model: sparse.csr_matrix | None = None
 
     @classmethod
     def open(
@@ -49,15 +54,22 @@ class StoredQuery:
 
         Parameters
         ----------
+        X
+            As for `open_cells`, perhaps of another species.
         how_to_read : mapping
             Further arguments of `open_cells`, such as `layer`.
         """
+        species = X if isinstance(X, OtherSpecies) else None
+        X = X if species is None else species.cells
         cells = open_cells(
             X,
             **how_to_read,
             normalize=normalizer.method != "none",
             infer=lambda expression: normalizer.scale_of_query(expression).name,
         )
+        if species is not None:
+            found = species.match(cells.genes, normalizer)
+            return cls(replace(cells, progress=progress), normalizer, found.present, found.matrix)
         first = cells.take(np.arange(min(len(cells), 1)))
         indexer = normalizer.match(Expression(first, cells.genes, origin=cells.frames[0]))
         if not np.array_equal(indexer, np.arange(normalizer.n_genes)):
@@ -87,8 +99,11 @@ class StoredQuery:
         self.normalizer.warn_of_empty(evidence.is_empty)
         evidence.warn_of_few(consequence)
 
-    def _query(self, linear: Any) -> Query:
+    def _query(self, linear: sparse.csr_matrix) -> Query:
         normalizer = self.normalizer
+        if self.to_model is not None:
+            linear = (linear @ self.to_model).tocsr()
+            linear.sort_indices()
         panels = GenePanels.single(self.present, linear.shape[0])
         if normalizer.method != "none" and normalizer.genes is not None:
             panels = find_gene_panels(linear, normalizer.gene_share, self.present)

@@ -26,6 +26,7 @@ HOSTS = {
     "GENE_GCN_STRING_API": "https://string-db.org/api",
     "GENE_GCN_BIOGRID_URL": "https://downloads.thebiogrid.org",
     "GENE_GCN_BIOGRID_API": "https://webservice.thebiogrid.org",
+    "GENE_GCN_HCOP_URL": "https://storage.googleapis.com/public-download-files/hcop",
 }
 
 RETRY_POLICY = RetryPolicy()

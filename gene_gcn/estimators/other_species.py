@@ -1,0 +1,119 @@
+"""Cells of another species than the training cells: their genes are mapped to the model's by orthologs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gene_gcn.cells import Expression, Normalizer
+from gene_gcn.cells.matrix import with_data
+from gene_gcn.cells.scale import map_values
+from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.genes.organism_of_genes import organism_of_genes
+from gene_gcn.genes.organisms import Organism, find_organism
+from gene_gcn.orthologs.match import OrthologMatch, OrthologsLike, match_orthologs
+
+__all__ = ["OtherSpecies"]
+
+
+@dataclass(frozen=True, eq=False)
+class OtherSpecies:
+    """Cells of another species, as `X` of what asks a fitted classifier about cells.
+
+    Attributes
+    ----------
+    cells : object
+        Cells as they were passed.
+    organism : Organism or None
+        None if only a table of orthologs was passed.
+    model_organism : Organism or None
+        None if it can be inferred from the names of the model's genes neither.
+    orthologs : DataFrame, path, "hcop", "string" or None
+    """
+
+    cells: Any
+    organism: Organism | None
+    model_organism: Organism | None
+    orthologs: OrthologsLike
+
+    @classmethod
+    def of(
+        cls,
+        cells: Any,
+        organism: str | int | None,
+        orthologs: OrthologsLike,
+        model_organism: str | int | None,
+        genes: Sequence[str] | None,
+    ) -> Any:
+        """Return cells of another species as such, and those of the model's own species as they are.
+
+        Parameters
+        ----------
+        cells : object
+        organism : str or int, optional
+            Of the cells; by default that of the model, unless `orthologs` are given.
+        orthologs
+            As for `match_orthologs`.
+        model_organism : str or int, optional
+            By default inferred from `genes`.
+        genes : sequence of str, optional
+            Those of the model.
+        """
+        if organism is None and orthologs is None:
+            return cells
+        own = None if model_organism is None else find_organism(model_organism)
+        if own is None and genes is not None:
+            own = organism_of_genes(genes)
+        found = None if organism is None else find_organism(organism)
+        if found is not None and found == own:
+            return cells
+        if genes is None:
+            text = "the model's genes have no names; fit it to an AnnData or a DataFrame, or leave out "
+            name = "orthologs" if organism is None else "organism"
+            raise ArgumentError(
+                name, "Orthologs are found by the names of genes, and ", text, Argument(name), "."
+            )
+        return cls(cells, found, own, orthologs)
+
+    def match(self, genes: Sequence[str] | None, normalizer: Normalizer) -> OrthologMatch:
+        """Find the model's genes among those of the cells; warn of those that have none.
+
+        Raises
+        ------
+        ArgumentError
+            The cells' genes have no names, or as `match_orthologs`.
+        """
+        if genes is None:
+            text = (
+                "The genes of X have no names, by which orthologs are found; pass an AnnData or a DataFrame."
+            )
+            raise ArgumentError("X", text)
+        assert normalizer.genes is not None  # or `of` had refused it
+        organism = self.organism or organism_of_genes(genes)
+        found = match_orthologs(self.orthologs, genes, normalizer.genes, organism, self.model_organism)
+        normalizer.warn_of_missing(found.counts["none"], "have no ortholog in")
+        return found
+
+    def mapped(self, expression: Expression, normalizer: Normalizer) -> tuple[Expression, np.ndarray]:
+        """Bring cells to those of the model's genes that have orthologs.
+
+        Returns
+        -------
+        Expression
+            Linear values, whose scale is inferred from all of the cells' own genes.
+        ndarray of int
+            The positions of its genes among those of the model.
+        """
+        found = self.match(expression.genes, normalizer)
+        X, scale = expression.X, expression.stated_scale
+        if normalizer.method != "none":
+            X, scale = with_data(X, map_values(X, normalizer.scale_of_query(expression))), "cp10k"
+        kept = np.flatnonzero(found.present)
+        X = (X @ found.matrix[:, kept]).tocsr()
+        X.sort_indices()
+        assert normalizer.genes is not None
+        genes = tuple(normalizer.genes[gene] for gene in kept)
+        return Expression(X, genes, expression.cells, None, expression.origin, scale), kept

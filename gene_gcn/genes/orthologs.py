@@ -1,0 +1,107 @@
+"""Tables of orthologs: which gene of one species is which of another. Letters: M and N genes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from gene_gcn.errors import ArgumentError
+from gene_gcn.genes.names import gene_kind, match_names
+
+__all__ = ["OrthologPairs", "check_pairs", "match_pairs"]
+
+SMALLEST_FRACTION = 0.01  # of the genes of either side that a column must have; species share a few symbols
+
+
+class OrthologPairs(NamedTuple):
+    """Orthologs among the genes of two species, as positions.
+
+    Attributes
+    ----------
+    query : ndarray of int, shape (P,)
+        Positions among M genes.
+    model : ndarray of int, shape (P,)
+        Positions of their orthologs among N genes. A gene may be in several pairs, and no pair occurs twice.
+    """
+
+    query: np.ndarray
+    model: np.ndarray
+
+
+def check_pairs(orthologs: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct pairs of names of a table of two columns, as columns ``old, new``.
+
+    Raises
+    ------
+    ArgumentError
+        If `orthologs` is not such a table.
+    """
+    if not isinstance(orthologs, pd.DataFrame) or orthologs.shape[1] != 2:
+        got = getattr(orthologs, "shape", type(orthologs).__name__)
+        raise ArgumentError(
+            "orthologs",
+            "orthologs must be a DataFrame of two columns, gene names of this network and of the other "
+            f"organism; got {got}.",
+        )
+    pairs = orthologs.set_axis(["old", "new"], axis="columns").dropna()
+    strings = pairs.map(lambda name: isinstance(name, str)).to_numpy()
+    if not strings.all():
+        wrong = pairs.to_numpy()[~strings][0]
+        raise ArgumentError("orthologs", f"orthologs contains {wrong!r}; gene names must be strings.")
+    return pairs[(pairs != "").all(axis=1)].drop_duplicates()
+
+
+def match_pairs(table: pd.DataFrame, query: Sequence[str], model: Sequence[str]) -> OrthologPairs:
+    """Find the orthologs between two lists of genes in a table with a row per pair.
+
+    The table may name genes in several ways, such as by symbols and by Ensembl ids, and have other columns.
+    The two columns are taken that name most genes of the two lists.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Names as text; missing ones are NaN.
+    query, model : sequence of str
+        M and N unique names, whose spelling may differ from the table's as `match_names` allows.
+
+    Raises
+    ------
+    ArgumentError
+        If no two columns name genes of both lists.
+    """
+    columns = [name for name in table if not pd.api.types.is_numeric_dtype(table[name].dtype)]
+    found = {column: [_positions(table[column], genes) for genes in (query, model)] for column in columns}
+    if len(columns) < 2:
+        text = f"orthologs has {len(columns)} columns of names ({', '.join(map(str, columns))}) instead of "
+        raise ArgumentError("orthologs", f"{text}two or more, one for each species.")
+    first, second = max(permutations(columns, 2), key=lambda pair: _named(found, pair))
+    pairs = np.stack([found[first][0], found[second][1]])
+    for genes, positions, whose in ((query, pairs[0], "X"), (model, pairs[1], "the model")):
+        named = len(np.unique(positions[positions >= 0]))
+        if named < max(1, SMALLEST_FRACTION * min(len(genes), len(table))):
+            text = f"orthologs has {named or 'none'} of the genes of {whose} ({gene_kind(genes)}: "
+            columns_are = f"its columns are {', '.join(map(str, columns))}"
+            remedy = f"{', '.join(genes[:3])}, …); {columns_are}. Are they the genes of these species?"
+            raise ArgumentError("orthologs", text + remedy)
+    pairs = np.unique(pairs[:, (pairs >= 0).all(axis=0)], axis=1)
+    if not pairs.size:
+        text = "orthologs has genes of X and genes of the model, but no pair of them in one row."
+        raise ArgumentError("orthologs", text)
+    return OrthologPairs(pairs[0], pairs[1])
+
+
+def _positions(names: pd.Series, genes: Sequence[str]) -> np.ndarray:
+    """Return the position of each name among genes, −1 where there is none."""
+    codes, unique = pd.factorize(names)
+    found = match_names(genes, [str(name) for name in unique])
+    return np.append(found, -1)[codes]  # the code of missing names is −1
+
+
+def _named(found: dict[str, list[np.ndarray]], pair: tuple[str, str]) -> int:
+    """Return how many genes two columns name, the first those of the query."""
+    sides = found[pair[0]][0], found[pair[1]][1]
+    return sum(len(np.unique(positions[positions >= 0])) for positions in sides)
