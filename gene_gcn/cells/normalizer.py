@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,13 @@ from gene_gcn.errors import (
     Argument,
     ArgumentError,
     EmptyCellsWarning,
+    GeneNamesWarning,
     MissingGenesWarning,
     ScaleWarning,
     warn,
 )
 from gene_gcn.genes.names import gene_kind, match_names
+from gene_gcn.genes.organism_of_genes import organism_of_genes
 
 __all__ = ["SMALLEST_OVERLAP", "Normalizer", "settle_scale"]
 
@@ -288,6 +290,8 @@ class Normalizer:
         shared = int((indexer >= 0).sum())
         if shared < max(1, SMALLEST_OVERLAP * min(n, self.n_genes)):
             raise _no_overlap(self.genes, expr, shared)
+        if shared < 0.5 * min(n, self.n_genes) and (species := _other_species(self.genes, expr.genes)):
+            warn(GeneNamesWarning(f"X shares only {shared:,} genes with the model. ", *species))
         self.warn_of_missing(self.n_genes - shared)
         return indexer
 
@@ -503,16 +507,28 @@ def _no_overlap(genes: tuple[str, ...], expr: Expression, shared: int) -> Argume
         if column is None:
             return ArgumentError("X", problem, found, "leave out ", Argument("gene_column"), ".")
         return ArgumentError("X", problem, found, "pass ", Argument("gene_column", column), ".")
+    if species := _other_species(genes, query):
+        return ArgumentError("X", problem, *species)
     alike = len({gene.upper() for gene in genes} & {gene.upper() for gene in query})
     if alike > 0.1 * min(len(genes), len(query)):
-        what = f"{alike:,} names match if letter case is ignored"
-        remedy = "rename the genes of X or, if it is of another species, map them to orthologs"
-        return ArgumentError("X", problem, f"{what}: {remedy}.")
+        what = (
+            f"{alike:,} names match if letter case is ignored: rename the genes of X or, if it is of another "
+        )
+        return ArgumentError("X", problem, what, "species, name that with ", Argument("organism"), ".")
     rename = f"Rename the genes of X to {ours}"
     if var is None:
         return ArgumentError("X", problem, f"{rename}.")
     choose = ", or choose the column of .var that has them with "
     return ArgumentError("X", problem, rename, choose, Argument("gene_column"), ".")
+
+
+def _other_species(genes: Sequence[str], query: Sequence[str]) -> tuple[str | Argument, ...]:
+    """Say, as parts of a message, that the genes of X are evidently of another species; nothing if not."""
+    ours, theirs = organism_of_genes(genes), organism_of_genes(query)
+    if ours is None or theirs is None or ours == theirs:
+        return ()
+    text = f"X looks like cells of {theirs}, the model like one of {ours}: predict and annotate map genes to "
+    return (text, "orthologs with ", Argument("organism", theirs.common_names[0]), ".")
 
 
 def _best_column(genes: tuple[str, ...], var: pd.DataFrame | None) -> tuple[str | None, float]:

@@ -23,9 +23,11 @@ from gene_gcn.cli.options import (
     Force,
     Genome,
     ModelFolder,
+    Orthologs,
     Over,
     QueryGeneColumn,
     QueryLayer,
+    QueryOrganism,
     QueryScale,
     QueryUseRaw,
     ReportFile,
@@ -59,6 +61,8 @@ def predict(
     gene_column: QueryGeneColumn = None,
     scale: QueryScale = None,
     genome: Genome = None,
+    organism: QueryOrganism = None,
+    orthologs: Orthologs = None,
     unknown: Unknown = False,
     alpha: Alpha = None,
     over: Over = None,
@@ -74,6 +78,7 @@ def predict(
     check_output_file(out, cells, force=force)
     if report is not None:
         check_output_report(report, cells, force=force)
+        _refuse_report_of_other_species(organism, orthologs)
     check_inputs(cells)
     from gene_gcn.cells import stays_on_disk  # with numpy and pandas, which take long to load
 
@@ -92,6 +97,7 @@ def predict(
         adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
     how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
+    how |= {"organism": organism, "orthologs": orthologs}
     clf.annotate(adata, X=cells if on_disk else None, adapt="auto" if adapt else None, **how)
     write_predictions(out, adata, probabilities=probabilities, source=cells if on_disk else None)
     _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
@@ -104,6 +110,13 @@ def predict(
 
         write_report(report, clf, adata, name=cells.name, command=typed_command(context))
         say(f"Report    {report}")
+
+
+def _refuse_report_of_other_species(organism: str | None, orthologs: str | None) -> None:
+    for name, value in {"organism": organism, "orthologs": orthologs}.items():
+        if value is not None:
+            text = " is written of cells of the model's species; leave it out, or leave out "
+            raise ArgumentError("report", Argument("report"), text, Argument(name), ".")
 
 
 def _say_shift(made: dict[str, Any]) -> None:

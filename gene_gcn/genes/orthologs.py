@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from gene_gcn.errors import ArgumentError
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.names import gene_kind, match_names
 
 __all__ = ["OrthologPairs", "check_pairs", "match_pairs"]
@@ -74,19 +74,19 @@ def match_pairs(table: pd.DataFrame, query: Sequence[str], model: Sequence[str])
         If no two columns name genes of both lists.
     """
     columns = [name for name in table if not pd.api.types.is_numeric_dtype(table[name].dtype)]
-    found = {column: [_positions(table[column], genes) for genes in (query, model)] for column in columns}
     if len(columns) < 2:
         text = f"orthologs has {len(columns)} columns of names ({', '.join(map(str, columns))}) instead of "
         raise ArgumentError("orthologs", f"{text}two or more, one for each species.")
-    first, second = max(permutations(columns, 2), key=lambda pair: _named(found, pair))
+    found = {
+        column: (_positions(table[column], query), _positions(table[column], model)) for column in columns
+    }
+    named = {column: [_count(positions) for positions in sides] for column, sides in found.items()}
+    first, second = max(permutations(columns, 2), key=lambda pair: named[pair[0]][0] + named[pair[1]][1])
+    for genes, count, whose in ((query, named[first][0], "X"), (model, named[second][1], "the model")):
+        if count < max(1, SMALLEST_FRACTION * min(len(genes), len(table))):
+            best = [columns[np.argmax([named[column][side] for column in columns])] for side in (0, 1)]
+            raise _not_named(genes, whose, count, columns, best)
     pairs = np.stack([found[first][0], found[second][1]])
-    for genes, positions, whose in ((query, pairs[0], "X"), (model, pairs[1], "the model")):
-        named = len(np.unique(positions[positions >= 0]))
-        if named < max(1, SMALLEST_FRACTION * min(len(genes), len(table))):
-            text = f"orthologs has {named or 'none'} of the genes of {whose} ({gene_kind(genes)}: "
-            columns_are = f"its columns are {', '.join(map(str, columns))}"
-            remedy = f"{', '.join(genes[:3])}, …); {columns_are}. Are they the genes of these species?"
-            raise ArgumentError("orthologs", text + remedy)
     pairs = np.unique(pairs[:, (pairs >= 0).all(axis=0)], axis=1)
     if not pairs.size:
         text = "orthologs has genes of X and genes of the model, but no pair of them in one row."
@@ -101,7 +101,19 @@ def _positions(names: pd.Series, genes: Sequence[str]) -> np.ndarray:
     return np.append(found, -1)[codes]  # the code of missing names is −1
 
 
-def _named(found: dict[str, list[np.ndarray]], pair: tuple[str, str]) -> int:
-    """Return how many genes two columns name, the first those of the query."""
-    sides = found[pair[0]][0], found[pair[1]][1]
-    return sum(len(np.unique(positions[positions >= 0])) for positions in sides)
+def _count(positions: np.ndarray) -> int:
+    """Return how many genes were found."""
+    return len(np.unique(positions[positions >= 0]))
+
+
+def _not_named(
+    genes: Sequence[str], whose: str, count: int, columns: list[str], best: list[str]
+) -> ArgumentError:
+    if best[0] == best[1]:
+        text = (
+            f"orthologs names the genes of X and those of the model in one column, {best[0]!r}, so they are "
+        )
+        return ArgumentError("orthologs", text, "of one species; leave out ", Argument("organism"), ".")
+    text = f"orthologs has {count or 'none'} of the genes of {whose} ({gene_kind(genes)}: "
+    few = f"{', '.join(genes[:3])}, …); its columns are {', '.join(map(str, columns))}. "
+    return ArgumentError("orthologs", text + few + "Are they the genes of these species?")

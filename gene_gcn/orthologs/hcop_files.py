@@ -160,7 +160,7 @@ def _fetch(organism: Organism, base_url: str | None, progress: bool | ProgressBa
         raise ArgumentError("organism", text, table, Argument("orthologs"), ".")
     name = f"human_{species}_hcop_fifteen_column.txt.gz"
     url = f"{download.base_url('GENE_GCN_HCOP_URL', base_url)}/{name}"
-    metadata: dict[str, Any] = {"organism": str(organism)}
+    metadata: dict[str, Any] = {"organism": str(organism), "argument": "orthologs"}
     return download.fetch(url, f"hcop/{name}", check=_check, progress=progress, **metadata)
 
 

@@ -18,13 +18,12 @@ from gene_gcn.networks.string_db.names import fetched_aliases
 from gene_gcn.networks.string_db.vectors import string_vectors
 from gene_gcn.orthologs.hcop_files import hcop
 from gene_gcn.orthologs.neighbors import mutual_neighbors
-from gene_gcn.orthologs.tables import read_orthologs
+from gene_gcn.orthologs.tables import WORDS, read_orthologs
 
 __all__ = ["MIN_COSINE", "OrthologMatch", "OrthologsLike", "match_orthologs"]
 
 OrthologsLike: TypeAlias = "pd.DataFrame | str | os.PathLike[str] | None"
 
-WORDS = ("hcop", "string")
 # Of vectors of genes that are taken for each other: a cautious guess, as STRING's vectors were not at hand to
 # measure it. Random vectors of 512 dimensions have cosines of 0.00 ± 0.04.
 MIN_COSINE = 0.8
@@ -113,7 +112,7 @@ def match_orthologs(
     """
     word = "hcop" if orthologs is None else orthologs
     if not (isinstance(word, str) and word in WORDS):
-        return _match(read_orthologs(orthologs), query, model)
+        return _match(read_orthologs(word), query, model)
     if organism is None or model_organism is None:
         argument, whose = ("organism", "X") if organism is None else ("orthologs", "the model")
         text = f"Orthologs are fetched by species, and that of {whose} is not known: pass "

@@ -20,6 +20,7 @@ from gene_gcn.storage.text_files import (
 
 __all__ = ["read_orthologs"]
 
+WORDS = ("hcop", "string")  # that `match_orthologs` takes instead of a table
 _MISSING = {"": None, "-": None, "NA": None, "N/A": None}
 
 
@@ -42,14 +43,14 @@ def read_orthologs(table: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame
     Raises
     ------
     FileNotFoundError
-        The file does not exist.
+        A path does not exist.
     ArgumentError
-        It is damaged, or the table has fewer than two columns or no rows.
+        Text is not the path of a file; the file is damaged; the table has fewer than two columns or no rows.
     """
     if isinstance(table, pd.DataFrame):
         found = table
     elif isinstance(table, (str, os.PathLike)):
-        found = _read(existing_file(table, "orthologs"))
+        found = _read(_existing(table))
     else:
         text = f" has type {type(table).__name__}; pass a DataFrame, or the path of a table."
         raise ArgumentError("orthologs", Argument("orthologs", table), text)
@@ -59,6 +60,13 @@ def read_orthologs(table: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame
         )
         raise ArgumentError("orthologs", text)
     return found.replace(_MISSING)
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    if isinstance(path, str) and not Path(path).expanduser().is_file():
+        text = f" is neither {' nor '.join(map(repr, WORDS))} nor a file."
+        raise ArgumentError("orthologs", Argument("orthologs", path), text)
+    return existing_file(path, "orthologs")
 
 
 def _read(path: Path) -> pd.DataFrame:
