@@ -144,7 +144,11 @@ class Normalizer:
         return cls("sqrt" if method == "auto" else method, genes, n_genes, target, share, input_scale)
 
     def transform(
-        self, expr: Expression, indexer: np.ndarray | None = None, panels: GenePanels | None = None
+        self,
+        expr: Expression,
+        indexer: np.ndarray | None = None,
+        panels: GenePanels | None = None,
+        depth: np.ndarray | None = None,
     ) -> sparse.csr_matrix:
         """Bring cells to the training genes and scale.
 
@@ -158,6 +162,8 @@ class Normalizer:
             What `match` returned for these cells.
         panels : GenePanels, optional
             What `find_panels` returned for these cells; by default all of them were measured in all genes.
+        depth : ndarray, shape (B,), optional
+            As for `rescale`.
 
         Returns
         -------
@@ -189,14 +195,17 @@ class Normalizer:
         if panels is not None and len(panels.present) > 1:
             shares = [self.gene_share[genes].sum(dtype=np.float64) for genes in panels.present]
             share = np.array(shares)[panels.of_cell]
-        out = self.rescale(linear, share)
+        out = self.rescale(linear, share, depth)
         self.warn_of_empty(np.diff(out.indptr) == 0)
         if X is expr.X:  # the user's, perhaps
             out.indices, out.indptr = out.indices.copy(), out.indptr.copy()
         return out
 
     def rescale(
-        self, linear: sparse.csr_matrix, share: np.ndarray | float | None = None
+        self,
+        linear: sparse.csr_matrix,
+        share: np.ndarray | float | None = None,
+        depth: np.ndarray | None = None,
     ) -> sparse.csr_matrix:
         """Bring cells on the linear scale, with the training genes in their order, to the training scale.
 
@@ -206,6 +215,8 @@ class Normalizer:
             Without stored zeros; with "none" any values, which stay as they are.
         share : float or ndarray, shape (B,), optional
             Part of the expression of a training cell in the genes that the cells have; by default all.
+        depth : ndarray, shape (B,), optional
+            Expression of each cell in these genes, as it is estimated; by default its sum.
 
         Returns
         -------
@@ -219,8 +230,8 @@ class Normalizer:
         data, first = np.empty(linear.nnz, np.float32), 0
         for part in row_parts(linear):
             rows = slice(first, first + part.shape[0])
-            depth = _depth(part)
-            scaled = np.repeat(expected[rows] / np.where(depth == 0, 1.0, depth), np.diff(part.indptr))
+            own = _depth(part) if depth is None else depth[rows]
+            scaled = np.repeat(expected[rows] / np.where(own == 0, 1.0, own), np.diff(part.indptr))
             scaled *= part.data  # float64
             scaled = np.sqrt(scaled, out=scaled) if self.method == "sqrt" else np.log1p(scaled, out=scaled)
             data[linear.indptr[rows.start] : linear.indptr[rows.stop]] = scaled

@@ -208,7 +208,12 @@ class CellEstimator(BaseEstimator):
         return self._match_query(*species.mapped(expression, self.normalizer_), consequence=consequence)
 
     def _match_query(
-        self, expression: Expression, indexer: np.ndarray | None = None, *, consequence: str
+        self,
+        expression: Expression,
+        indexer: np.ndarray | None = None,
+        depth: np.ndarray | None = None,
+        *,
+        consequence: str,
     ) -> Query:
         """Bring cells that were read to the training genes; see `_read_query`.
 
@@ -216,11 +221,13 @@ class CellEstimator(BaseEstimator):
         ----------
         indexer : ndarray of int, optional
             The training gene of each column; by default found by name.
+        depth : ndarray, shape (B,), optional
+            As for `Normalizer.rescale`.
         """
         normalizer = self.normalizer_
         indexer = normalizer.match(expression) if indexer is None else indexer
         panels = normalizer.find_panels(expression, indexer)
-        matrix = normalizer.transform(expression, indexer, panels)
+        matrix = normalizer.transform(expression, indexer, panels, depth)
         present = np.isin(np.arange(normalizer.n_genes), indexer)
         evidence = Evidence.of(matrix, normalizer, present)
         evidence.warn_of_few(consequence)

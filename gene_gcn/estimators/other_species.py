@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from gene_gcn.cells import Expression, Normalizer
 from gene_gcn.cells.matrix import with_data
@@ -16,7 +17,25 @@ from gene_gcn.genes.organism_of_genes import organism_of_genes
 from gene_gcn.genes.organisms import Organism, find_organism
 from gene_gcn.orthologs.match import OrthologMatch, OrthologsLike, match_orthologs
 
-__all__ = ["OtherSpecies"]
+__all__ = ["MappedCells", "OtherSpecies", "fraction_mapped", "multiplied", "row_sums"]
+
+
+class MappedCells(NamedTuple):
+    """What :meth:`OtherSpecies.mapped` returns.
+
+    Attributes
+    ----------
+    expression : Expression
+        Cells with linear values on those of the model's genes that have orthologs.
+    indexer : ndarray of int
+        The positions of these genes among those of the model.
+    depth : ndarray, shape (B,), or None
+        Estimated expression of each cell in these genes; None where values are not normalized.
+    """
+
+    expression: Expression
+    indexer: np.ndarray
+    depth: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,23 +116,49 @@ class OtherSpecies:
         normalizer.warn_of_missing(found.counts["none"], "have no ortholog in")
         return found
 
-    def mapped(self, expression: Expression, normalizer: Normalizer) -> tuple[Expression, np.ndarray]:
+    def mapped(self, expression: Expression, normalizer: Normalizer) -> MappedCells:
         """Bring cells to those of the model's genes that have orthologs.
 
-        Returns
-        -------
-        Expression
-            Linear values, whose scale is inferred from all of the cells' own genes.
-        ndarray of int
-            The positions of its genes among those of the model.
+        Their scale and depth are those of all of their own genes.
         """
         found = self.match(expression.genes, normalizer)
-        X, scale = expression.X, expression.stated_scale
+        own, scale, depth = expression.X, expression.stated_scale, None
         if normalizer.method != "none":
-            X, scale = with_data(X, map_values(X, normalizer.scale_of_query(expression))), "cp10k"
+            own = with_data(own, map_values(own, normalizer.scale_of_query(expression)))
+            scale = "cp10k"
         kept = np.flatnonzero(found.present)
-        X = (X @ found.matrix[:, kept]).tocsr()
-        X.sort_indices()
+        X = multiplied(own, found.matrix[:, kept])
+        if normalizer.method != "none":
+            depth = row_sums(own) * fraction_mapped(own, X)
         assert normalizer.genes is not None
         genes = tuple(normalizer.genes[gene] for gene in kept)
-        return Expression(X, genes, expression.cells, None, expression.origin, scale), kept
+        mapped = Expression(X, genes, expression.cells, None, expression.origin, scale)
+        return MappedCells(mapped, kept, depth)
+
+
+def multiplied(cells: sparse.csr_matrix, to_model: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Bring cells (B, M) with linear values to the genes of a model by a matrix (M, N)."""
+    X = (cells @ to_model).tocsr()
+    X.sort_indices()
+    return X
+
+
+def fraction_mapped(own: sparse.csr_matrix, mapped: sparse.csr_matrix) -> float:
+    """Return the fraction of a cell's expression that is left once it is mapped: the median of cells.
+
+    A single number for all cells, so that a gene that dominates the few genes of a model, such as insulin
+    in a panel of pancreas, does not make other genes of the cell look silent.
+
+    Parameters
+    ----------
+    own, mapped : csr_matrix, shapes (B, M) and (B, N)
+        Linear values.
+    """
+    before, after = row_sums(own), row_sums(mapped)
+    filled = after > 0
+    return float(np.median(after[filled] / before[filled])) if filled.any() else 1.0
+
+
+def row_sums(X: sparse.csr_matrix) -> np.ndarray:
+    """Return the sum of each row (B,) in float64."""
+    return X @ np.ones(X.shape[1])
