@@ -10,21 +10,21 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import permutations
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.metrics import f1_score
 
 from gene_gcn import GeneGCNClassifier
 from gene_gcn.benchmark.splits import folds, labeled_cells, without_rare_types
 from gene_gcn.benchmark.type_map import read_type_map, rename_types
-from gene_gcn.cells import read_expression
-from gene_gcn.cells.matrix import with_data
-from gene_gcn.cells.scale import map_values
-from gene_gcn.orthologs import match_orthologs, read_orthologs
+from gene_gcn.estimators import other_species
+from gene_gcn.orthologs import OrthologMatch, match_orthologs, read_orthologs
 
 LABEL = "cell_type"
 FAMILIES = {
@@ -37,7 +37,7 @@ FAMILIES = {
     },
     "blood": {"tabula_muris_immune1000": "mouse", "zheng_sorted_pbmc": "human", "pbmc3k": "human"},
 }
-WAYS = ("all", "split", "one-to-one", "capitals")
+WAYS = ("all", "divided", "one-to-one", "capitals")
 
 
 class Sets:
@@ -72,12 +72,10 @@ class Sets:
         cells = cells[cells.obs[LABEL].isin(types)].copy()
         species = {}
         if self.species[reference] != self.species[query]:
-            if way == "split":
-                cells = split(cells, clf.genes_, self.orthologs)
-            else:
-                table = self.table(way, cells.var_names, clf.genes_)
-                species = {"organism": self.species[query], "orthologs": table}
-        clf.annotate(cells, adapt="auto" if adapt else None, **species)
+            table = self.table(way, cells.var_names, clf.genes_)
+            species = {"organism": self.species[query], "orthologs": table}
+        with divided() if way == "divided" else nullcontext():
+            clf.annotate(cells, adapt="auto" if adapt else None, **species)
         return macro_f1(cells.obs[LABEL], cells.obs["gene_gcn"], types)
 
     def table(self, way: str, query: pd.Index, model: tuple[str, ...]) -> pd.DataFrame:
@@ -94,6 +92,15 @@ class Sets:
         return table
 
 
+class Divided(OrthologMatch):
+    """Orthologs among which a gene is divided."""
+
+    @property
+    def matrix(self) -> sparse.csr_matrix:
+        copied = super().matrix
+        return sparse.csr_matrix(copied.multiply(1 / np.maximum(copied.sum(axis=1), 1)))
+
+
 def read(path: Path) -> anndata.AnnData:
     """Read a set with the types of the script."""
     cells = anndata.read_h5ad(path)
@@ -107,14 +114,15 @@ def read(path: Path) -> anndata.AnnData:
     return cells
 
 
-def split(cells: anndata.AnnData, genes: tuple[str, ...], orthologs: pd.DataFrame) -> anndata.AnnData:
-    """Map cells as the package does, except that a gene is divided among its orthologs instead of copied."""
-    expression = read_expression(cells)
-    found = match_orthologs(orthologs, expression.genes, genes)
-    matrix = found.matrix.multiply(1 / np.maximum(found.matrix.sum(axis=1), 1)).tocsc()[:, found.present]
-    linear = with_data(expression.X, map_values(expression.X, expression.inferred_scale))
-    names = np.array(genes, dtype=object)[found.present]
-    return anndata.AnnData((linear @ matrix).tocsr(), cells.obs.copy(), pd.DataFrame(index=names))
+@contextmanager
+def divided() -> Iterator[None]:
+    """Divide a gene among its orthologs instead of copying it to each, until the context is left."""
+    original = other_species.match_orthologs
+    other_species.match_orthologs = lambda *given: Divided(**vars(original(*given)))
+    try:
+        yield
+    finally:
+        other_species.match_orthologs = original
 
 
 def macro_f1(true: pd.Series, predicted: pd.Series, types: list[str]) -> float:

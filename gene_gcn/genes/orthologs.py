@@ -82,10 +82,10 @@ def match_pairs(table: pd.DataFrame, query: Sequence[str], model: Sequence[str])
     }
     named = {column: [_count(positions) for positions in sides] for column, sides in found.items()}
     first, second = max(permutations(columns, 2), key=lambda pair: named[pair[0]][0] + named[pair[1]][1])
-    for genes, count, whose in ((query, named[first][0], "X"), (model, named[second][1], "the model")):
+    for side, column, genes, whose in ((0, first, query, "X"), (1, second, model, "the model")):
+        count = named[column][side]
         if count < max(1, SMALLEST_FRACTION * min(len(genes), len(table))):
-            best = [columns[np.argmax([named[column][side] for column in columns])] for side in (0, 1)]
-            raise _not_named(genes, whose, count, columns, best)
+            raise _not_named(genes, whose, count, named)
     pairs = np.stack([found[first][0], found[second][1]])
     pairs = np.unique(pairs[:, (pairs >= 0).all(axis=0)], axis=1)
     if not pairs.size:
@@ -106,14 +106,15 @@ def _count(positions: np.ndarray) -> int:
     return len(np.unique(positions[positions >= 0]))
 
 
-def _not_named(
-    genes: Sequence[str], whose: str, count: int, columns: list[str], best: list[str]
-) -> ArgumentError:
-    if best[0] == best[1]:
+def _not_named(genes: Sequence[str], whose: str, count: int, named: dict[str, list[int]]) -> ArgumentError:
+    """Say that no column names the genes of one side, given how many genes of both each column names."""
+    columns = list(named)
+    best = [columns[np.argmax([counts[side] for counts in named.values()])] for side in (0, 1)]
+    if best[0] == best[1] and all(named[best[0]]):
         text = (
             f"orthologs names the genes of X and those of the model in one column, {best[0]!r}, so they are "
         )
         return ArgumentError("orthologs", text, "of one species; leave out ", Argument("organism"), ".")
     text = f"orthologs has {count or 'none'} of the genes of {whose} ({gene_kind(genes)}: "
-    few = f"{', '.join(genes[:3])}, …); its columns are {', '.join(map(str, columns))}. "
+    few = f"{', '.join(genes[:3])}, …); its columns are {', '.join(map(str, named))}. "
     return ArgumentError("orthologs", text + few + "Are they the genes of these species?")
