@@ -31,11 +31,11 @@ BY_HCOP = {("Sst", "SST"), ("Ins1", "INS"), ("Ins2", "INS")}
 def string(hcop, monkeypatch):
     """STRING's vectors of the genes above: those of Lone1 and LONE1 are alike, Lone2 and LONE2 less so."""
     axes = np.eye(8, dtype=np.float32)
-    less = np.sqrt(1 - MIN_COSINE**2) * axes[7]
+    less = 0.9 * MIN_COSINE * axes[4] + axes[7] * np.sqrt(1 - (0.9 * MIN_COSINE) ** 2)
     vectors = {
         "10090": dict(zip(QUERY, [*axes[:3], axes[3], axes[4], axes[5]], strict=True)),
         # LONE4 is like Sst, which has an ortholog and is not given away again.
-        "9606": dict(zip(MODEL, [axes[1], 0.9 * MIN_COSINE * axes[4] + less, axes[0], axes[3], axes[0]], strict=True)),
+        "9606": dict(zip(MODEL, [axes[1], less, axes[0], axes[3], axes[0]], strict=True)),
     }  # fmt: skip
     for taxid, of_gene in vectors.items():
         ids = [f"{taxid}.P{i}" for i in range(len(of_gene))]
