@@ -34,7 +34,6 @@ from gene_gcn.estimators.other_species import OtherSpecies
 from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.estimators.stored_query import StoredQuery, StoredView
 from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
-from gene_gcn.genes.organisms import find_organism
 from gene_gcn.networks import GeneMatch, GeneNetwork
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.uncertainty import QueryShift, class_p_values, type_fractions, uncertified_types
@@ -347,9 +346,9 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         } | ({} if alpha is None else {"alpha": float(alpha)})
         if over is not None:
             origin["over"] = over if groups is not None else f"{key_added}_cluster"
-        if organism is not None:
-            origin["organism"] = str(find_organism(organism))
         cells = self._of_species(adata if X is None else X, organism, orthologs)
+        if isinstance(cells, OtherSpecies):
+            origin["organism"] = cells.name
         annotation = self._annotation(cells, adapt, unknown, alpha, over, groups)
         if len(annotation.probability) != adata.n_obs:
             text = f" has {len(annotation.probability):,} cells, but adata has {adata.n_obs:,}."

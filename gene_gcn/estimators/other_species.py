@@ -49,7 +49,7 @@ class OtherSpecies:
     organism : Organism or None
         None if only a table of orthologs was passed.
     model_organism : Organism or None
-        None if it can be inferred from the names of the model's genes neither.
+        None if it is not known.
     orthologs : DataFrame, path, "hcop", "string" or None
     """
 
@@ -57,6 +57,11 @@ class OtherSpecies:
     organism: Organism | None
     model_organism: Organism | None
     orthologs: OrthologsLike
+
+    @property
+    def name(self) -> str:
+        """The name of the species."""
+        return "another species" if self.organism is None else str(self.organism)
 
     @classmethod
     def of(

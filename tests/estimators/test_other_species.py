@@ -14,6 +14,7 @@ from stored_cells import log1p, typed_cells
 from gene_gcn import GeneGCNClassifier
 from gene_gcn.errors import ArgumentError, GeneNamesWarning, MissingGenesWarning
 from gene_gcn.networks import DownloadError
+from gene_gcn.report import write_report
 
 HUMAN = typed_cells(200, genes=60)
 HUMAN.var_names = [f"GENE{i}" for i in range(60)]
@@ -97,6 +98,8 @@ def test_cells_on_disk_are_annotated_as_in_memory(clf, tmp_path):
     for each in (stored, cells):
         clf.annotate(each, **SPECIES)
         assert each.uns["gene_gcn"]["organism"] == "Mus musculus"
+    with pytest.raises(ArgumentError, match="annotated as cells of Mus musculus, and reports"):
+        write_report(tmp_path / "report.html", clf, cells)
     pd.testing.assert_frame_equal(stored.obs.filter(like="gcn"), cells.obs.filter(like="gcn"), atol=1e-5)
     assert clf.predict(tmp_path / "mouse.h5ad", **SPECIES).tolist() == clf.predict(cells, **SPECIES).tolist()
 
