@@ -1,4 +1,4 @@
-"""`gene-gcn fetch` and `gene-gcn networks`: the cache of downloaded networks."""
+"""`gene-gcn fetch` and `gene-gcn networks`: the cache of downloaded networks and orthologs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from gene_gcn.cli.console import DownloadProgress, say
+from gene_gcn.genes.organisms import find_organism
 
 Evidence = Literal["physical", "genetic", "all"]
 
@@ -17,6 +18,7 @@ class Database(StrEnum):
 
     string = "string"
     biogrid = "biogrid"
+    hcop = "hcop"
 
 
 def fetch(
@@ -32,14 +34,21 @@ def fetch(
     terms: Annotated[
         bool, typer.Option("--terms", help="STRING: also the terms that genes are annotated with.")
     ] = False,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="STRING: also the vectors of genes, for --orthologs string.")
+    ] = False,
 ) -> None:
-    """Download a network into the cache, so that --network string or biogrid works offline."""
+    """Download a network, or orthologs (hcop), into the cache, so that what needs them works offline."""
     from gene_gcn import networks
     from gene_gcn.errors import Argument, ArgumentError
     from gene_gcn.networks.string_db.network import fetch_aliases
 
-    if terms and database is not Database.string:
-        raise ArgumentError("terms", Argument("terms"), " is for STRING; BioGRID has no terms.")
+    for name, is_given in {"terms": terms, "vectors": vectors}.items():
+        if is_given and database is not Database.string:
+            raise ArgumentError(name, Argument(name), " is for STRING; other databases have none.")
+    if database is Database.hcop:
+        _fetch_orthologs(organism, version)
+        return
     if database is Database.string:
         network = networks.string(organism, version=version, min_score=min_score, progress=DownloadProgress())
         assert network.source is not None and network.source.version is not None
@@ -59,7 +68,22 @@ def fetch(
     say(network.summary().to_string())
     if terms:
         say(repr(networks.string_terms(organism, version=source.version, progress=DownloadProgress())))
+    if vectors:
+        found = networks.string_vectors(organism, version=source.version, progress=DownloadProgress())
+        say(f"Vectors   {len(found.genes):,} genes, {found.vectors.shape[1]} dimensions")
     say(f"License   {source.license}; please cite {source.citation}")
+
+
+def _fetch_orthologs(organism: str, version: str | None) -> None:
+    from gene_gcn.errors import Argument, ArgumentError
+    from gene_gcn.orthologs import hcop
+
+    if version is not None:
+        text = " is for STRING and BioGRID; HCOP has no releases."
+        raise ArgumentError("version", Argument("version", version), text)
+    table = hcop(organism, progress=DownloadProgress())
+    say(f"HCOP      {len(table):,} pairs of human genes and those of {find_organism(organism)}")
+    say("Please cite Yates et al. 2021, doi:10.1093/bib/bbab155")
 
 
 def list_networks(
