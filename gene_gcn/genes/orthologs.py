@@ -64,7 +64,7 @@ def match_pairs(table: pd.DataFrame, query: Sequence[str], model: Sequence[str])
     Parameters
     ----------
     table : DataFrame
-        Names as text; missing ones are NaN.
+        Names as text, or whole numbers as Entrez's; missing ones are NaN.
     query, model : sequence of str
         M and N unique names, whose spelling may differ from the table's as `match_names` allows.
 
@@ -73,7 +73,7 @@ def match_pairs(table: pd.DataFrame, query: Sequence[str], model: Sequence[str])
     ArgumentError
         If no two columns name genes of both lists.
     """
-    columns = [name for name in table if not pd.api.types.is_numeric_dtype(table[name].dtype)]
+    columns = [name for name in table if table[name].dtype.kind not in "fbc"]
     if len(columns) < 2:
         text = f"orthologs has {len(columns)} columns of names ({', '.join(map(str, columns))}) instead of "
         raise ArgumentError("orthologs", f"{text}two or more, one for each species.")

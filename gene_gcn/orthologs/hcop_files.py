@@ -20,7 +20,7 @@ from gene_gcn.storage.text_files import VERBATIM, damage_as_argument_error, open
 
 __all__ = ["MIN_SUPPORT", "hcop", "is_hcop", "parse_hcop"]
 
-MIN_SUPPORT = 3  # databases, as liana and decoupler ask for; chosen by them, not measured here
+MIN_SUPPORT = 3  # databases: the default of liana and decoupler, not measured here
 # What HCOP calls the species in the names of its files, by taxonomy id.
 SPECIES = {
     "28377": "anole_lizard",

@@ -53,6 +53,12 @@ def test_kinds_of_names_are_found_by_content():
     }  # fmt: skip
 
 
+def test_entrez_numbers():
+    table = pd.DataFrame({"human": [3630, 2641, 100], "mouse": [16333, 14526, 200], "support": [3, 4, 5]})
+    query, model = ["14526", "16333"], ["2641", "3630", "3"]
+    assert named(match_pairs(table, query, model), query, model) == {("14526", "2641"), ("16333", "3630")}
+
+
 @pytest.mark.parametrize(
     ("table", "query", "model", "message"),
     [
@@ -64,7 +70,7 @@ def test_kinds_of_names_are_found_by_content():
         ),
         (TABLE, ["FBgn0000008"], HUMAN, "has none of the genes of X .FlyBase ids: FBgn0000008"),
         (TABLE, MOUSE, ["YAL001C"], "has none of the genes of the model"),
-        (TABLE[["human_symbol", "support"]], MOUSE, HUMAN, "1 columns of names"),
+        (TABLE[["human_symbol", "support"]].astype({"support": float}), MOUSE, HUMAN, "1 columns of names"),
         (TABLE, ["Gcg"], ["INS"], "no pair of them in one row"),
     ],
 )
