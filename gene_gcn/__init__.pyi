@@ -3,6 +3,7 @@ from . import explain as explain
 from . import networks as networks
 from . import nn as nn
 from . import ontology as ontology
+from . import orthologs as orthologs
 from . import plots as plots
 from . import report as report
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier

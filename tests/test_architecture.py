@@ -24,6 +24,7 @@ ROOMS = [
     "cells",
     "networks",
     "ontology",
+    "orthologs",
     "training",
     "uncertainty",
     "explain",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,11 +18,13 @@ from gene_gcn.errors import (
     Argument,
     ArgumentError,
     EmptyCellsWarning,
+    GeneNamesWarning,
     MissingGenesWarning,
     ScaleWarning,
     warn,
 )
 from gene_gcn.genes.names import gene_kind, match_names
+from gene_gcn.genes.organism_of_genes import organism_of_genes
 
 __all__ = ["SMALLEST_OVERLAP", "BlockSums", "Normalizer", "settle_scale"]
 
@@ -166,7 +168,11 @@ class Normalizer:
         return cls("sqrt" if method == "auto" else method, genes, n_genes, target, share, input_scale)
 
     def transform(
-        self, expr: Expression, indexer: np.ndarray | None = None, panels: GenePanels | None = None
+        self,
+        expr: Expression,
+        indexer: np.ndarray | None = None,
+        panels: GenePanels | None = None,
+        depth: np.ndarray | None = None,
     ) -> sparse.csr_matrix:
         """Bring cells to the training genes and scale.
 
@@ -180,6 +186,8 @@ class Normalizer:
             What `match` returned for these cells.
         panels : GenePanels, optional
             What `find_panels` returned for these cells; by default all of them were measured in all genes.
+        depth : ndarray, shape (B,), optional
+            As for `rescale`.
 
         Returns
         -------
@@ -211,14 +219,17 @@ class Normalizer:
         if panels is not None and len(panels.present) > 1:
             shares = [self.gene_share[genes].sum(dtype=np.float64) for genes in panels.present]
             share = np.array(shares)[panels.of_cell]
-        out = self.rescale(linear, share)
+        out = self.rescale(linear, share, depth)
         self.warn_of_empty(np.diff(out.indptr) == 0)
         if X is expr.X:  # the user's, perhaps
             out.indices, out.indptr = out.indices.copy(), out.indptr.copy()
         return out
 
     def rescale(
-        self, linear: sparse.csr_matrix, share: np.ndarray | float | None = None
+        self,
+        linear: sparse.csr_matrix,
+        share: np.ndarray | float | None = None,
+        depth: np.ndarray | None = None,
     ) -> sparse.csr_matrix:
         """Bring cells on the linear scale, with the training genes in their order, to the training scale.
 
@@ -228,6 +239,8 @@ class Normalizer:
             Without stored zeros; with "none" any values, which stay as they are.
         share : float or ndarray, shape (B,), optional
             Part of the expression of a training cell in the genes that the cells have; by default all.
+        depth : ndarray, shape (B,), optional
+            Expression of each cell in these genes, as it is estimated; by default its sum.
 
         Returns
         -------
@@ -241,8 +254,8 @@ class Normalizer:
         data, first = np.empty(linear.nnz, np.float32), 0
         for part in row_parts(linear):
             rows = slice(first, first + part.shape[0])
-            depth = _depth(part)
-            scaled = np.repeat(expected[rows] / np.where(depth == 0, 1.0, depth), np.diff(part.indptr))
+            own = _depth(part) if depth is None else depth[rows]
+            scaled = np.repeat(expected[rows] / np.where(own == 0, 1.0, own), np.diff(part.indptr))
             scaled *= part.data  # float64
             scaled = np.sqrt(scaled, out=scaled) if self.method == "sqrt" else np.log1p(scaled, out=scaled)
             data[linear.indptr[rows.start] : linear.indptr[rows.stop]] = scaled
@@ -312,11 +325,16 @@ class Normalizer:
         shared = int((indexer >= 0).sum())
         if shared < max(1, SMALLEST_OVERLAP * min(n, self.n_genes)):
             raise _no_overlap(self.genes, expr, shared)
-        missing = self.n_genes - shared
+        if shared < 0.5 * min(n, self.n_genes) and (species := _other_species(self.genes, expr.genes)):
+            warn(GeneNamesWarning(f"X shares only {shared:,} genes with the model. ", *species))
+        self.warn_of_missing(self.n_genes - shared)
+        return indexer
+
+    def warn_of_missing(self, missing: int, how: str = "are missing from") -> None:
+        """Say how many of the training genes X lacks, if any."""
         if missing:
             share = f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%})"
-            warn(MissingGenesWarning(f"{share} are missing from X."))
-        return indexer
+            warn(MissingGenesWarning(f"{share} {how} X."))
 
     def warn_of_empty(self, empty: np.ndarray) -> None:
         """Say how many cells, of those of a mask (B,), express no gene of the model."""
@@ -524,16 +542,28 @@ def _no_overlap(genes: tuple[str, ...], expr: Expression, shared: int) -> Argume
         if column is None:
             return ArgumentError("X", problem, found, "leave out ", Argument("gene_column"), ".")
         return ArgumentError("X", problem, found, "pass ", Argument("gene_column", column), ".")
+    if species := _other_species(genes, query):
+        return ArgumentError("X", problem, *species)
     alike = len({gene.upper() for gene in genes} & {gene.upper() for gene in query})
     if alike > 0.1 * min(len(genes), len(query)):
-        what = f"{alike:,} names match if letter case is ignored"
-        remedy = "rename the genes of X or, if it is of another species, map them to orthologs"
-        return ArgumentError("X", problem, f"{what}: {remedy}.")
+        what = (
+            f"{alike:,} names match if letter case is ignored: rename the genes of X or, if it is of another "
+        )
+        return ArgumentError("X", problem, what, "species, name that with ", Argument("organism"), ".")
     rename = f"Rename the genes of X to {ours}"
     if var is None:
         return ArgumentError("X", problem, f"{rename}.")
     choose = ", or choose the column of .var that has them with "
     return ArgumentError("X", problem, rename, choose, Argument("gene_column"), ".")
+
+
+def _other_species(genes: Sequence[str], query: Sequence[str]) -> tuple[str | Argument, ...]:
+    """Say, as parts of a message, that the genes of X are evidently of another species; nothing if not."""
+    ours, theirs = organism_of_genes(genes), organism_of_genes(query)
+    if ours is None or theirs is None or ours == theirs:
+        return ()
+    text = f"X looks like cells of {theirs}, the model like one of {ours}: predict and annotate map genes to "
+    return (text, "orthologs with ", Argument("organism", theirs.common_names[0]), ".")
 
 
 def _best_column(genes: tuple[str, ...], var: pd.DataFrame | None) -> tuple[str | None, float]:

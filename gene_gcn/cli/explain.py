@@ -17,8 +17,10 @@ from gene_gcn.cli.options import (
     Force,
     Genome,
     ModelFolder,
+    Orthologs,
     QueryGeneColumn,
     QueryLayer,
+    QueryOrganism,
     QueryScale,
     QueryUseRaw,
 )
@@ -81,6 +83,8 @@ def explain(
     gene_column: QueryGeneColumn = None,
     scale: QueryScale = None,
     genome: Genome = None,
+    organism: QueryOrganism = None,
+    orthologs: Orthologs = None,
     force: Force = False,
 ) -> None:
     """Say which genes, and which edges of the network, make cells their types."""
@@ -96,8 +100,9 @@ def explain(
         raise ArgumentError("against", Argument("against", against), *problem)
     adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
-    chosen, cells_of_types = _choose_cells(clf, adata, chosen, other, whose)
-    explanation = clf.explain(adata, chosen, other)
+    species: dict[str, Any] = {"organism": organism, "orthologs": orthologs}
+    chosen, cells_of_types = _choose_cells(clf, adata, chosen, other, whose, species)
+    explanation = clf.explain(adata, chosen, other, **species)
     cells_of_types = _limit(cells_of_types, max_cells, explanation)
     _say(explanation, cells_of_types, top)
     _write(out, explanation, cells_of_types, top, adata, edges_of=chosen if types else [])
@@ -123,7 +128,12 @@ def _find(clf: GeneGCNClassifier, argument: str, name: str) -> Any:
 
 
 def _choose_cells(
-    clf: GeneGCNClassifier, adata: AnnData, chosen: list[Any], other: Any, whose: Any
+    clf: GeneGCNClassifier,
+    adata: AnnData,
+    chosen: list[Any],
+    other: Any,
+    whose: Any,
+    species: dict[str, Any],
 ) -> tuple[list[Any], dict[Any, np.ndarray]]:
     """Return the types to explain that have cells, and the positions of the cells of each."""
     import warnings
@@ -132,7 +142,7 @@ def _choose_cells(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GeneGCNWarning)  # said again when the cells are explained
-        predicted = clf.predict(adata)
+        predicted = clf.predict(adata, **species)
     wanted = chosen or [label for label in clf.classes_.tolist() if label != other]
     cells = {label: np.flatnonzero(predicted == (label if whose is None else whose)) for label in wanted}
     without = [str(label) for label, found in cells.items() if not len(found)]

@@ -1,4 +1,4 @@
-"""`gene-gcn fetch` and `gene-gcn networks`: the cache of downloaded networks."""
+"""`gene-gcn fetch` and `gene-gcn networks`: the cache of downloaded networks and orthologs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from gene_gcn.cli.console import DownloadProgress, say
+from gene_gcn.genes.organisms import find_organism
 
 Evidence = Literal["physical", "genetic", "all"]
 
@@ -18,6 +19,7 @@ class Database(StrEnum):
     string = "string"
     biogrid = "biogrid"
     cell_ontology = "cell-ontology"
+    hcop = "hcop"
 
 
 def fetch(
@@ -36,16 +38,23 @@ def fetch(
     terms: Annotated[
         bool, typer.Option("--terms", help="STRING: also the terms that genes are annotated with.")
     ] = False,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="STRING: also the vectors of genes, for --orthologs string.")
+    ] = False,
 ) -> None:
-    """Download a network, or the Cell Ontology, into the cache, so that it is there offline."""
+    """Download a network, the Cell Ontology or orthologs (hcop) into the cache, to have them offline."""
     from gene_gcn import networks
     from gene_gcn.errors import Argument, ArgumentError
     from gene_gcn.networks.string_db.network import fetch_aliases
 
-    if terms and database is not Database.string:
-        raise ArgumentError("terms", Argument("terms"), " is for STRING; the others have no terms.")
+    for name, is_given in {"terms": terms, "vectors": vectors}.items():
+        if is_given and database is not Database.string:
+            raise ArgumentError(name, Argument(name), " is for STRING; other databases have none.")
     if database is Database.cell_ontology:
         _fetch_cell_ontology(version)
+        return
+    if database is Database.hcop:
+        _fetch_orthologs(organism, version)
         return
     if database is Database.string:
         network = networks.string(organism, version=version, min_score=min_score, progress=DownloadProgress())
@@ -66,6 +75,9 @@ def fetch(
     say(network.summary().to_string())
     if terms:
         say(repr(networks.string_terms(organism, version=source.version, progress=DownloadProgress())))
+    if vectors:
+        found = networks.string_vectors(organism, version=source.version, progress=DownloadProgress())
+        say(f"Vectors   {len(found.genes):,} genes, {found.vectors.shape[1]} dimensions")
     say(f"License   {source.license}; please cite {source.citation}")
 
 
@@ -78,6 +90,18 @@ def _fetch_cell_ontology(version: str | None) -> None:
     assert source is not None
     say(repr(terms))
     say(f"License   {source.license}; please cite {source.citation}")
+
+
+def _fetch_orthologs(organism: str, version: str | None) -> None:
+    from gene_gcn.errors import Argument, ArgumentError
+    from gene_gcn.orthologs import hcop
+
+    if version is not None:
+        text = " is for STRING, BioGRID and the Cell Ontology; HCOP has no releases."
+        raise ArgumentError("version", Argument("version", version), text)
+    table = hcop(organism, progress=DownloadProgress())
+    say(f"HCOP      {len(table):,} pairs of human genes and those of {find_organism(organism)}")
+    say("Please cite Yates et al. 2021, doi:10.1093/bib/bbab155")
 
 
 def list_networks(

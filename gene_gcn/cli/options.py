@@ -120,6 +120,23 @@ QueryScale = Annotated[
     ),
 ]
 
+QueryOrganism = Annotated[
+    str | None,
+    typer.Option(
+        "--organism",
+        help="Species of these cells, such as mouse, if it is not that of the training cells: genes are "
+        "mapped by orthologs.",
+    ),
+]
+Orthologs = Annotated[
+    str | None,
+    typer.Option(
+        help="Orthologs of the two species: a table (.tsv, .csv, also .gz) with a pair in each row; hcop "
+        "(downloaded once); or string, which also pairs genes without orthologs by STRING's vectors. "
+        "Default: hcop.",
+    ),
+]
+
 # How a query is annotated.
 Unknown = Annotated[
     bool,

@@ -19,15 +19,18 @@ from gene_gcn.cli.options import (
     Force,
     Genome,
     ModelFolder,
+    Orthologs,
     Over,
     QueryGeneColumn,
     QueryLayer,
+    QueryOrganism,
     QueryScale,
     QueryUseRaw,
     ReportFile,
     Unknown,
 )
 from gene_gcn.cli.spelling import typed_command
+from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.partial_results import num_finished, partial_folder, remove_partial
 
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ def predict(
     gene_column: QueryGeneColumn = None,
     scale: QueryScale = None,
     genome: Genome = None,
+    organism: QueryOrganism = None,
+    orthologs: Orthologs = None,
     unknown: Unknown = False,
     alpha: Alpha = None,
     over: Over = None,
@@ -72,6 +77,7 @@ def predict(
     check_output_predictions(out, cells, force=force)
     if report is not None:
         check_output_report(report, cells, force=force)
+        _refuse_report_of_other_species(organism, orthologs)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
     adata, source = read_query(cells, clf, genome=genome)
@@ -80,6 +86,7 @@ def predict(
         say(f"Found     {partial} with {n:,} finished blocks, which are not read again")
     check_writable(out, adata)
     how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over, "backoff": read_backoff(backoff)}
+    how |= {"organism": organism, "orthologs": orthologs}
     clf.annotate(adata, X=source, adapt="auto" if adapt else None, checkpoint=partial, **how)
     write_predictions(out, adata, probabilities=probabilities, source=source)
     if partial is not None:
@@ -95,6 +102,13 @@ def predict(
 
         write_report(report, clf, adata, X=source, name=cells.name, command=typed_command(context))
         say(f"Report    {report}")
+
+
+def _refuse_report_of_other_species(organism: str | None, orthologs: str | None) -> None:
+    for name, value in {"organism": organism, "orthologs": orthologs}.items():
+        if value is not None:
+            text = " is written of cells of the model's species; leave it out, or leave out "
+            raise ArgumentError("report", Argument("report"), text, Argument(name), ".")
 
 
 def _say_shift(made: dict[str, Any]) -> None:

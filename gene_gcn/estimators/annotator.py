@@ -34,7 +34,8 @@ from gene_gcn.estimators.explaining import (
 )
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.hierarchy import Placement
-from gene_gcn.estimators.query_run import describe_run, model_digest
+from gene_gcn.estimators.other_species import OtherSpecies
+from gene_gcn.estimators.query_run import describe_run, matrix_digest, model_digest
 from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.estimators.stored_query import Blocks, StoredQuery, StoredView
 from gene_gcn.explain import Explanation, GradientExplanation, stable_markers, type_markers
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from gene_gcn.estimators.base import CellsLike
+    from gene_gcn.orthologs.match import OrthologsLike
 
 
 class CellAnnotator(ClassifierMixin, CellEstimator):
@@ -57,6 +59,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     `GeneGCNClassifier` adds its parameters, `fit`, `save` and `load`, and documents the attributes.
     """
 
+    organism: str | int | None
     device: str
     verbose: bool
     classes_: np.ndarray
@@ -77,7 +80,14 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
 
     # ---- annotating ----
 
-    def predict_proba(self, X: CellsLike, level: str | None = None) -> np.ndarray:
+    def predict_proba(
+        self,
+        X: CellsLike,
+        level: str | None = None,
+        *,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
+    ) -> np.ndarray:
         """Return the probability of each type.
 
         A cell that expresses none of the model's genes gets `prior_`, and one that expresses very few is
@@ -91,6 +101,13 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         level : str, optional
             A level of the hierarchy, such as the column of coarse labels that `fit` was given: probabilities
             are summed over the types of each coarse one.
+        organism : str or int, optional
+            Name or taxonomy id of the species of X, if it is not that of the training cells: genes of the
+            model then get the sum of their orthologs (docs/species.md).
+        orthologs : DataFrame, path, "hcop" or "string", optional
+            A table with a pair of orthologs in each row, see `gene_gcn.orthologs.read_orthologs`. By default
+            "hcop", which is downloaded once; "string" also pairs genes without orthologs by their places in
+            STRING's networks. With a table, `organism` may be left out.
 
         Returns
         -------
@@ -100,15 +117,16 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         Raises
         ------
         ArgumentError
-            X cannot be read, or shares too few genes with the training set; there is no such level.
+            X cannot be read, or shares too few genes with the training set; there is no such level; the
+            species is unknown or has no orthologs.
         """
         if level is None:
-            return self._probability(X)
+            return self._probability(self._of_species(X, organism, orthologs))
         hierarchy = self._require_hierarchy("level", level)
         hierarchy.at_level(level)  # refuses what is none, before anything takes long
-        return hierarchy.sum_to_level(self._probability(X), level)
+        return hierarchy.sum_to_level(self._probability(self._of_species(X, organism, orthologs)), level)
 
-    def _probability(self, X: CellsLike) -> np.ndarray:
+    def _probability(self, X: Any) -> np.ndarray:
         if self._stays_on_disk(X):
             return self._annotation_from_disk(X, None).probability
         query = self._read_query(X, "their confidence is lowered")
@@ -132,30 +150,54 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             logits[torch.from_numpy(cells)] = self.fitted_.logits(part, measured, self.device)
         return logits
 
-    def predict(self, X: CellsLike, level: str | None = None) -> np.ndarray:
+    def predict(
+        self,
+        X: CellsLike,
+        level: str | None = None,
+        *,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
+    ) -> np.ndarray:
         """Return the most probable type of each cell, shape (B,), in the dtype of the labels.
 
         Parameters
         ----------
-        X, level
+        X, level, organism, orthologs
             As in `predict_proba`, and with its errors. Labels of a level are text.
         """
-        best = self.predict_proba(X, level).argmax(1)
+        best = self.predict_proba(X, level, organism=organism, orthologs=orthologs).argmax(1)
         if level is None:
             return self.classes_[best]
         names, _ = self._require_hierarchy("level", level).at_level(level)
         return np.array(names, dtype=object)[best]
 
-    def score(self, X: CellsLike, y: str | Sequence[Any], sample_weight: np.ndarray | None = None) -> float:
+    def score(
+        self,
+        X: CellsLike,
+        y: str | Sequence[Any],
+        sample_weight: np.ndarray | None = None,
+        *,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
+    ) -> float:
         """Return the accuracy on labeled cells; `y` may name a column of `X.obs`.
 
-        Numbers are compared by value, also with numerals: 0.0 equals 0 and "0".
+        Numbers are compared by value, also with numerals: 0.0 equals 0 and "0". `organism` and `orthologs`
+        are as in `predict_proba`.
         """
         X = as_cells(X, [y] if isinstance(y, str) else ())
-        true, predicted = to_same_kind(read_labels(X, y), self.predict(X))
+        predicted = self.predict(X, organism=organism, orthologs=orthologs)
+        true, predicted = to_same_kind(read_labels(X, y), predicted)
         return float(accuracy_score(true, predicted, sample_weight=sample_weight))
 
-    def predict_set(self, X: CellsLike, alpha: float = 0.1) -> np.ndarray:
+    def predict_set(
+        self,
+        X: CellsLike,
+        alpha: float = 0.1,
+        *,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
+    ) -> np.ndarray:
         """Return the types that each cell may have: conformal sets, for each type on its own.
 
         The set of a cell holds its type with probability ``1 − alpha`` or more, whichever type that is, if
@@ -164,7 +206,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
 
         Parameters
         ----------
-        X
+        X, organism, orthologs
             As in `predict_proba`, and with its errors.
         alpha : float
             Probability that the type of a cell is missing, between 0 and 1.
@@ -176,6 +218,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             left out of any set; ShiftWarning says that the query is shifted, see `annotate`.
         """
         self._check_alpha(alpha)
+        X = self._of_species(X, organism, orthologs)
         if self._stays_on_disk(X):
             sets = self._annotation_from_disk(X, None, alpha=alpha).sets
             assert sets is not None  # as alpha is given
@@ -185,7 +228,9 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             _warn_of_lost_coverage(self._view(query).shift)
         return self._sets(self._logits(query), alpha)
 
-    def novelty(self, X: CellsLike) -> np.ndarray:
+    def novelty(
+        self, X: CellsLike, *, organism: str | int | None = None, orthologs: OrthologsLike = None
+    ) -> np.ndarray:
         """Return how well each cell agrees with the types that the classifier knows.
 
         Cells are judged as one query: each with its nearest neighbors, after the shift of the query is
@@ -194,7 +239,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
 
         Parameters
         ----------
-        X
+        X, organism, orthologs
             As in `predict_proba`, and with its errors.
 
         Returns
@@ -207,6 +252,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         ArgumentError
             The model was trained by gradients, without `missing_genes="impute"`, or without names of genes.
         """
+        X = self._of_species(X, organism, orthologs)
         if self._stays_on_disk(X):
             novelty = self._annotation_from_disk(X, None, unknown=True).novelty
             assert novelty is not None  # as it is asked for
@@ -214,7 +260,14 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         query = self._read_query(X, "they look like any type")
         return self._view(query).novelty() if query.matrix.shape[0] else np.empty(0)
 
-    def abundance(self, X: CellsLike, level: float = 0.95) -> pd.DataFrame:
+    def abundance(
+        self,
+        X: CellsLike,
+        level: float = 0.95,
+        *,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
+    ) -> pd.DataFrame:
         """Estimate the fractions of the types in a sample.
 
         Counting names overstates types with which others are confused. Here the fractions are chosen under
@@ -227,6 +280,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             The cells of one sample, as in `predict_proba`, and with its errors.
         level : float
             Of the intervals, over bootstrap samples of the cells.
+        organism, orthologs
+            As in `predict_proba`.
 
         Returns
         -------
@@ -235,7 +290,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         """
         if not 0 < level < 1:
             raise ArgumentError("level", Argument("level", level), " must be between 0 and 1, such as 0.95.")
-        annotation = self._annotation(X, "auto")
+        annotation = self._annotation(self._of_species(X, organism, orthologs), "auto")
         probability = annotation.probability[~annotation.empty]
         if not len(probability):
             raise ArgumentError("X", "X has no cells with expression of which to estimate fractions.")
@@ -255,6 +310,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         alpha: float | None = None,
         over: str | None = None,
         backoff: bool | float = False,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
         checkpoint: str | Path | None = None,
     ) -> None:
         """Write the types of an AnnData's cells into it.
@@ -309,14 +366,16 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             written into `obs[key_added + "_cluster"]`. These need an exact fit, names of genes, and the extra
             `clusters`. "unknown" and "unassigned" cells stay so and do not vote; cells without a cluster or
             neighbors keep their type.
-        checkpoint : path, optional
-            Folder for the results of each block of cells that stay on disk in files. If `annotate` is killed,
-            the same call goes on from there and gives what it would have given, to the bit. The folder stays
-            until you delete it, as the AnnData is not saved yet.
         backoff : bool or float
             Call a cell by the deepest node above its most probable type whose summed probability is this
             or more (`gene_gcn.ontology.back_off`). True chooses the threshold on held-out cells such that
             95 % of cells like them are of the node that they are called by.
+        organism, orthologs
+            As in `predict_proba`, if the cells are of another species.
+        checkpoint : path, optional
+            Folder for the results of each block of cells that stay on disk in files. If `annotate` is killed,
+            the same call goes on from there and gives what it would have given, to the bit. The folder stays
+            until you delete it, as the AnnData is not saved yet.
 
         Raises
         ------
@@ -346,14 +405,16 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         } | ({} if alpha is None else {"alpha": float(alpha)})
         if over is not None:
             origin["over"] = over if groups is not None else f"{key_added}_cluster"
-        X = adata if X is None else X
+        cells = self._of_species(adata if X is None else X, organism, orthologs)
+        if isinstance(cells, OtherSpecies):
+            origin["organism"] = cells.name
         if checkpoint is None:
-            annotation = self._annotation(X, adapt, unknown, alpha, over, groups)
+            annotation = self._annotation(cells, adapt, unknown, alpha, over, groups)
         else:
-            if not self._stays_on_disk(X):
+            if not self._stays_on_disk(cells):
                 problem = " is used for cells that stay on disk, but these are in memory; leave it out."
                 raise ArgumentError("checkpoint", Argument("checkpoint", str(checkpoint)), problem)
-            annotation = self._annotation_from_disk(X, adapt, unknown, alpha, over, groups, checkpoint)
+            annotation = self._annotation_from_disk(cells, adapt, unknown, alpha, over, groups, checkpoint)
         if len(annotation.probability) != adata.n_obs:
             text = f" has {len(annotation.probability):,} cells, but adata has {adata.n_obs:,}."
             raise ArgumentError("X", Argument("X"), text)
@@ -421,9 +482,14 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             groups = find_clusters(np.empty((0, 0)) if view is None else view.components("clustering"))
         return annotation if groups is None else annotation.with_consensus(groups)
 
+    def _of_species(self, X: Any, organism: str | int | None, orthologs: OrthologsLike) -> Any:
+        check_is_fitted(self)
+        return OtherSpecies.of(X, organism, orthologs, self.organism, self.genes_)
+
     def _stays_on_disk(self, X: Any) -> bool:
         check_is_fitted(self)
-        return stays_on_disk(X, self.layer, self.use_raw)
+        cells = X.cells if isinstance(X, OtherSpecies) else X
+        return stays_on_disk(cells, self.layer, self.use_raw)
 
     def _annotation_from_disk(
         self,
@@ -443,6 +509,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             if checkpoint is not None:
                 options = {"adapt": adapt, "unknown": unknown, "alpha": alpha, "over": over}
                 options |= {"device": str(choose_device(self.device)), **self._how_to_read()}
+                if query.to_model is not None:
+                    options["orthologs"] = matrix_digest(query.to_model)
                 run = describe_run(query.cells, self._digest(), options)
                 blocks = stack.enter_context(PartialResults.open(checkpoint, run))
             sample = query.sample() if purpose or adapt or alpha is not None else None
@@ -510,7 +578,14 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     # ---- explaining ----
 
     def explain(
-        self, X: CellsLike, types: Any = None, against: Any = None, *, n_steps: int = N_STEPS
+        self,
+        X: CellsLike,
+        types: Any = None,
+        against: Any = None,
+        *,
+        n_steps: int = N_STEPS,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
     ) -> Explanation | GradientExplanation:
         """Say what each gene, and each edge of the network, adds to the logits of cells.
 
@@ -530,6 +605,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         n_steps : int
             Gradients on the path from the mean training cell to each cell; more make the gap between
             contributions and logits smaller. Not used for the default model.
+        organism, orthologs
+            As in `predict_proba`. Contributions are those of the model's genes.
 
         Returns
         -------
@@ -547,7 +624,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
             problem = " must be a whole number of at least 1."
             raise ArgumentError("n_steps", Argument("n_steps", n_steps), problem)
-        query = self._read_query(X, "their explanations say little")
+        query = self._read_query(self._of_species(X, organism, orthologs), "their explanations say little")
         names = self._gene_names()
         if isinstance(self.fitted_, LinearModel):
             return explain_query(query, self.fitted_, explained, names, self.gene_column, self.network_)
@@ -561,6 +638,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         *,
         top: int = 20,
         n_bootstraps: int = 100,
+        organism: str | int | None = None,
+        orthologs: OrthologsLike = None,
     ) -> pd.DataFrame:
         """Return markers: the genes by which the model tells the mean cell of each type from other types.
 
@@ -580,6 +659,8 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             Number of genes, at most, for each type and comparison.
         n_bootstraps : int
             Samples of the cells, drawn with `random_state`.
+        organism, orthologs
+            As in `predict_proba`.
 
         Returns
         -------
@@ -610,7 +691,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
                 raise ArgumentError("y", Argument("y"), text, Argument("X"), ".")
             return type_markers(logits, model.reference.profiles.mean, names, classes, top)
         X = as_cells(X, [y] if isinstance(y, str) else ())
-        query = self._read_query(X, "their markers say little")
+        query = self._read_query(self._of_species(X, organism, orthologs), "their markers say little")
         if y is None:
             of_cell = np.where(query.matrix.getnnz(axis=1) > 0, self._logits(query).argmax(1).numpy(), -1)
         else:

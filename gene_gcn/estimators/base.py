@@ -26,6 +26,7 @@ from gene_gcn.cells import (
 from gene_gcn.cells.gene_panels import GenePanels
 from gene_gcn.errors import Argument, ArgumentError, EmptyCellsWarning, warn
 from gene_gcn.estimators.evidence import Evidence
+from gene_gcn.estimators.other_species import OtherSpecies
 from gene_gcn.genes.orientation import genes_in_rows
 from gene_gcn.training.device import choose_device
 
@@ -183,32 +184,50 @@ class CellEstimator(BaseEstimator):
     def _warn_of_panels(self, expression: Expression) -> None:
         self.normalizer_.find_panels(expression, np.arange(expression.X.shape[1]), LEARNED_ZEROS)
 
-    def _read_query(self, X: CellsLike, consequence: str) -> Query:
+    def _read_query(self, X: CellsLike | OtherSpecies, consequence: str) -> Query:
         """Read cells and bring them to the training genes.
 
         Parameters
         ----------
         X
-            Cells, or the path of a file of cells.
+            Cells, or the path of a file of cells, perhaps of another species.
         consequence : str
             What a warning says about cells with few genes: "their confidence is lowered".
         """
         check_is_fitted(self)
-        X = as_cells(X)
+        species = X if isinstance(X, OtherSpecies) else None
+        X = as_cells(X if species is None else species.cells)
         if _has_no_cells(X):
             warn(EmptyCellsWarning("X contains no cells, so the result is empty."))
             return Query.empty(self.normalizer_.n_genes)
         expression = self._read(X)
         if not is_anndata(X) and (expression.genes is None or self.genes_ is None):
             validate_data(self, X, reset=False, skip_check_array=True)
-        return self._match_query(expression, consequence)
+        if species is None:
+            return self._match_query(expression, consequence=consequence)
+        return self._match_query(*species.mapped(expression, self.normalizer_), consequence=consequence)
 
-    def _match_query(self, expression: Expression, consequence: str) -> Query:
-        """Bring cells that were read to the training genes; see `_read_query`."""
+    def _match_query(
+        self,
+        expression: Expression,
+        indexer: np.ndarray | None = None,
+        depth: np.ndarray | None = None,
+        *,
+        consequence: str,
+    ) -> Query:
+        """Bring cells that were read to the training genes; see `_read_query`.
+
+        Parameters
+        ----------
+        indexer : ndarray of int, optional
+            The training gene of each column; by default found by name.
+        depth : ndarray, shape (B,), optional
+            As for `Normalizer.rescale`.
+        """
         normalizer = self.normalizer_
-        indexer = normalizer.match(expression)
+        indexer = normalizer.match(expression) if indexer is None else indexer
         panels = normalizer.find_panels(expression, indexer)
-        matrix = normalizer.transform(expression, indexer, panels)
+        matrix = normalizer.transform(expression, indexer, panels, depth)
         present = np.isin(np.arange(normalizer.n_genes), indexer)
         evidence = Evidence.of(matrix, normalizer, present)
         evidence.warn_of_few(consequence)

@@ -76,8 +76,8 @@ class GeneGCNClassifier(CellAnnotator):
         (`gene_gcn.networks.for_genes`). Other networks are aligned to the genes by name, or by position if X
         has no gene names.
     organism : str or int, optional
-        Name or taxonomy id, for "string", "biogrid" and their files; by default inferred from the gene names
-        or the file.
+        Name or taxonomy id of the training cells' species, for "string", "biogrid" and their files, and for
+        queries of another species; by default inferred from the gene names or the file.
     normalization : {"auto", "sqrt", "log1p", "none"}
         "auto" takes the square root of counts scaled to the median depth of the training cells. Negative
         values, as in scaled data, are refused if genes have names and used unchanged if they have none.
@@ -474,7 +474,7 @@ class GeneGCNClassifier(CellAnnotator):
 
     def _match_unlabeled(self, unlabeled: Expression) -> sparse.csr_matrix:
         with _about("unlabelled"):
-            query = self._match_query(unlabeled, "little is learned from them")
+            query = self._match_query(unlabeled, consequence="little is learned from them")
             absent = np.count_nonzero(~query.measured)
             if absent:
                 problem = f"{absent:,} genes were not measured in some of these cells; leave out these genes"

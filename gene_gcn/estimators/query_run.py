@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from gene_gcn import __version__
 from gene_gcn.cells import CellBlocks, Normalizer
@@ -15,7 +16,7 @@ from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.training.imputation import PPCAImputer
 
-__all__ = ["describe_run", "model_digest"]
+__all__ = ["describe_run", "matrix_digest", "model_digest"]
 
 
 def describe_run(cells: CellBlocks, model: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,6 +34,14 @@ def describe_run(cells: CellBlocks, model: str, options: Mapping[str, Any]) -> d
         "options": dict(options),
         "block sizes": [part.matrix.rows for part in cells.parts],
     }
+
+
+def matrix_digest(matrix: sparse.csr_matrix) -> str:
+    """Return a digest of a sparse matrix, such as that from the genes of another species to the model's."""
+    digest = hashlib.blake2b(repr(matrix.shape).encode(), digest_size=16)
+    for values in (matrix.data, matrix.indices, matrix.indptr):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def model_digest(

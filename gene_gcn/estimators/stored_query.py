@@ -15,6 +15,7 @@ from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
 from gene_gcn.errors import MissingGenesWarning, warn
 from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.evidence import Evidence
+from gene_gcn.estimators.other_species import OtherSpecies, fraction_mapped, multiplied, row_sums
 from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.uncertainty import HeldOutCells, QueryShift, novelty_p_values
 
@@ -31,11 +32,17 @@ class StoredQuery:
     normalizer : Normalizer
     present : ndarray of bool, shape (N,)
         The training genes that the cells have.
+    to_model : csr_matrix, shape (genes of the cells, N), or None
+        Brings cells of another species to the training genes, which are then not those of `cells`.
+    fraction : float
+        Of their expression, that is left then.
     """
 
     cells: CellBlocks
     normalizer: Normalizer
     present: np.ndarray
+    to_model: sparse.csr_matrix | None = None
+    fraction: float = 1.0
 
     @classmethod
     def open(
@@ -50,15 +57,25 @@ class StoredQuery:
 
         Parameters
         ----------
+        X
+            As for `open_cells`, perhaps of another species.
         how_to_read : mapping
             Further arguments of `open_cells`, such as `layer`.
         """
+        species = X if isinstance(X, OtherSpecies) else None
+        X = X if species is None else species.cells
         cells = open_cells(
             X,
             **how_to_read,
             normalize=normalizer.method != "none",
             infer=lambda expression: normalizer.scale_of_query(expression).name,
         )
+        if species is not None:
+            found = species.match(cells.genes, normalizer)
+            own = cells.take(_sampled(len(cells)))
+            fraction = fraction_mapped(own, multiplied(own, found.matrix))
+            cells = replace(cells, progress=progress)
+            return cls(cells, normalizer, found.present, found.matrix, fraction)
         first = cells.take(np.arange(min(len(cells), 1)))
         indexer = normalizer.match(Expression(first, cells.genes, origin=cells.frames[0]))
         if not np.array_equal(indexer, np.arange(normalizer.n_genes)):
@@ -68,9 +85,7 @@ class StoredQuery:
 
     def sample(self) -> Query:
         """Return cells from all over the query, at most `SAMPLE`."""
-        step = max(1.0, len(self.cells) / SAMPLE)
-        rows = np.unique(np.arange(0, len(self.cells), step).astype(np.int64))
-        return self._query(self.cells.take(rows))
+        return self._query(self.cells.take(_sampled(len(self.cells))))
 
     def read(self, number: int) -> Query:
         """Read the cells of a block."""
@@ -97,13 +112,16 @@ class StoredQuery:
         no_cells = sparse.csr_matrix((0, self.normalizer.n_genes), dtype=np.float32)
         return replace(Evidence.of(no_cells, self.normalizer, self.present), n_expressed=n_expressed)
 
-    def _query(self, linear: Any) -> Query:
-        normalizer = self.normalizer
+    def _query(self, linear: sparse.csr_matrix) -> Query:
+        normalizer, depth = self.normalizer, None
+        if self.to_model is not None:
+            depth = row_sums(linear) * self.fraction
+            linear = multiplied(linear, self.to_model)
         panels = GenePanels.single(self.present, linear.shape[0])
         if normalizer.method != "none" and normalizer.genes is not None:
             panels = find_gene_panels(linear, normalizer.gene_share, self.present)
         shares = np.array([normalizer.gene_share[genes].sum(dtype=np.float64) for genes in panels.present])
-        matrix = normalizer.rescale(linear, shares[panels.of_cell])
+        matrix = normalizer.rescale(linear, shares[panels.of_cell], depth)
         return Query(matrix, panels, Evidence.of(matrix, normalizer, self.present))
 
 
@@ -115,6 +133,12 @@ class Blocks(Protocol):
     def __getitem__(self, number: int, /) -> dict[str, np.ndarray]: ...
 
     def __setitem__(self, number: int, arrays: dict[str, np.ndarray], /) -> None: ...
+
+
+def _sampled(n_cells: int) -> np.ndarray:
+    """Return positions from all over a query, at most `SAMPLE`."""
+    step = max(1.0, n_cells / SAMPLE)
+    return np.unique(np.arange(0, n_cells, step).astype(np.int64))
 
 
 @dataclass(frozen=True, eq=False)

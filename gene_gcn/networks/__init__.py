@@ -22,6 +22,7 @@ from gene_gcn.networks.resolve import ResolvedNetwork, read_network, resolve_net
 from gene_gcn.networks.source import NetworkSource
 from gene_gcn.networks.string_db.network import string, string_versions
 from gene_gcn.networks.string_db.terms import string_terms
+from gene_gcn.networks.string_db.vectors import GeneVectors, string_vectors
 from gene_gcn.storage.cache import cached, remove
 from gene_gcn.storage.download import DownloadError
 
@@ -30,6 +31,7 @@ __all__ = [
     "GeneMatch",
     "GeneNetwork",
     "GeneTerms",
+    "GeneVectors",
     "NetworkSource",
     "ResolvedNetwork",
     "biogrid",
@@ -45,5 +47,6 @@ __all__ = [
     "resolve_network",
     "string",
     "string_terms",
+    "string_vectors",
     "string_versions",
 ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.names import gene_kind, genome_of, without_genome
+from gene_gcn.genes.organism_of_genes import organism_of_genes
 from gene_gcn.networks.aliases import biogrid_aliases
 from gene_gcn.networks.biogrid_db.network import biogrid, fetch_archive
 from gene_gcn.networks.biogrid_db.tables import parse_biogrid_genes
@@ -17,29 +18,6 @@ from gene_gcn.networks.network import GeneNetwork
 from gene_gcn.networks.string_db.names import fetched_aliases
 from gene_gcn.networks.string_db.network import string
 from gene_gcn.storage import cache
-
-# Symbols in capitals are taken to be human, although those of most mammals and birds are in capitals too.
-_ORGANISM_OF_KIND = {
-    "human symbols": "human",
-    "human Ensembl gene ids": "human",
-    "mouse symbols": "mouse",
-    "mouse Ensembl gene ids": "mouse",
-    "FlyBase ids": "fly",
-    "WormBase ids": "worm",
-    "Arabidopsis loci": "Arabidopsis",
-    "yeast systematic names": "yeast",
-}
-# The beginnings of names of genomes, as Cell Ranger puts them before the names of genes.
-_ORGANISM_OF_GENOME = {
-    "GRCh": "human",
-    "hg": "human",
-    "T2T": "human",
-    "GRCm": "mouse",
-    "mm": "mouse",
-    "GRCz": "zebrafish",
-    "GRCg": "chicken",
-    "rn": "rat",
-}
 
 
 def for_genes(
@@ -57,8 +35,8 @@ def for_genes(
         The user's genes, unique names.
     organism : str or int, optional
         A name or taxonomy id; by default that of the genome before the names (``GRCh38_TP53``) or, without
-        one, human, mouse, fly, worm, Arabidopsis or yeast, inferred from the gene names. Symbols in capitals
-        are taken to be human.
+        one, inferred from the gene names by ``gene_gcn.genes.organism_of_genes``. Symbols in capitals are
+        taken to be human.
     **options
         Parameters of :func:`string` or :func:`biogrid`: ``version``, ``min_score``, ``evidence``,
         ``base_url``, …
@@ -82,8 +60,8 @@ def for_genes(
         text = " is unknown; choose 'string' or 'biogrid'."
         raise ArgumentError("database", Argument("database", database), text)
     _refuse_positions(genes)
-    genome = _only_genome(genes)
-    organism = _infer_organism(genes, genome) if organism is None else organism
+    _refuse_several_genomes(genes)
+    organism = _infer_organism(genes) if organism is None else organism
     if database == "string":
         network = string(organism, **options)
         aliases = fetched_aliases(
@@ -120,8 +98,8 @@ def _refuse_positions(genes: Sequence[str]) -> None:
         )
 
 
-def _only_genome(genes: Sequence[str]) -> str:
-    """Return the genome before the names of genes, empty text without one; refuse several genomes."""
+def _refuse_several_genomes(genes: Sequence[str]) -> None:
+    """Refuse names with several genomes before them."""
     genomes = dict.fromkeys(genome for gene in genes if (genome := genome_of(gene)))
     if len(genomes) > 1:
         first = next(iter(genomes))
@@ -130,22 +108,19 @@ def _only_genome(genes: Sequence[str]) -> str:
             f"The genes are of {len(genomes)} genomes ({', '.join(genomes)}), but a network is of one; keep "
             f"the genes of one, for instance adata[:, adata.var_names.str.startswith('{first}')].",
         )
-    return next(iter(genomes), "")
 
 
-def _infer_organism(genes: Sequence[str], genome: str) -> str:
-    for beginning, organism in _ORGANISM_OF_GENOME.items():
-        if genome.startswith(beginning):
-            return organism
-    kind = gene_kind(genes)
-    if kind not in _ORGANISM_OF_KIND:
+def _infer_organism(genes: Sequence[str]) -> str:
+    found = organism_of_genes(genes)
+    if found is None:
         raise ArgumentError(
             "organism",
-            f"The organism of the genes {', '.join(list(genes)[:3])}, … ({kind}) cannot be inferred; pass ",
+            f"The organism of the genes {', '.join(list(genes)[:3])}, … ({gene_kind(genes)}) cannot be "
+            "inferred; pass ",
             Argument("organism"),
             ".",
         )
-    return _ORGANISM_OF_KIND[kind]
+    return found.common_names[0]
 
 
 def _version_of(network: GeneNetwork) -> str | None:

@@ -10,6 +10,7 @@ import pandas as pd
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.genes.names import check_gene_names
 from gene_gcn.genes.organisms import find_organism
+from gene_gcn.genes.orthologs import check_pairs
 from gene_gcn.networks.edge_arrays import Edges, keep_largest, undirected
 
 
@@ -38,7 +39,7 @@ def map_to_orthologs(
     if many not in ("drop", "copy"):
         text = " is unknown; choose 'drop' (only one-to-one orthologs) or 'copy' (all of them)."
         raise ArgumentError("many", Argument("many", many), text)
-    pairs = _pairs(orthologs)
+    pairs = check_pairs(orthologs)
     own = pd.Index(genes, dtype=object)
     _check_direction(own, pairs, orthologs)
     if many == "drop":
@@ -75,23 +76,6 @@ def describe_orthologs(
             name = str(column)
     kind = "one-to-one orthologs" if many == "drop" else "orthologs"
     return f"{name} by {kind}{f' of {origin}' if origin else ''} ({counts})"
-
-
-def _pairs(orthologs: pd.DataFrame) -> pd.DataFrame:
-    """Return the distinct pairs of names as columns ``old, new``."""
-    if not isinstance(orthologs, pd.DataFrame) or orthologs.shape[1] != 2:
-        got = getattr(orthologs, "shape", type(orthologs).__name__)
-        raise ArgumentError(
-            "orthologs",
-            "orthologs must be a DataFrame of two columns, gene names of this network and of the other "
-            f"organism; got {got}.",
-        )
-    pairs = orthologs.set_axis(["old", "new"], axis="columns").dropna()
-    strings = pairs.map(lambda name: isinstance(name, str)).to_numpy()
-    if not strings.all():
-        wrong = pairs.to_numpy()[~strings][0]
-        raise ArgumentError("orthologs", f"orthologs contains {wrong!r}; gene names must be strings.")
-    return pairs[(pairs != "").all(axis=1)].drop_duplicates()
 
 
 def _check_direction(own: pd.Index, pairs: pd.DataFrame, orthologs: pd.DataFrame) -> None:

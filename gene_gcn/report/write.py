@@ -207,6 +207,11 @@ def _check_annotated(clf: GeneGCNClassifier, adata: AnnData, key: str) -> None:
     if not there:
         text = " is not what clf.annotate wrote into these cells; call it first."
         raise ArgumentError("key", Argument("key", key), text)
+    if "organism" in adata.uns[key]:
+        whose = f"adata was annotated as cells of {adata.uns[key]['organism']}"
+        raise ArgumentError(
+            "adata", f"{whose}, and reports are written of cells of the model's species only."
+        )
     if list(map(str, adata.uns[key]["types"])) != list(map(str, clf.classes_)):
         text = (
             f" has the types of another classifier ({', '.join(map(str, adata.uns[key]['types'][:3]))}, …)."

@@ -27,6 +27,7 @@ HOSTS = {
     "GENE_GCN_BIOGRID_URL": "https://downloads.thebiogrid.org",
     "GENE_GCN_BIOGRID_API": "https://webservice.thebiogrid.org",
     "GENE_GCN_CL_URL": "https://github.com/obophenotype/cell-ontology/releases/download",
+    "GENE_GCN_HCOP_URL": "https://storage.googleapis.com/public-download-files/hcop",
 }
 
 RETRY_POLICY = RetryPolicy()
@@ -74,6 +75,7 @@ def fetch(
     known_hash: str | None = None,
     progress: bool | ProgressBar = False,
     largest_unannounced: int | None = None,
+    argument: str = "path",
     **metadata: Any,
 ) -> Path:
     """Return a file of the cache, downloading it first if it is absent.
@@ -99,6 +101,8 @@ def fetch(
         True shows a progress bar, which needs tqdm.
     largest_unannounced : int, optional
         Bytes to accept of a file whose length the host does not announce; by default those of the policy.
+    argument : str
+        What takes the file if the user downloads it elsewhere.
     **metadata
         What else to record about the file.
 
@@ -123,7 +127,7 @@ def fetch(
 
     def make(path: Path) -> None:
         remedy = (
-            "go online once, or download the file elsewhere and pass it as path= "
+            f"go online once, or download the file elsewhere and pass it as {argument}= "
             f"(or save it as {cache.cache_folder() / name})"
         )
         unannounced = RETRY_POLICY.largest_unannounced if largest_unannounced is None else largest_unannounced

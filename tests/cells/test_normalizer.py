@@ -210,10 +210,10 @@ def test_no_genes_in_common():
     norm = Normalizer.fit(read_expression(adata))
     query = adata.copy()
     query.var["symbol"] = adata.var_names
-    query.var_names = [f"ENSMUSG{i:011d}" for i in range(query.n_vars)]
+    query.var_names = [f"ENSG{i:011d}" for i in range(query.n_vars)]
     with pytest.raises(
         ValueError,
-        match=r"no genes in common.*mouse Ensembl gene ids \(ENSMUSG0.*"
+        match=r"no genes in common.*human Ensembl gene ids \(ENSG0.*"
         r"human symbols \(GENE0, .*pass gene_column='symbol'",
     ):
         norm.transform(read_expression(query))
@@ -223,17 +223,18 @@ def test_no_genes_in_common():
     del query.var["symbol"]
     with pytest.raises(ArgumentError, match="Rename the genes of X to human symbols, or .*gene_column="):
         norm.transform(read_expression(query))
-    frame = pd.DataFrame(adata.X.toarray(), columns=adata.var_names.str.capitalize())
-    with pytest.raises(
-        ArgumentError, match="mouse symbols .*80 names match if letter case is ignored.*orthologs"
-    ):
+    frame = pd.DataFrame(adata.X.toarray(), columns=adata.var_names.str.lower())
+    with pytest.raises(ArgumentError, match="80 names match if letter case is ignored.*species.*organism="):
+        norm.transform(read_expression(frame))
+    frame.columns = adata.var_names.str.capitalize()
+    with pytest.raises(ArgumentError, match="cells of Mus musculus.*Homo sapiens.*organism='mouse'"):
         norm.transform(read_expression(frame))
 
 
 def test_mouse_cells_with_a_human_model(shared_data):
     human = read_expression(ad.read_h5ad(shared_data / "cells" / "zheng_sorted_pbmc.h5ad"))
     mouse = read_expression(ad.read_h5ad(shared_data / "cells" / "baron_mouse_pancreas.h5ad"))
-    with pytest.raises(ArgumentError, match="look like mouse symbols .*like human symbols .*letter case"):
+    with pytest.raises(ArgumentError, match="look like mouse symbols .*like human symbols .*organism="):
         Normalizer.fit(human).transform(mouse)
 
 

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import gzip
 
+import hcop_host
+import numpy as np
 import pytest
 from command_line import run
+from string_vector_files import h5_bytes
 
 ALIASES = b"#string_protein_id\talias\tsource\n9606.ENSP01\tENSG00000141510\tEnsembl_gene\n"
 
@@ -48,3 +51,22 @@ def test_terms_are_fetched_on_request(with_aliases, capsys, error_of):
     assert run("networks") == 0
     assert "9606.protein.enrichment.terms.v12.0.txt.gz" in capsys.readouterr().out
     assert "--terms is for STRING" in error_of("fetch", "biogrid", "--terms")
+
+
+def test_orthologs_are_fetched(host, monkeypatch, capsys, error_of):
+    hcop_host.serve(host)
+    monkeypatch.setenv("GENE_GCN_HCOP_URL", f"{host.url}/hcop")
+    assert run("fetch", "hcop", "--organism", "mouse") == 0
+    assert "4 pairs of human genes and those of Mus musculus" in capsys.readouterr().out
+    assert run("networks") == 0 and "hcop/human_mouse_hcop" in capsys.readouterr().out
+    assert "are both Homo sapiens" in error_of("fetch", "hcop")
+    assert "HCOP has no releases" in error_of("fetch", "hcop", "--organism", "rat", "--version", "1")
+    assert "--vectors is for STRING" in error_of("fetch", "hcop", "--vectors")
+
+
+def test_vectors_are_fetched_on_request(with_aliases, capsys):
+    name = "protein.network.embeddings.v12.0"
+    content = h5_bytes(["9606.ENSP01", "9606.ENSP02"], np.eye(2))
+    with_aliases.files[f"/download/{name}/9606.{name}.h5"] = content
+    assert run("fetch", "string", "--vectors") == 0
+    assert "Vectors   2 genes, 2 dimensions" in capsys.readouterr().out

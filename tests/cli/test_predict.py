@@ -101,6 +101,27 @@ def test_scale_is_stated(folder, tmp_path, capsys, error_of, expected):
     assert choices in error_of(*arguments, "--force", "--scale", "log")
 
 
+def test_another_species(folder, tmp_path, expected, error_of, capsys):
+    mouse = make_cells(1)
+    mouse.var_names = [name.capitalize() for name in mouse.var_names]
+    mouse.write_h5ad(tmp_path / "mouse.h5ad")
+    pairs = pd.DataFrame({"human": make_cells(1).var_names, "mouse": mouse.var_names})
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    out = tmp_path / "p.csv"
+    arguments = ["predict", tmp_path / "mouse.h5ad", "-m", folder / "model", "-o", out]
+    assert "orthologs with --organism 'mouse'." in error_of(*arguments)
+    assert run(*arguments, "--organism", "mouse", "--orthologs", tmp_path / "pairs.csv") == 0
+    assert out.read_text() == expected  # all genes have orthologs, so the cells are the same
+    wrong = ("--force", "--organism", "mouse", "--orthologs", "absent.tsv")
+    assert "--orthologs 'absent.tsv' is neither 'hcop' nor 'string'" in error_of(*arguments, *wrong)
+    report = ("--force", "--organism", "mouse", "--report", tmp_path / "r.html")
+    assert "--report is written of cells of the model's species" in error_of(*arguments, *report)
+    capsys.readouterr()
+    explain = ["explain", *arguments[1:4], "--organism", "mouse", "--orthologs", tmp_path / "pairs.csv"]
+    assert run(*explain, "-o", tmp_path / "e.csv") == 0
+    assert "GENE" in capsys.readouterr().out
+
+
 def test_genes_as_rows_are_told(folder, tmp_path, error_of):
     make_cells(1).T.write_h5ad(tmp_path / "rows.h5ad")
     message = error_of("predict", tmp_path / "rows.h5ad", "-m", folder / "model", "-o", tmp_path / "p.csv")

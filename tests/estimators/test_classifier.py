@@ -350,7 +350,7 @@ def test_joined_panels_in_training_are_told(estimator):
     [
         (lambda a: a[:, :0], r"0 feature\(s\)"),
         (lambda a: renamed(a, [f"ENSMUSG{i:011d}" for i in range(60)]), "mouse Ensembl gene ids"),
-        (lambda a: renamed(a, [g.capitalize() for g in a.var_names]), "letter case"),
+        (lambda a: renamed(a, [g.capitalize() for g in a.var_names]), "organism=.mouse"),
         (lambda a: with_value(a, np.nan), "NaN"),
         (lambda a: with_value(a, np.inf), "infinity"),
         (lambda a: with_value(a, -1), "negative values"),

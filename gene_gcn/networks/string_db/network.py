@@ -31,6 +31,7 @@ from gene_gcn.networks.string_db.tables import (
     parse_info,
     parse_links,
 )
+from gene_gcn.networks.string_db.vector_files import check_vectors
 from gene_gcn.storage import download
 from gene_gcn.storage.download import ProgressBar
 from gene_gcn.storage.text_files import existing_file, sha256_of
@@ -204,6 +205,20 @@ def fetch_terms(
     return _fetch("protein.enrichment.terms", organism, version, check, base_url, progress)
 
 
+def fetch_vectors(
+    organism: str | int,
+    version: str = VERSION,
+    *,
+    base_url: str | None = None,
+    progress: bool | ProgressBar = False,
+) -> Path:
+    """Return the file of an organism's protein vectors; see ``string_vectors``."""
+    taxid = find_organism(organism).taxid
+    return _fetch(
+        "protein.network.embeddings", organism, version, check_vectors(taxid), base_url, progress, "h5"
+    )
+
+
 def string_versions(*, base_url: str | None = None) -> list[str]:
     """List the versions of STRING, newest first: the current one, requested from STRING, and earlier ones.
 
@@ -236,11 +251,12 @@ def _fetch(
     check: Callable[[Path], Any],
     base_url: str | None,
     progress: bool | ProgressBar,
+    ending: str = "txt.gz",
 ) -> Path:
     version = _checked_version(version)
     found = find_organism(organism)
     number = version.rstrip("abcdefghijklmnopqrstuvwxyz")  # files of 11.0b are named 11.0
-    name = f"{found.taxid}.{kind}.v{number}.txt.gz"
+    name = f"{found.taxid}.{kind}.v{number}.{ending}"
     url = f"{download.base_url('GENE_GCN_STRING_URL', base_url)}/{kind}.v{number}/{name}"
     metadata = {"version": version, "organism": str(found)}
     try:
