@@ -32,8 +32,6 @@ class MarkerOptions:
         Share of the cells, at least three of them, whose mean counts as full expression.
     dampings : tuple of float
         Probabilities of following an edge of the network, to choose from; the first, 0, leaves it out.
-    lone_damping : float
-        The one to use where no type has a second marker by which to choose.
     evidence : float
         z-value that two markers of a type must reach.
     seeds : float
@@ -45,7 +43,6 @@ class MarkerOptions:
     background: float = 0.05
     top_cells: float = 0.005
     dampings: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4)
-    lone_damping: float = 0.4
     evidence: float = 4.0
     seeds: float = 0.5
 
@@ -98,7 +95,7 @@ def score_types(
 
     α is chosen without labels: each marker is left out, and the cells that the others give its type are
     looked up; the more they express it, the better. α is 0 unless a network raises the mean of this area
-    under the curve by more than its standard error.
+    under the curve by more than its standard error, and where no type has a second marker.
 
     Parameters
     ----------
@@ -122,10 +119,8 @@ def score_types(
     clustering, NIPS 17 (the affinity).
     """
     options = options or MarkerOptions()
-    dampings = options.dampings if graph is not None else (0.0,)
     left_out = _left_out(signs)
-    if graph is not None and not len(left_out):
-        dampings = (options.lone_damping,)
+    dampings = options.dampings if graph is not None and len(left_out) else (0.0,)
     weights = [_weights(signs, left_out, graph, damping) for damping in dampings]
     found = _weighted_means(X, neighbor_means(codes, options), np.concatenate(weights, axis=1), options)
     n_types = signs.shape[1]

@@ -67,7 +67,7 @@ def test_a_gene_that_a_type_does_not_express_counts_against_it():
 def test_single_markers_cannot_be_tested():
     X, _, codes = cells()
     found = score_types(X, codes, signs(1), graph([(0, 5)]))
-    assert np.isnan(found.agreement).all() and found.damping == MarkerOptions().lone_damping
+    assert np.isnan(found.agreement).all() and found.damping == 0
     assert found.evident(signs(1), 4.0)[:3].all()
 
 
