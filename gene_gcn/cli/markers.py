@@ -35,8 +35,8 @@ def markers(
         typer.Option(
             "--markers",
             "-m",
-            metavar="FILE",
-            help="Marker genes: .yaml ('type: [gene, …]'), .csv or .tsv (columns type, gene), or .gmt.",
+            metavar="<path>",
+            help="Marker genes: .yaml (a list of genes for each type), .csv or .tsv (columns type, gene), or .gmt.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
