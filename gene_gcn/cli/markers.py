@@ -36,7 +36,8 @@ def markers(
             "--markers",
             "-m",
             metavar="<path>",
-            help="Marker genes: .yaml (a list of genes for each type), .csv or .tsv (columns type, gene), or .gmt.",
+            help="Marker genes: .yaml (a list of genes for each type), .csv or .tsv (columns type, "
+            "gene), or .gmt.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
