@@ -3,7 +3,8 @@
 To the markers of each public set those of another tissue are added: of the pancreas to blood, of blood to the
 pancreas. Types count where two of their markers are among the genes.
 
-python scripts/absent_types.py CELLS, where CELLS holds the sets as *.h5ad.
+python scripts/absent_types.py CELLS, where CELLS holds the sets as *.h5ad. With --unlisted SET, each type of a
+set is left out of the list instead, and should be called unknown.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ def main() -> None:
     """Print a row for each set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cells", type=Path, help="folder with the public sets as .h5ad")
-    folder = parser.parse_args().cells
-    table = pd.read_csv(MARKERS)
+    parser.add_argument("--unlisted", metavar="SET", help="name of a set, such as pbmc3k")
+    options = parser.parse_args()
+    folder, table = options.cells, pd.read_csv(MARKERS)
+    if options.unlisted:
+        leave_out(folder / f"{options.unlisted}.h5ad", table[table["file"] == options.unlisted])
+        return
     columns = ("set", "absent types", "kept", "F1", "F1, with absent types", "own types lost")
     print(f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", sep="\n")
     for name, own in table.groupby("file", sort=False):
@@ -39,6 +44,19 @@ def main() -> None:
         if path.exists():
             found = measure(path, own, absent_from(table, str(name)))
             print(f"| {' | '.join(map(str, found.values()))} |", flush=True)
+
+
+def leave_out(path: Path, markers: pd.DataFrame) -> None:
+    """Print, for each type that is left out of the list, how many of its cells are called unknown."""
+    cells = without_rare_types(labeled_cells(read_cells(path), LABEL), LABEL)
+    print("| type left out | called unknown | others called unknown |\n|---|---|---|")
+    for name in cells.obs[LABEL].unique():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clf = from_markers(markers[markers["type"] != name], random_state=0).fit(cells)
+            clf.annotate(cells, unknown=True)
+        is_unknown, is_new = cells.obs["gene_gcn"] == "unknown", cells.obs[LABEL] == name
+        print(f"| {name} | {is_unknown[is_new].mean():.2f} | {is_unknown[~is_new].mean():.3f} |", flush=True)
 
 
 def absent_from(table: pd.DataFrame, name: str) -> pd.DataFrame:
