@@ -3,8 +3,8 @@
 To the markers of each public set those of another tissue are added: of the pancreas to blood, of blood to the
 pancreas. Types count where two of their markers are among the genes.
 
-python scripts/absent_types.py CELLS, where CELLS holds the sets as *.h5ad. With --unlisted SET, each type of a
-set is left out of the list instead, and should be called unknown.
+python scripts/absent_types.py CELLS, where CELLS holds the sets as *.h5ad. With --unlisted SET, each type of
+a set is left out of the list instead, and should be called unknown.
 """
 
 from __future__ import annotations
