@@ -25,7 +25,7 @@ from gene_gcn.cells import (
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.estimators.annotator import CellAnnotator
 from gene_gcn.estimators.fit_state import FitState, fingerprint
-from gene_gcn.estimators.fitting import TrainingCells, fit_model
+from gene_gcn.estimators.fitting import TrainingCells, fit_model, head_refit
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
@@ -101,9 +101,10 @@ class GeneGCNClassifier(CellAnnotator):
         Probability of dropping a hidden unit of the head in training.
     head_init : {"pca", "autoencoder", "random"}
         Initialization of the head, see `gene_gcn.training.gradient.initialize_head`.
-    missing_genes : {"impute", "zero"}
+    missing_genes : {"impute", "refit", "zero"}
         Whether genes that a query lacks get their expectation given those it has, by probabilistic principal
-        component analysis of the training cells, or zero.
+        component analysis of the training cells, or zero. "refit" also fits the head again to the genes that
+        the query has, from sums of the training cells that the model keeps (docs/panels.md).
     optimizer : {"auto", "lbfgs", "sgd", "adam"}
         "lbfgs" fits a head without hidden layers exactly (`gene_gcn.training.linear_head.fit_linear_head`);
         it needs one channel, at most one layer and no attention. "sgd" is stochastic gradient descent with
@@ -193,7 +194,7 @@ class GeneGCNClassifier(CellAnnotator):
         hidden_channels: Sequence[int] = (),
         dropout: float = 0.0,
         head_init: Literal["pca", "autoencoder", "random"] = "pca",
-        missing_genes: Literal["impute", "zero"] = "impute",
+        missing_genes: Literal["impute", "refit", "zero"] = "impute",
         optimizer: Literal["auto", "lbfgs", "sgd", "adam"] = "auto",
         learning_rate: float | None = None,
         weight_decay: float = 0.0,
@@ -416,13 +417,14 @@ class GeneGCNClassifier(CellAnnotator):
             self._settings,
             cells,
             self._training_options(),
-            impute=self.missing_genes == "impute" and self.genes_ is not None,
+            impute=self.missing_genes != "zero" and self.genes_ is not None,
             can_shift=self.normalizer_.method != "none",
             validation_fraction=self.validation_fraction,
             threads=count_threads(self.n_jobs),
             seed=seed,
             checkpoint=checkpoint,
             state=state,
+            refit=head_refit(self.missing_genes, self.normalizer_),
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
 
@@ -476,8 +478,10 @@ class GeneGCNClassifier(CellAnnotator):
         self._check_whole_numbers("channels", "heads")
         self._check_whole_numbers("num_layers", least=0)
         self._settings.check()
-        if self.missing_genes not in ("impute", "zero"):
-            self._refuse("missing_genes", "must be 'impute' or 'zero'")
+        if self.missing_genes not in ("impute", "refit", "zero"):
+            self._refuse("missing_genes", "must be 'impute', 'refit' or 'zero'")
+        if self.missing_genes == "refit" and self._settings.chosen_optimizer != "lbfgs":
+            self._refuse("missing_genes", "needs the exact fit; use 'impute' where training is by gradients")
         if self.learn_mixing and (self.attention is None or self.network is None):
             self._refuse("learn_mixing", "needs both graphs: an attention and a network")
         if self.learning_rate is not None and not self.learning_rate > 0:

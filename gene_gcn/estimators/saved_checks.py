@@ -126,11 +126,23 @@ def check_reference(
         "components": (*cells, *rank),
         "centers": (classes, *rank),
         "covariance": (*rank, *rank),
-    }
+    } | _shapes_of_moments(specs, num_genes, classes, rank)
     for name, shape in shapes.items():
-        expected = TensorSpec("I64" if name in ("counts", "types") else "F32", shape)
+        expected = TensorSpec("I64" if name in ("counts", "types", "moments_counts") else "F32", shape)
         _require(specs[f"reference.{name}"] == expected, f"tensor 'reference.{name}' has a wrong shape")
     _require(len(cells) == 1, "tensor 'reference.types' has a wrong shape")
+
+
+def _shapes_of_moments(
+    specs: Mapping[str, TensorSpec], num_genes: int, classes: int, rank: tuple[int, ...]
+) -> dict[str, tuple[int, ...]]:
+    batches = specs["reference.moments_counts"].shape[:1]
+    return {
+        "moments_counts": (*batches, classes),
+        "moments_sums": (*batches, classes, num_genes),
+        "moments_squares": (*batches, num_genes),
+        "moments_factors": (*batches, *rank, num_genes),
+    }
 
 
 def check_baseline(settings: ModelSettings, specs: Mapping[str, TensorSpec], num_genes: int) -> None:
@@ -161,6 +173,7 @@ def check_values(tensors: Mapping[str, torch.Tensor]) -> None:
         variances = torch.linalg.eigvalsh(tensors["reference.covariance"].double())
         is_covariance = bool((variances >= -1e-4 * variances.abs().sum()).all())
         _require(is_covariance, "tensor 'reference.covariance' is not a covariance")
+        _check_moments(tensors["reference.moments_counts"], tensors["reference.moments_squares"])
     if "network.edge_index" in tensors:
         _check_edges(tensors["network.edge_index"], tensors["network.edge_weight"], len(share))
 
@@ -172,7 +185,10 @@ _SPECS = {
     "normalizer": ("gene_share",),
     "network": ("edge_index", "edge_weight"),
     "imputer": ("axes", "mean", "noise", "variances"),
-    "reference": ("centers", "components", "counts", "covariance", "logits", "mean", "types"),
+    "reference": (
+        *("centers", "components", "counts", "covariance", "logits", "mean", "types"),
+        *("moments_counts", "moments_factors", "moments_squares", "moments_sums"),
+    ),
 }
 
 
@@ -277,7 +293,7 @@ def _check_network(values: Any, specs: Mapping[str, TensorSpec]) -> None:
 
 def _check_imputer(config: Mapping[str, Any], specs: Mapping[str, TensorSpec], num_genes: int) -> None:
     wanted = (
-        config["parameters"].get("missing_genes") == "impute" and config["normalizer"]["genes"] is not None
+        config["parameters"].get("missing_genes") != "zero" and config["normalizer"]["genes"] is not None
     )
     if not wanted:
         _require(
@@ -307,6 +323,11 @@ def _check_types(types: torch.Tensor, counts: torch.Tensor) -> None:
     held_out = torch.bincount(types.clamp(min=0), minlength=len(counts))
     is_part = bool((types >= 0).all()) and len(held_out) == len(counts) and bool((held_out <= counts).all())
     _require(is_part, "tensor 'reference.types' does not hold types of training cells")
+
+
+def _check_moments(counts: torch.Tensor, squares: torch.Tensor) -> None:
+    every = bool((counts >= 0).all()) and bool((counts.sum(0) > 0).all()) and bool((squares >= 0).all())
+    _require(every, "tensors 'reference.moments_counts' or 'moments_squares' are not sums over all types")
 
 
 def _check_edges(index: torch.Tensor, weight: torch.Tensor, num_genes: int) -> None:

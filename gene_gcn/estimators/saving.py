@@ -15,6 +15,7 @@ from torch import Tensor
 from gene_gcn.cells import Normalizer
 from gene_gcn.errors import ArgumentError
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
+from gene_gcn.estimators.fitting import head_refit
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.reference import Reference
 from gene_gcn.estimators.saved_checks import (
@@ -149,7 +150,7 @@ class SavedClassifier:
             prior=np.array(config["prior"], dtype=np.float64),
             normalizer=normalizer,
             network=network,
-            fitted=_build_model(config, parts, normalizer.n_genes, len(classes), network, imputer),
+            fitted=_build_model(config, parts, normalizer, len(classes), network, imputer),
             imputer=imputer,
             history=pd.DataFrame(config["history"]),
             feature_names=None if names is None else np.array(names, dtype=object),
@@ -176,7 +177,7 @@ def _settings_of(config: dict[str, Any]) -> ModelSettings:
 def _build_model(
     config: dict[str, Any],
     parts: dict[str, dict[str, Tensor]],
-    num_genes: int,
+    normalizer: Normalizer,
     num_classes: int,
     network: GeneNetwork | None,
     imputer: PPCAImputer | None,
@@ -186,8 +187,9 @@ def _build_model(
         head = linear_head_of(parts["model"])
         graph = settings.prepare_graph(network) if head.network_weight else None
         reference = Reference.from_tensors(parts["reference"])
-        return LinearModel(head, graph, imputer, settings.count_layers(network) > 0, reference)
-    model = settings.build(num_genes, num_classes, network)
+        refit = head_refit(config["parameters"]["missing_genes"], normalizer)
+        return LinearModel(head, graph, imputer, settings.count_layers(network) > 0, reference, refit)
+    model = settings.build(normalizer.n_genes, num_classes, network)
     model.load_state_dict(parts["model"])
     mean = parts["baseline"]["mean"] if imputer is None else imputer.mean
     return GradientModel(model.eval(), settings.prepare_graph(network), imputer, mean)
