@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.training.linear_head import fit_linear_head
 from gene_gcn.training.moments import TypeMoments
 
-__all__ = ["HeadRefit", "kept_variance", "scaled_to_one_depth"]
+__all__ = ["HeadRefit", "explained_variance", "scaled_to_one_depth"]
 
 DRAWN_CELLS = 2_000
-DRAWN_VALUES = 8_000_000  # cells times genes: 64 MB, and some seconds
-# Powers of the kept variance were compared on zheng_sorted_pbmc and baron_mouse_pancreas (docs/panels.md).
+DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
+# Powers of the explained variance were compared on zheng_sorted_pbmc and baron_mouse_pancreas (docs/panels.md).
 BLEND_POWER = 2.0
 
 
@@ -25,7 +24,7 @@ class HeadRefit:
     """What refits a head to some of the genes: the default head, fitted to cells drawn from the moments.
 
     The refitted head and the given one with the other genes imputed are averaged. The latter counts the more,
-    the more of the variance of its logits can be told from the genes (`kept_variance`): with all genes it
+    the more of the variance of the logits the genes explain (`explained_variance`): with all genes it
     counts alone, and nothing changes.
 
     Attributes
@@ -60,8 +59,8 @@ class HeadRefit:
         if self.scales_depth:
             X = scaled_to_one_depth(X, part)
         classes = weight.shape[1]
-        fitted = fit_linear_head(sparse.csr_matrix(X), y, classes, seed=self.seed).head
-        share = kept_variance(moments, weight.numpy(), folded[0].numpy()) ** BLEND_POWER
+        fitted = fit_linear_head(X, y, classes, seed=self.seed).head
+        share = explained_variance(moments, weight.numpy(), folded[0].numpy()) ** BLEND_POWER
         blended = share * folded[0]
         blended[torch.from_numpy(genes)] += (1 - share) * fitted.weight
         return blended, share * folded[1] + (1 - share) * fitted.bias
@@ -74,8 +73,10 @@ def scaled_to_one_depth(X: np.ndarray, moments: TypeMoments) -> np.ndarray:
     return (X * np.sqrt(mean / np.maximum(depth, 1e-12))[:, None]).astype(np.float32)
 
 
-def kept_variance(moments: TypeMoments, weight: np.ndarray, folded: np.ndarray) -> float:
-    """Return the fraction, 0 to 1, of the variance of logits that remains where genes are imputed.
+def explained_variance(moments: TypeMoments, weight: np.ndarray, folded: np.ndarray) -> float:
+    """Return the squared correlation, 0 to 1, of the logits of all genes with those of some of them.
+
+    Over cells and types; what all logits of a cell have in common does not count.
 
     Parameters
     ----------
@@ -85,14 +86,14 @@ def kept_variance(moments: TypeMoments, weight: np.ndarray, folded: np.ndarray) 
     folded : ndarray, shape (N, K)
         Of the genes that are present, with the imputation folded in.
     """
-    means = moments.means()
-    counts = moments.type_counts
+    means, counts = moments.means(), moments.type_counts
     apart = np.sqrt(counts)[:, None] * (means - counts @ means / counts.sum())
     factor, rest = moments.within()
-    every, kept = (_variance(part - part.mean(1, keepdims=True), apart, factor, rest) for part in (weight, folded))
-    return min(kept / every, 1.0) if every > 0 else 1.0
+    every, some = (part - part.mean(1, keepdims=True, dtype=np.float64) for part in (weight, folded))
 
+    def covariance(one: np.ndarray, other: np.ndarray) -> float:
+        spread = sum(float(((part @ one) * (part @ other)).sum()) for part in (apart, factor))
+        return spread + float((rest[:, None] * one * other).sum())
 
-def _variance(weight: np.ndarray, apart: np.ndarray, factor: np.ndarray, rest: np.ndarray) -> float:
-    spread = sum(float(np.square(part @ weight).sum()) for part in (apart, factor))
-    return spread + float((rest[:, None] * weight.astype(np.float64) ** 2).sum())
+    variances = covariance(every, every) * covariance(some, some)
+    return covariance(every, some) ** 2 / variances if variances > 0 else 1.0
