@@ -5,6 +5,7 @@ from . import nn as nn
 from . import plots as plots
 from . import report as report
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier
+from .estimators.classifier import merge_models as merge_models
 from .estimators.embedding import CellEmbedding as CellEmbedding
 from .estimators.suspicious import suspicious as suspicious
 from .networks.network import GeneNetwork as GeneNetwork

@@ -160,9 +160,9 @@ def fit_model(
         )
 
 
-def head_refit(missing_genes: str, normalizer: Normalizer) -> HeadRefit | None:
+def head_refit(missing_genes: str, prior: np.ndarray, normalizer: Normalizer) -> HeadRefit | None:
     """Return what refits heads, if that is how missing genes are handled."""
-    return HeadRefit(normalizer.method == "sqrt") if missing_genes == "refit" else None
+    return HeadRefit(prior, normalizer.method == "sqrt") if missing_genes == "refit" else None
 
 
 def fit_exactly(

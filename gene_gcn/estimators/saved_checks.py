@@ -292,9 +292,7 @@ def _check_network(values: Any, specs: Mapping[str, TensorSpec]) -> None:
 
 
 def _check_imputer(config: Mapping[str, Any], specs: Mapping[str, TensorSpec], num_genes: int) -> None:
-    wanted = (
-        config["parameters"].get("missing_genes") != "zero" and config["normalizer"]["genes"] is not None
-    )
+    wanted = config["parameters"].get("missing_genes") != "zero" and config["normalizer"]["genes"] is not None
     if not wanted:
         _require(
             not any(name.startswith("imputer.") for name in specs), "there is an imputer that is not used"

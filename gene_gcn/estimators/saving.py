@@ -187,7 +187,7 @@ def _build_model(
         head = linear_head_of(parts["model"])
         graph = settings.prepare_graph(network) if head.network_weight else None
         reference = Reference.from_tensors(parts["reference"])
-        refit = head_refit(config["parameters"]["missing_genes"], normalizer)
+        refit = head_refit(config["parameters"]["missing_genes"], np.array(config["prior"]), normalizer)
         return LinearModel(head, graph, imputer, settings.count_layers(network) > 0, reference, refit)
     model = settings.build(normalizer.n_genes, num_classes, network)
     model.load_state_dict(parts["model"])

@@ -179,9 +179,7 @@ class TypeMoments:
         scatter = np.maximum(self.squares - of_means, 0) * left
         own = (sums.astype(np.float64) ** 2 / np.maximum(counts, 1)[..., None]).sum(axis=1)
         factors = self.factors * np.sqrt(left)[..., None]
-        return TypeMoments(
-            counts, sums, (scatter + own).astype(np.float32), factors.astype(np.float32)
-        )
+        return TypeMoments(counts, sums, (scatter + own).astype(np.float32), factors.astype(np.float32))
 
     def __add__(self, other: TypeMoments) -> TypeMoments:
         """Return the moments of both cells, of the same types and genes; batches stay apart."""

@@ -11,30 +11,31 @@ from torch import Tensor
 from gene_gcn.training.linear_head import fit_linear_head
 from gene_gcn.training.moments import TypeMoments
 
-__all__ = ["HeadRefit", "explained_variance", "scaled_to_one_depth"]
+__all__ = ["HeadRefit", "direct_fraction", "draw_training"]
 
 DRAWN_CELLS = 2_000
 DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
-# Powers of the explained variance were compared on zheng_sorted_pbmc and baron_mouse_pancreas (docs/panels.md).
-BLEND_POWER = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeadRefit:
     """What refits a head to some of the genes: the default head, fitted to cells drawn from the moments.
 
     The refitted head and the given one with the other genes imputed are averaged. The latter counts the more,
-    the more of the variance of the logits the genes explain (`explained_variance`): with all genes it
+    the more of the variance of the logits the genes contribute (`direct_fraction`): with all genes it
     counts alone, and nothing changes.
 
     Attributes
     ----------
+    prior : ndarray, shape (K,)
+        What each type counts in the loss.
     scales_depth : bool
         Whether expression is the square root of counts that are scaled to a depth: drawn cells then get the
         same depth in the genes that remain, as a query does.
     seed : int
     """
 
+    prior: np.ndarray
     scales_depth: bool = True
     seed: int = 0
 
@@ -55,45 +56,41 @@ class HeadRefit:
         """
         genes = np.flatnonzero(present.numpy())
         part = moments.take(genes)
-        X, y = part.draw(min(DRAWN_CELLS, max(DRAWN_VALUES // len(genes), 1)), self.seed)
-        if self.scales_depth:
-            X = scaled_to_one_depth(X, part)
-        classes = weight.shape[1]
-        fitted = fit_linear_head(X, y, classes, seed=self.seed).head
-        share = explained_variance(moments, weight.numpy(), folded[0].numpy()) ** BLEND_POWER
-        blended = share * folded[0]
-        blended[torch.from_numpy(genes)] += (1 - share) * fitted.weight
-        return blended, share * folded[1] + (1 - share) * fitted.bias
+        X, y, class_weight = draw_training(part, self.prior, self.scales_depth, self.seed)
+        fitted = fit_linear_head(X, y, len(self.prior), class_weight=class_weight, seed=self.seed).head
+        kept = direct_fraction(moments, weight.numpy(), present.numpy())
+        blended = kept * folded[0]
+        blended[torch.from_numpy(genes)] += (1 - kept) * fitted.weight
+        return blended, kept * folded[1] + (1 - kept) * fitted.bias
 
 
-def scaled_to_one_depth(X: np.ndarray, moments: TypeMoments) -> np.ndarray:
+def draw_training(
+    moments: TypeMoments, prior: np.ndarray, scales_depth: bool, seed: int
+) -> tuple[np.ndarray, np.ndarray, Tensor]:
+    """Draw cells (cells, N) to fit a head to, with types (cells,) and class weights (K,); see `HeadRefit`."""
+    size = min(DRAWN_CELLS, max(DRAWN_VALUES // moments.sums.shape[2], len(prior)))
+    X, y = moments.draw(size, seed)
+    if scales_depth:
+        X = _scaled_to_one_depth(X, moments)
+    return X, y, torch.from_numpy(prior / np.bincount(y)).float()
+
+
+def _scaled_to_one_depth(X: np.ndarray, moments: TypeMoments) -> np.ndarray:
     """Scale square roots of counts X (cells, N) such that each cell has the mean depth of the moments."""
     depth = np.square(X).sum(axis=1, dtype=np.float64)
     mean = float(moments.squares.sum(dtype=np.float64) / moments.type_counts.sum())
     return (X * np.sqrt(mean / np.maximum(depth, 1e-12))[:, None]).astype(np.float32)
 
 
-def explained_variance(moments: TypeMoments, weight: np.ndarray, folded: np.ndarray) -> float:
-    """Return the squared correlation, 0 to 1, of the logits of all genes with those of some of them.
+def direct_fraction(moments: TypeMoments, weight: np.ndarray, present: np.ndarray) -> float:
+    """Return the fraction, 0 to 1, of the variance of logits that some genes, a mask (N,), contribute.
 
-    Over cells and types; what all logits of a cell have in common does not count.
-
-    Parameters
-    ----------
-    moments : TypeMoments
-    weight : ndarray, shape (N, K)
-        Of all genes.
-    folded : ndarray, shape (N, K)
-        Of the genes that are present, with the imputation folded in.
+    Each gene on its own, by its variance and its weights (N, K) for all genes.
     """
     means, counts = moments.means(), moments.type_counts
-    apart = np.sqrt(counts)[:, None] * (means - counts @ means / counts.sum())
-    factor, rest = moments.within()
-    every, some = (part - part.mean(1, keepdims=True, dtype=np.float64) for part in (weight, folded))
-
-    def covariance(one: np.ndarray, other: np.ndarray) -> float:
-        spread = sum(float(((part @ one) * (part @ other)).sum()) for part in (apart, factor))
-        return spread + float((rest[:, None] * one * other).sum())
-
-    variances = covariance(every, every) * covariance(some, some)
-    return covariance(every, some) ** 2 / variances if variances > 0 else 1.0
+    n = counts.sum()
+    variance = moments.squares.sum(axis=0, dtype=np.float64) / n - (counts @ means / n) ** 2
+    apart = weight - weight.mean(axis=1, keepdims=True)  # what all logits have in common does not count
+    contributed = np.maximum(variance, 0) * np.square(apart, dtype=np.float64).sum(axis=1)
+    total = float(contributed.sum())
+    return float(contributed[present].sum()) / total if total > 0 else 1.0
