@@ -11,7 +11,7 @@ from torch import Tensor
 from gene_gcn.training.linear_head import fit_linear_head
 from gene_gcn.training.moments import TypeMoments
 
-__all__ = ["HeadRefit", "direct_fraction", "draw_training"]
+__all__ = ["HeadRefit", "draw_training"]
 
 DRAWN_CELLS = 2_000
 DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
@@ -21,9 +21,8 @@ DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
 class HeadRefit:
     """What refits a head to some of the genes: the default head, fitted to cells drawn from the moments.
 
-    The refitted head and the given one with the other genes imputed are averaged. The latter counts the more,
-    the more of the variance of the logits the genes contribute (`direct_fraction`): with all genes it
-    counts alone, and nothing changes.
+    The refitted head and the given one with the other genes imputed are averaged. The latter counts as much as
+    is the fraction of the genes that is present: with all genes it counts alone, and nothing changes.
 
     Attributes
     ----------
@@ -58,7 +57,7 @@ class HeadRefit:
         part = moments.take(genes)
         X, y, class_weight = draw_training(part, self.prior, self.scales_depth, self.seed)
         fitted = fit_linear_head(X, y, len(self.prior), class_weight=class_weight, seed=self.seed).head
-        kept = direct_fraction(moments, weight.numpy(), present.numpy())
+        kept = len(genes) / len(present)
         blended = kept * folded[0]
         blended[torch.from_numpy(genes)] += (1 - kept) * fitted.weight
         return blended, kept * folded[1] + (1 - kept) * fitted.bias
@@ -80,17 +79,3 @@ def _scaled_to_one_depth(X: np.ndarray, moments: TypeMoments) -> np.ndarray:
     depth = np.square(X).sum(axis=1, dtype=np.float64)
     mean = float(moments.squares.sum(dtype=np.float64) / moments.type_counts.sum())
     return (X * np.sqrt(mean / np.maximum(depth, 1e-12))[:, None]).astype(np.float32)
-
-
-def direct_fraction(moments: TypeMoments, weight: np.ndarray, present: np.ndarray) -> float:
-    """Return the fraction, 0 to 1, of the variance of logits that some genes, a mask (N,), contribute.
-
-    Each gene on its own, by its variance and its weights (N, K) for all genes.
-    """
-    means, counts = moments.means(), moments.type_counts
-    n = counts.sum()
-    variance = moments.squares.sum(axis=0, dtype=np.float64) / n - (counts @ means / n) ** 2
-    apart = weight - weight.mean(axis=1, keepdims=True)  # what all logits have in common does not count
-    contributed = np.maximum(variance, 0) * np.square(apart, dtype=np.float64).sum(axis=1)
-    total = float(contributed.sum())
-    return float(contributed[present].sum()) / total if total > 0 else 1.0
