@@ -1,4 +1,4 @@
-"""Models made of models: of two, of some of the types, or with further cells, from the sums that they keep."""
+"""Models made of models: of two, of some of the types, or with further cells, from sums that they keep."""
 
 from __future__ import annotations
 
@@ -195,8 +195,8 @@ def _shared(one: ModelParts, other: ModelParts) -> tuple[tuple[np.ndarray, np.nd
     of_other = of_other[np.argsort(indexer[of_other], kind="stable")]
     of_one = indexer[of_other]
     if len(of_one) < max(1, SMALLEST_OVERLAP * min(len(ours), len(theirs))):
-        names = f"({first_few(ours)}; {first_few(theirs)})"
-        what = f"The models have {len(of_one):,} genes in common {names}"
+        examples = f"({first_few(ours)}; {first_few(theirs)})"
+        what = f"The models have {len(of_one):,} genes in common {examples}"
         raise ArgumentError("other", f"{what}; fit both to genes with the same kind of names.")
     genes = of_one, of_other
     cells = np.array([part.moments.type_counts.sum() for part in (one, other)], float)

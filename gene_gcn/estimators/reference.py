@@ -1,4 +1,4 @@
-"""What a classifier keeps of its training cells, to judge a query as a whole: profiles, held-out cells, sums."""
+"""What a classifier keeps of its training cells, to judge queries: profiles, held-out cells, sums."""
 
 from __future__ import annotations
 

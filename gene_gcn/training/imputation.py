@@ -54,7 +54,7 @@ class PPCAImputer:
 
     @classmethod
     def of_moments(cls, moments: TypeMoments) -> PPCAImputer:
-        """Compute the imputer of cells of which only moments are known, up to what their factors leave out."""
+        """Compute the imputer of cells of which moments are known, up to what their factors leave out."""
         means, counts = moments.means(), moments.type_counts
         n, center = counts.sum(), counts @ means / counts.sum()
         factor, rest = moments.within()

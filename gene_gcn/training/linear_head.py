@@ -33,6 +33,7 @@ from gene_gcn.training.operators import (
     OneHot,
     SmoothedCells,
     adjacency,
+    as_source,
 )
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import Regression, Spectrum, fit_regression
@@ -161,8 +162,7 @@ def fit_linear_head(
     """
     options = options or LinearHeadOptions()
     device = torch.device(device)
-    in_memory = sparse.issparse(X) or isinstance(X, np.ndarray)
-    source: CellSource = CellsInMemory(X) if in_memory else X
+    source = as_source(X)
     every_target = OneHot(torch.from_numpy(y).to(device), num_classes)
     class_weight = torch.ones(num_classes) if class_weight is None else class_weight
     every_weight = _mean_one(class_weight.to(device)[every_target.y])

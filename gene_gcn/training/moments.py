@@ -9,7 +9,6 @@ Letters: L batches, K types, N genes, R components.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -161,17 +160,16 @@ class TypeMoments:
             factors=self.factors * scale,
         )
 
-    def of_types(self, types: Sequence[int], num_classes: int) -> TypeMoments:
+    def of_types(self, types: np.ndarray, num_classes: int) -> TypeMoments:
         """Give the types other numbers, 0 to `num_classes` − 1; those with the number −1 are left out.
 
         Without a type its part of squares and factors is unknown: squares lose what its mean adds, and the
         share of its cells in the scatter.
         """
-        numbers = np.asarray(types)
-        kept = numbers >= 0
+        kept = types >= 0
         counts = np.zeros((len(self.counts), num_classes), np.int64)
         sums = np.zeros((len(self.counts), num_classes, self.sums.shape[2]), np.float32)
-        counts[:, numbers[kept]], sums[:, numbers[kept]] = self.counts[:, kept], self.sums[:, kept]
+        counts[:, types[kept]], sums[:, types[kept]] = self.counts[:, kept], self.sums[:, kept]
         if kept.all():
             return replace(self, counts=counts, sums=sums)
         of_means = (self.sums.astype(np.float64) ** 2 / np.maximum(self.counts, 1)[..., None]).sum(axis=1)

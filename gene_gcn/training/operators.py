@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ class CellsInMemory:
         self.shape: tuple[int, int] = X.shape
 
     def blocks(self) -> Iterator[sparse.csr_matrix]:
-        X = self.X if sparse.issparse(self.X) else sparse.csr_matrix(self.X)
+        X: sparse.csr_matrix = sparse.csr_matrix(self.X)  # shares the arrays of one that is CSR
         for first in range(0, X.shape[0], PART_CELLS):
             pointers = X.indptr[first : first + PART_CELLS + 1]
             part = sparse.csr_matrix((len(pointers) - 1, X.shape[1]), dtype=X.dtype)
@@ -81,6 +81,11 @@ class CellsInMemory:
 
     def take(self, rows: np.ndarray) -> sparse.csr_matrix:
         return sparse.csr_matrix(self.X[rows])
+
+
+def as_source(X: sparse.csr_matrix | np.ndarray | CellSource) -> CellSource:
+    """Return what reads cells, given these or their matrix."""
+    return CellsInMemory(X) if isinstance(X, np.ndarray) or sparse.issparse(X) else X
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +121,7 @@ class SmoothedCells:
         network_weight: float = 0.0,
         threads: int = 1,
     ):
-        in_memory = sparse.issparse(X) or isinstance(X, np.ndarray)
-        self.source: CellSource = CellsInMemory(X) if in_memory else X
+        self.source = as_source(X)
         self.shape = self.source.shape
         self.device = device
         self.graph = graph if network_weight else None
@@ -129,8 +133,8 @@ class SmoothedCells:
         """The only part, if its transpose is kept: on other devices than the CPU, or where it is small."""
         if not isinstance(self.source, CellsInMemory):
             return None
-        X = self.source.X
-        if not sparse.issparse(X):
+        X: Any = self.source.X
+        if isinstance(X, np.ndarray):
             matrix = torch.from_numpy(X).to(self.device)
             return [_Part(slice(0, X.shape[0]), matrix, matrix.T, X)]
         if self.device.type == "cpu" and X.nnz > LARGEST_TRANSPOSED:

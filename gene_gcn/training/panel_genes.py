@@ -1,4 +1,4 @@
-r"""What a set of genes can tell of the types, before any cell is measured: from moments of the training cells.
+r"""What some genes can tell of the types, before any cell is measured: from moments of the training cells.
 
 Cells of a type are Gaussian, with the same low-rank covariance Σ for all types, as in linear discriminant
 analysis. Types k and l are then as far apart in some genes as the Mahalanobis distance
@@ -92,7 +92,8 @@ def add_genes(moments: TypeMoments, present: np.ndarray, count: int) -> tuple[np
     by_component = (factor[:, present] / own[present]) @ means[:, present].T  # (R, K)
     apart = _distances(means[:, present], factor[:, present], own[present], one, other)
     apart = np.maximum(apart - present.sum() * chance, 0)
-    genes, confused = [], [float(ndtr(-np.sqrt(apart) / 2).mean())]
+    genes: list[int] = []
+    confused = [float(ndtr(-np.sqrt(apart) / 2).mean())]
     while len(genes) < count and candidates.any():
         inverse = np.linalg.inv(precision)
         rows = np.flatnonzero(candidates)

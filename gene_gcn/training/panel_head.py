@@ -21,8 +21,8 @@ DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
 class HeadRefit:
     """What refits a head to some of the genes: the default head, fitted to cells drawn from the moments.
 
-    The refitted head and the given one with the other genes imputed are averaged. The latter counts as much as
-    is the fraction of the genes that is present: with all genes it counts alone, and nothing changes.
+    The refitted head and the given one with the other genes imputed are averaged. The weight of the latter is
+    the fraction of the genes that is present: with all genes it counts alone, and nothing changes.
 
     Attributes
     ----------
