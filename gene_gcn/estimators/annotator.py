@@ -561,7 +561,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         check_is_fitted(self)
         if not isinstance(model := self.fitted_, LinearModel):
             self._refuse("optimizer", "trains by gradients: to judge panels use 'lbfgs'")
-        return judge_panel(model, self.genes_, self.classes_, genes, n_added)
+        return judge_panel(model, self.normalizer_, self.classes_, genes, n_added)
 
     def _gene_names(self) -> tuple[str, ...]:
         """Return the names of the genes, or their positions if they have none."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gene_gcn.cells import SMALLEST_OVERLAP
+from gene_gcn.cells import SMALLEST_OVERLAP, Normalizer
 from gene_gcn.cells.expression import first_few
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.fitted import LinearModel
@@ -84,12 +84,13 @@ class Panel:
 
 def judge_panel(
     model: LinearModel,
-    all_genes: Sequence[str] | None,
+    normalizer: Normalizer,
     classes: np.ndarray,
     genes: Sequence[str],
     n_added: int,
 ) -> Panel:
     """Judge a panel of genes by the moments of a model; see `GeneGCNClassifier.panel`."""
+    all_genes = normalizer.genes
     if all_genes is None:
         raise ArgumentError("genes", "The model has no names of genes by which to find a panel's.")
     if isinstance(genes, str):
@@ -97,17 +98,19 @@ def judge_panel(
     if isinstance(n_added, bool) or not isinstance(n_added, (int, np.integer)) or n_added < 0:
         raise ArgumentError("n_added", Argument("n_added", n_added), " must be a whole number, 0 or more.")
     names = tuple(dict.fromkeys(map(str, genes)))
-    indexer = match_names(tuple(all_genes), names) if names else np.empty(0, np.int64)
+    indexer = match_names(all_genes, names) if names else np.empty(0, np.int64)
     found = indexer >= 0
     if found.sum() < max(1, SMALLEST_OVERLAP * len(names)):
         examples = f"genes of the panel are like {first_few(names)}, those of the model like "
         what = f"The model knows {int(found.sum()):,} of {len(names):,} genes: "
-        raise ArgumentError("genes", f"{what}{examples}{first_few(tuple(all_genes))}.")
+        raise ArgumentError("genes", f"{what}{examples}{first_few(all_genes)}.")
     present = np.zeros(len(all_genes), bool)
     present[indexer[found]] = True
     weight, bias = (part.numpy() for part in model.folded(torch.from_numpy(present)))
     moments = model.reference.moments
-    confusion = expected_confusion(moments.take(present), weight[present], bias)
+    confusion = expected_confusion(
+        moments.take(present), weight[present], bias, scales_depth=normalizer.method == "sqrt"
+    )
     added, confused = add_genes(moments, present, n_added)
     table = pd.DataFrame(confusion, index=pd.Index(classes, name="type"), columns=classes)
     return Panel(

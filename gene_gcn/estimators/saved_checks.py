@@ -126,7 +126,7 @@ def check_reference(
         "components": (*cells, *rank),
         "centers": (classes, *rank),
         "covariance": (*rank, *rank),
-    } | _shapes_of_moments(specs, num_genes, classes, rank)
+    } | _shapes_of_moments(specs, num_genes, classes)
     for name, shape in shapes.items():
         expected = TensorSpec("I64" if name in ("counts", "types", "moments_counts") else "F32", shape)
         _require(specs[f"reference.{name}"] == expected, f"tensor 'reference.{name}' has a wrong shape")
@@ -134,9 +134,9 @@ def check_reference(
 
 
 def _shapes_of_moments(
-    specs: Mapping[str, TensorSpec], num_genes: int, classes: int, rank: tuple[int, ...]
+    specs: Mapping[str, TensorSpec], num_genes: int, classes: int
 ) -> dict[str, tuple[int, ...]]:
-    batches = specs["reference.moments_counts"].shape[:1]
+    batches, rank = specs["reference.moments_counts"].shape[:1], specs["reference.moments_factors"].shape[1:2]
     return {
         "moments_counts": (*batches, classes),
         "moments_sums": (*batches, classes, num_genes),

@@ -64,8 +64,7 @@ class PPCAImputer:
         axes = rows.T @ (rotation / np.sqrt(squares))
         total = float((rows**2).sum() + rest.sum() / n)
         noise = max(total - float(squares.sum()), 0.0) / rows.shape[1]
-        arrays = center, axes, squares, np.array(noise)
-        return cls(*(torch.from_numpy(np.ascontiguousarray(array)).float() for array in arrays))
+        return cls(*(torch.tensor(part, dtype=torch.float32) for part in (center, axes, squares, noise)))
 
     def to(self, device: torch.device) -> PPCAImputer:
         return PPCAImputer(*(tensor.to(device) for tensor in self.tensors().values()))

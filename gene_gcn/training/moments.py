@@ -18,7 +18,7 @@ from scipy import sparse
 from gene_gcn.training.distributed import sum_over_processes
 from gene_gcn.training.operators import CellSource
 
-__all__ = ["TypeMoments"]
+__all__ = ["TypeMoments", "evenly"]
 
 MOST_BATCHES = 16  # that are kept apart, as sums of each of their types take space
 RANK = 30  # of factors; 100 and more gained nothing on two sets
@@ -189,7 +189,26 @@ class TypeMoments:
             np.concatenate([_padded(self.factors, rank), _padded(other.factors, rank)]),
         )
 
-    def draw(self, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def shrunken(self) -> TypeMoments:
+        """Return the moments with the means of types drawn together, by what of their variance is chance.
+
+        In each gene the part 1 / F of the variance between types, where F is the statistic of the analysis of
+        variance. Batches are taken together.
+        """
+        means, counts = self.means(), self.type_counts
+        factor, rest = self.within()
+        n, types = int(counts.sum()), len(counts)
+        center = counts @ means / n
+        between = counts @ (means - center) ** 2 / max(types - 1, 1)
+        scatter = (factor**2).sum(axis=0) + rest
+        chance = scatter / max(n - types, 1)
+        kept = np.maximum(1 - chance / np.maximum(between, 1e-12), 0)
+        means = center + kept * (means - center)
+        squares = counts @ means**2 + scatter
+        arrays = means * counts[:, None], squares, factor
+        return TypeMoments(counts[None], *(array[None].astype(np.float32) for array in arrays))
+
+    def draw(self, numbers: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Draw cells whose moments are these, as far as the low rank allows: Gaussian around their types.
 
         All types have the same covariance, that within types: of a few cells, their own is mostly chance.
@@ -197,8 +216,8 @@ class TypeMoments:
 
         Parameters
         ----------
-        size : int
-            Most cells, taken evenly from all types as far as they last; each type has one at least.
+        numbers : ndarray of int, shape (K,)
+            Cells of each type.
         seed : int
 
         Returns
@@ -208,7 +227,7 @@ class TypeMoments:
         y : ndarray of int64, shape (cells,)
         """
         rng = np.random.default_rng(seed)
-        y = np.repeat(np.arange(self.counts.shape[1]), _evenly(self.type_counts, size))
+        y = np.repeat(np.arange(len(numbers)), numbers)
         means = self.means()
         factor, rest = self.within()
         total = int(self.type_counts.sum())
@@ -247,7 +266,7 @@ def _padded(factors: np.ndarray, rank: int) -> np.ndarray:
     return np.pad(factors, ((0, 0), (0, rank - factors.shape[1]), (0, 0)))
 
 
-def _evenly(counts: np.ndarray, size: int) -> np.ndarray:
+def evenly(counts: np.ndarray, size: int) -> np.ndarray:
     """Return how many cells of each type, (K,), are at most `size` in all, the rarest types first."""
     level = int(counts.max(initial=1))
     while level > 1 and np.minimum(counts, level).sum() > size:

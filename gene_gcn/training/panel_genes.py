@@ -13,21 +13,22 @@ import numpy as np
 from scipy.special import ndtr
 
 from gene_gcn.training.moments import TypeMoments
+from gene_gcn.training.panel_head import DRAWN_VALUES, scaled_to_one_depth
 
 __all__ = ["add_genes", "expected_confusion"]
 
-DRAWS = 2_000  # logits of each type, from which confusions are counted
+DRAWN_CELLS_OF_TYPE = 400  # from which confusions are counted
+STANDARD_ERRORS = 3.0  # by which the difference of two types in a gene may be chance
 NOISE_FLOOR = 1e-3  # of a gene's own variance, as a fraction of the mean; unmeasured genes tell nothing
 
 
 def expected_confusion(
-    moments: TypeMoments, weight: np.ndarray, bias: np.ndarray, seed: int = 0
+    moments: TypeMoments, weight: np.ndarray, bias: np.ndarray, *, scales_depth: bool = True, seed: int = 1
 ) -> np.ndarray:
     """Return how often cells of each type are expected to be called each type, by a linear head.
 
-    Means of types differ by chance, too, and a head is fitted to that: here cells are drawn around means that
-    are drawn together gene by gene, by the part of their variance that is chance (1 / F, where F is the
-    statistic of the analysis of variance).
+    Means of types differ by chance, too, and a head is fitted to that: here cells are drawn around shrunken
+    means.
 
     Parameters
     ----------
@@ -35,36 +36,35 @@ def expected_confusion(
         Of N genes.
     weight : ndarray, shape (N, K)
     bias : ndarray, shape (K,)
+    scales_depth : bool
+        As in `gene_gcn.training.panel_head.HeadRefit`.
+    seed : int
+        Other than that of the head.
 
     Returns
     -------
     ndarray, shape (K, K)
         Rows are true types, and sum to 1.
     """
-    means, counts = moments.means(), moments.type_counts
-    factor, rest = moments.within()
-    n, types = int(counts.sum()), len(counts)
-    center = counts @ means / n
-    between = counts @ (means - center) ** 2 / max(types - 1, 1)
-    chance = ((factor**2).sum(axis=0) + rest) / max(n - types, 1)
-    kept = np.maximum(1 - chance / np.maximum(between, 1e-12), 0)
-    logits = (center + kept * (means - center)) @ weight + bias  # (K, K)
-    by_factor = factor @ weight
-    covariance = (by_factor.T @ by_factor + weight.T @ (rest[:, None] * weight)) / max(n - types, 1)
-    variances, rotation = np.linalg.eigh(covariance)
-    draws = np.random.default_rng(seed).standard_normal((DRAWS, types))
-    noise = draws * np.sqrt(np.maximum(variances, 0)) @ rotation.T
-    called = (logits[:, None, :] + noise).argmax(axis=2)  # (K, DRAWS)
-    return np.stack([np.bincount(row, minlength=types) for row in called]) / DRAWS
+    types = len(bias)
+    size = int(np.clip(DRAWN_VALUES // (types * weight.shape[0]), 1, DRAWN_CELLS_OF_TYPE))
+    likely = moments.shrunken()
+    X, y = likely.draw(np.full(types, size), seed)
+    if scales_depth:
+        X = scaled_to_one_depth(X, likely)
+    called = (X @ weight + bias).argmax(axis=1)
+    confusion = np.zeros((types, types))
+    np.add.at(confusion, (y, called), 1 / size)
+    return confusion
 
 
 def add_genes(moments: TypeMoments, present: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     r"""Choose genes to add to a panel, one after another, such that types are confused least.
 
     Given the panel, a further gene has the residual mean :math:`r_k` in each type, and the residual variance
-    v; it adds :math:`(r_k - r_l)^2 / v` to :math:`\Delta_{kl}^2`, of which :math:`1 / n_k + 1 / n_l` is
-    expected by chance and does not count. Genes with the lowest sum of :math:`\Phi(-\Delta_{kl} / 2)` over
-    all pairs of types are taken.
+    v; it adds :math:`(r_k - r_l)^2 / v` to :math:`\Delta_{kl}^2`. As the best of many genes owes much to
+    chance, three standard errors are subtracted from the difference of :math:`r_k` and :math:`r_l`. The gene
+    with the lowest mean of :math:`\Phi(-\Delta_{kl} / 2)` over all pairs of types is taken.
 
     Parameters
     ----------
@@ -99,11 +99,12 @@ def add_genes(moments: TypeMoments, present: np.ndarray, count: int) -> tuple[np
         rows = np.flatnonzero(candidates)
         residual = means[:, rows].T - factor[:, rows].T @ inverse @ by_component  # (candidates, K)
         variance = own[rows] + ((inverse @ factor[:, rows]) * factor[:, rows]).sum(axis=0)
-        gain = (residual[:, one] - residual[:, other]) ** 2 / variance[:, None] - chance
-        error = ndtr(-np.sqrt(apart + np.maximum(gain, 0)) / 2).mean(axis=1)
+        gain = np.abs(residual[:, one] - residual[:, other]) / np.sqrt(variance)[:, None]
+        gain = np.maximum(gain - STANDARD_ERRORS * np.sqrt(chance), 0) ** 2
+        error = ndtr(-np.sqrt(apart + gain) / 2).mean(axis=1)
         best = int(error.argmin())
         gene = int(rows[best])
-        apart = apart + np.maximum(gain[best], 0)
+        apart = apart + gain[best]
         genes.append(gene)
         confused.append(float(error[best]))
         candidates[gene] = False

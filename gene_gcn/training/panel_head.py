@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from gene_gcn.training.linear_head import fit_linear_head
-from gene_gcn.training.moments import TypeMoments
+from gene_gcn.training.moments import TypeMoments, evenly
 
-__all__ = ["HeadRefit", "draw_training"]
+__all__ = ["HeadRefit", "draw_training", "scaled_to_one_depth"]
 
 DRAWN_CELLS = 2_000
 DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
@@ -68,13 +68,13 @@ def draw_training(
 ) -> tuple[np.ndarray, np.ndarray, Tensor]:
     """Draw cells (cells, N) to fit a head to, with types (cells,) and class weights (K,); see `HeadRefit`."""
     size = min(DRAWN_CELLS, max(DRAWN_VALUES // moments.sums.shape[2], len(prior)))
-    X, y = moments.draw(size, seed)
+    X, y = moments.draw(evenly(moments.type_counts, size), seed)
     if scales_depth:
-        X = _scaled_to_one_depth(X, moments)
+        X = scaled_to_one_depth(X, moments)
     return X, y, torch.from_numpy(prior / np.bincount(y)).float()
 
 
-def _scaled_to_one_depth(X: np.ndarray, moments: TypeMoments) -> np.ndarray:
+def scaled_to_one_depth(X: np.ndarray, moments: TypeMoments) -> np.ndarray:
     """Scale square roots of counts X (cells, N) such that each cell has the mean depth of the moments."""
     depth = np.square(X).sum(axis=1, dtype=np.float64)
     mean = float(moments.squares.sum(dtype=np.float64) / moments.type_counts.sum())
