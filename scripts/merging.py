@@ -1,12 +1,12 @@
-"""Merge models of parts of a data set, and compare the result with a model that is trained on all of its cells.
+"""Merge models of parts of a data set, and compare the result with a model that is trained on all cells.
 
     python scripts/merging.py CELLS... --label cell_type [--batch batch]
 
-A fifth of the cells of each set is held out. The others are divided by `--batch`, of which the two values with
-the most cells are taken, or else at random into two halves. A row per set: macro-F1 on the held-out cells of
-both models, of the merged one, of one to which the cells of the other were added, and of the model that is
-trained on all cells together; the expected calibration error of the last and of the merged one, and seconds
-that merging takes.
+A fifth of the cells of each set is held out. The others are divided by `--batch`, of which the two values
+with the most cells are taken, or else at random into two halves. A row per set: macro-F1 on the held-out cells
+of both models, of the model that is trained on all cells together, of the merged one, and of the first one to
+which the cells of the second were added; the expected calibration error of two of them, and seconds that
+merging takes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import anndata
 import numpy as np
-import pandas as pd
 
 from gene_gcn import GeneGCNClassifier, merge_models
 from gene_gcn.benchmark.metrics import evaluate, expected_calibration_error
@@ -69,7 +69,15 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         rows = [measure(path, arguments.label, arguments.batch) for path in arguments.cells]
-    print(pd.DataFrame(rows).to_markdown(index=False))
+    print(*markdown(rows), sep="\n")
+
+
+def markdown(rows: Sequence[dict[str, object]]) -> Iterator[str]:
+    """Yield the lines of a table."""
+    yield f"| {' | '.join(rows[0])} |"
+    yield f"|{'---|' * len(rows[0])}"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row.values()))} |"
 
 
 if __name__ == "__main__":

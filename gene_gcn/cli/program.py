@@ -20,7 +20,9 @@ from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.explain import explain
 from gene_gcn.cli.memory import prepare_for_memory_limit
+from gene_gcn.cli.models import models
 from gene_gcn.cli.networks import fetch, list_networks
+from gene_gcn.cli.panel import panel
 from gene_gcn.cli.predict import predict
 from gene_gcn.cli.report import report
 from gene_gcn.cli.reproduce import reproduce
@@ -49,6 +51,8 @@ app.command()(evaluate)
 app.command()(report)
 app.command()(explain)
 app.command()(suspicious)
+app.command()(panel)
+app.add_typer(models, name="models")
 app.command()(fetch)
 app.command("networks")(list_networks)
 app.command()(reproduce)
