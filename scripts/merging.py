@@ -3,10 +3,10 @@
     python scripts/merging.py CELLS... --label cell_type [--batch batch]
 
 A fifth of the cells of each set is held out. The others are divided by `--batch`, of which the two values
-with the most cells are taken, or else at random into two halves. A row per set: macro-F1 on the held-out cells
-of both models, of the model that is trained on all cells together, of the merged one, and of the first one to
-which the cells of the second were added; the expected calibration error of two of them, and seconds that
-merging takes.
+with the most cells are taken, or else at random into two halves. A row per set: macro-F1 on the held-out
+cells of both models, of the model that is trained on all cells together, of the merged one, and of the first
+one to which the cells of the second were added; the expected calibration error of two of them, and seconds
+that merging takes.
 """
 
 from __future__ import annotations

@@ -60,6 +60,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     fitted_: LinearModel | GradientModel
     imputer_: PPCAImputer | None
     history_: pd.DataFrame
+    batches_: tuple[str, ...]
 
     @property
     def judges_novelty(self) -> bool:

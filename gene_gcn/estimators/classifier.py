@@ -23,12 +23,13 @@ from gene_gcn.cells import (
     settle_scale,
     stays_on_disk,
 )
+from gene_gcn.cells.expression import first_few
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.estimators.annotator import CellAnnotator
 from gene_gcn.estimators.fit_state import FitState, fingerprint
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.estimators.fitting import TrainingCells, fit_model, head_refit
-from gene_gcn.estimators.merging import ModelParts, add_cells, merge, take_types
+from gene_gcn.estimators.merging import ModelParts, add_cells, merge, take_types, without_batch
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
@@ -155,6 +156,8 @@ class GeneGCNClassifier(CellAnnotator):
         What computes the logits.
     imputer_ : gene_gcn.training.imputation.PPCAImputer or None
         Imputes missing genes; None without gene names or with `missing_genes="zero"`.
+    batches_ : tuple of str
+        Names of the batches that the model can `forget`; empty if it keeps none apart.
     history_ : DataFrame
         Losses: of each epoch, or with "lbfgs" of each member of the ensemble and of the cross-validation.
     n_features_in_ : int
@@ -351,6 +354,7 @@ class GeneGCNClassifier(CellAnnotator):
                 unlabeled = self._read(unlabelled)
             expression = self._keep_shared_genes(expression, unlabeled)
         seed = self._seed()
+        self.batches_ = given.batch_names
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
         matrix = self._normalize_training(expression)
         self.network_, self.gene_match_ = resolve_network(
@@ -375,7 +379,7 @@ class GeneGCNClassifier(CellAnnotator):
 
             join_processes(self.device)
         cells = self._open_training(X)
-        labels, batches = read_stored_targets(cells, y, batch)
+        labels, batches, self.batches_ = read_stored_targets(cells, y, batch)
         targets = Targets.of(labels, self.class_weight)
         kept = targets.is_labeled
         if not kept.all():
@@ -430,6 +434,8 @@ class GeneGCNClassifier(CellAnnotator):
             refit=head_refit(self.missing_genes, self.prior_, self.normalizer_),
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
+        if not isinstance(self.fitted_, LinearModel) or len(self.fitted_.reference.moments.counts) == 1:
+            self.batches_ = ()  # whose sums are not kept apart
 
     def _keep_shared_genes(self, expression: Expression, unlabeled: Expression) -> Expression:
         """Leave out genes that unlabeled cells lack: zeros there would look like a difference of types."""
@@ -534,6 +540,36 @@ class GeneGCNClassifier(CellAnnotator):
             raise ArgumentError("X", problem)
         return self._of_parts(add_cells(parts, query.matrix, labels, self._seed()))
 
+    def forget(self, batch: str) -> GeneGCNClassifier:
+        """Return a model without the cells of a batch, such as a donor who withdraws.
+
+        Its sums are those of the other cells alone, and its head is fitted to cells drawn from them. What is
+        left of the forgotten cells is their part in the normalization: the median depth of the training
+        cells, and the mean fraction of each gene in them.
+
+        Parameters
+        ----------
+        batch : str
+            One of `batches_`: `fit` was given batches, at most 16.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such batch, or fewer than two types remain; or as in `merge`.
+        """
+        parts = self._parts("self")
+        if batch not in self.batches_:
+            known = (
+                f"the model keeps {first_few(self.batches_)} apart"
+                if self.batches_
+                else "it keeps none apart"
+            )
+            raise ArgumentError("batch", Argument("batch", batch), f" is no batch of the model: {known}.")
+        index = self.batches_.index(batch)
+        new = self._of_parts(without_batch(parts, index, self._seed()))
+        new.batches_ = (*self.batches_[:index], *self.batches_[index + 1 :])
+        return new
+
     def _parts(self, argument: str) -> ModelParts:
         check_is_fitted(self)
         if not isinstance(self.fitted_, LinearModel) or self.fitted_.imputer is None:
@@ -554,6 +590,7 @@ class GeneGCNClassifier(CellAnnotator):
         new.network_, new.gene_match_ = (self.network_ if network else None), None
         new.fitted_, new.imputer_ = parts.model, parts.model.imputer
         new.history_ = self.history_
+        new.batches_ = self.batches_ if len(self.batches_) == len(parts.moments.counts) else ()
         return new
 
     # ---- what was learned ----
@@ -593,6 +630,7 @@ class GeneGCNClassifier(CellAnnotator):
             fitted=self.fitted_,
             imputer=self.imputer_,
             history=self.history_,
+            batches=self.batches_,
             feature_names=getattr(self, "feature_names_in_", None),
         ).write(path)
 
@@ -618,7 +656,7 @@ class GeneGCNClassifier(CellAnnotator):
         clf.genes_, clf.n_features_in_ = saved.normalizer.genes, saved.normalizer.n_genes
         clf.network_, clf.gene_match_ = saved.network, None
         clf.fitted_, clf.imputer_ = saved.fitted, saved.imputer
-        clf.history_ = saved.history
+        clf.history_, clf.batches_ = saved.history, saved.batches
         if saved.feature_names is not None:
             clf.feature_names_in_ = saved.feature_names
         return clf

@@ -24,7 +24,7 @@ from gene_gcn.training.operators import CellsInMemory
 from gene_gcn.training.panel_head import draw_training
 from gene_gcn.uncertainty import HeldOutCells, TypeProfiles
 
-__all__ = ["ModelParts", "add_cells", "merge", "take_types"]
+__all__ = ["ModelParts", "add_cells", "merge", "take_types", "without_batch"]
 
 OLD_HEADS = 0.5  # what the mean of the heads that are merged counts beside the head fitted to drawn cells
 
@@ -97,6 +97,18 @@ def add_cells(one: ModelParts, X: sparse.csr_matrix, labels: np.ndarray, seed: i
     old = one.model.folded(None) if len(classes) == len(known) else None
     head = None if old is None else LinearHead(*old)
     return _fit(moments + added, classes, one.normalizer, one, head, seed)
+
+
+def without_batch(one: ModelParts, batch: int, seed: int) -> ModelParts:
+    """Leave out a batch, by its number, and the types that no other batch has."""
+    moments = one.moments.without(batch)
+    kept = moments.type_counts > 0
+    if kept.sum() < 2:
+        names = first_few(one.classes[kept].tolist()) or "none"
+        raise ArgumentError("batch", f"Without that batch fewer than two types remain: {names}.")
+    numbers = np.where(kept, np.cumsum(kept) - 1, -1)
+    moments = moments.of_types(numbers, int(kept.sum()))
+    return _fit(moments, one.classes[kept], one.normalizer, one, None, seed)
 
 
 def take_types(one: ModelParts, types: Sequence[Any]) -> ModelParts:

@@ -32,7 +32,7 @@ __all__ = [
     "writing",
 ]
 
-PARTS = ("parameters", "classes", "prior", "normalizer", "network", "feature_names", "history")
+PARTS = ("parameters", "classes", "prior", "normalizer", "network", "feature_names", "history", "batches")
 LONGEST_LABEL = 10_000
 LARGEST_VALUE = 1e15  # of a weight or a depth: far above any, far below what overflows in a product
 LONGEST_AXIS = 1e4  # 1, except along which cells hardly vary
@@ -81,6 +81,7 @@ def check_config(
     names = config["feature_names"]
     _require(names is None or _are_texts(names), "feature_names are not names")
     _check_history(config["history"])
+    _check_batches(config["batches"], specs)
     unknown = [name for name in specs if name.partition(".")[0] not in ("model", *_SPECS)]
     _require(not unknown, f"tensor {unknown[:1]} is unknown")
     _check_network(config["network"], specs)
@@ -272,6 +273,13 @@ def _check_history(values: Any) -> None:
     _require(
         all(cell is None or isinstance(cell, (str, int, float)) for cell in cells), "history has objects"
     )
+
+
+def _check_batches(values: Any, specs: Mapping[str, TensorSpec]) -> None:
+    _require(_are_texts(values) and len(set(values)) == len(values), "batches are not unique names")
+    spec = specs.get("reference.moments_counts")
+    fits = not values or (spec is not None and spec.shape[:1] == (len(values),))
+    _require(fits, "batches are not those whose sums are kept")
 
 
 def _check_network(values: Any, specs: Mapping[str, TensorSpec]) -> None:

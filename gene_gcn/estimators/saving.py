@@ -49,6 +49,7 @@ class SavedClassifier:
     fitted : LinearModel or GradientModel
     imputer : PPCAImputer or None
     history : DataFrame
+    batches : tuple of str
     feature_names : ndarray of str or None
         scikit-learn's `feature_names_in_`.
     """
@@ -61,6 +62,7 @@ class SavedClassifier:
     fitted: LinearModel | GradientModel
     imputer: PPCAImputer | None
     history: pd.DataFrame
+    batches: tuple[str, ...]
     feature_names: np.ndarray | None
 
     def write(self, path: str | Path) -> None:
@@ -86,6 +88,7 @@ class SavedClassifier:
             "network": None if self.network is None else self.network.to_dict(),
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
             "history": _history_to_json(self.history),
+            "batches": list(self.batches),
         }
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -153,6 +156,7 @@ class SavedClassifier:
             fitted=_build_model(config, parts, normalizer, len(classes), network, imputer),
             imputer=imputer,
             history=pd.DataFrame(config["history"]),
+            batches=tuple(config["batches"]),
             feature_names=None if names is None else np.array(names, dtype=object),
         )
 

@@ -150,6 +150,11 @@ class TypeMoments:
             self.counts, self.sums[..., genes], self.squares[:, genes], self.factors[..., genes]
         )
 
+    def without(self, batch: int) -> TypeMoments:
+        """Return the moments of all batches but one."""
+        kept = np.arange(len(self.counts)) != batch
+        return TypeMoments(self.counts[kept], self.sums[kept], self.squares[kept], self.factors[kept])
+
     def rescaled(self, factor: float) -> TypeMoments:
         """Return the moments of the same cells, their expression multiplied by a factor."""
         scale = np.float32(factor)

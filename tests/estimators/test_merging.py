@@ -107,6 +107,47 @@ def test_subset_scales_probabilities_to_one(models, tmp_path):
     assert loaded.novelty(QUERY).shape == (QUERY.n_obs,)
 
 
+# ---- forgetting ----
+
+
+def test_forgotten_batch_leaves_the_sums_of_the_others(tmp_path):
+    cells = typed_cells(500, seed=4)
+    clf = GeneGCNClassifier(random_state=0).fit(cells, "cell_type", batch="donor")
+    assert sorted(clf.batches_) == ["d1", "d2"]
+    clf.save(tmp_path / "model")
+    clf = GeneGCNClassifier.load(tmp_path / "model")
+    assert sorted(clf.batches_) == ["d1", "d2"]
+    left = clf.forget("d1")
+    rest = cells[(cells.obs["donor"] == "d2").to_numpy()]
+    X, moments = clf.normalizer_.transform(clf._read(rest)), left.fitted_.reference.moments
+    assert moments.type_counts.sum() == rest.n_obs and left.batches_ == ("d2",)
+    for k, label in enumerate(left.classes_):
+        mean = X[(rest.obs["cell_type"] == label).to_numpy()].mean(0)
+        np.testing.assert_allclose(moments.means()[k], np.asarray(mean).ravel(), rtol=1e-4)
+    assert accuracy(left) > 0.9
+    with pytest.raises(ArgumentError, match="'d1' is not among the batches .*: d2"):
+        left.forget("d1")
+
+
+def test_forgetting_does_not_depend_on_what_is_forgotten():
+    cells = typed_cells(400, seed=5)
+    left = []
+    for seed in (6, 7):  # other cells of the donor that is forgotten, as deep as these
+        other = typed_cells(400, seed=seed)
+        own = (cells.obs["donor"] == "d2").to_numpy()
+        mixed = cells.copy()
+        mixed.X = mixed.X.tolil()
+        mixed.X[~own] = other.X[~own]
+        mixed.X = mixed.X.tocsr()
+        clf = GeneGCNClassifier(random_state=0).fit(mixed, "cell_type", batch="donor")
+        left.append(clf.forget("d1"))
+    agree = (left[0].predict(QUERY) == left[1].predict(QUERY)).mean()
+    assert agree > 0.97
+
+
+# ---- what cannot be done ----
+
+
 def test_networks_are_left_out_with_a_warning(parts):
     genes = tuple(parts[0].var_names)
     network = GeneNetwork(genes, np.array([[0, 1], [1, 2]]), np.array([1.0, 1.0]))
