@@ -559,12 +559,9 @@ class GeneGCNClassifier(CellAnnotator):
         """
         parts = self._parts("self")
         if batch not in self.batches_:
-            known = (
-                f"the model keeps {first_few(self.batches_)} apart"
-                if self.batches_
-                else "it keeps none apart"
-            )
-            raise ArgumentError("batch", Argument("batch", batch), f" is no batch of the model: {known}.")
+            known = first_few(self.batches_) or "none"
+            problem = f" is not among the batches that the model keeps apart: {known}."
+            raise ArgumentError("batch", Argument("batch", batch), problem)
         index = self.batches_.index(batch)
         new = self._of_parts(without_batch(parts, index, self._seed()))
         new.batches_ = (*self.batches_[:index], *self.batches_[index + 1 :])

@@ -78,10 +78,7 @@ def merge(one: ModelParts, other: ModelParts, seed: int) -> ModelParts:
     parts = [part.on(own, normalizer) for part, own in zip((one, other), genes, strict=True)]
     numbers = [np.searchsorted(classes, own) for own in same]
     moments = [part.of_types(number, len(classes)) for (part, _), number in zip(parts, numbers, strict=True)]
-    old = None
-    if all(len(number) == len(classes) for number in numbers):
-        cells = [part.type_counts.sum() for part in moments]
-        old = _mean_head([head for _, head in parts], np.array(cells) / sum(cells))
+    old = _joined_head([head for _, head in parts], numbers, [part.type_counts for part in moments])
     return _fit(moments[0] + moments[1], classes, normalizer, one, old, seed)
 
 
@@ -94,9 +91,8 @@ def add_cells(one: ModelParts, X: sparse.csr_matrix, labels: np.ndarray, seed: i
     none = sparse.csr_matrix((len(number), 0), dtype=np.float32)
     added, _, _ = TypeMoments.of(CellsInMemory(X), number, len(classes), axes, None, none)
     moments = one.moments.of_types(np.searchsorted(classes, known), len(classes))
-    old = one.model.folded(None) if len(classes) == len(known) else None
-    head = None if old is None else LinearHead(*old)
-    return _fit(moments + added, classes, one.normalizer, one, head, seed)
+    old = LinearHead(*one.model.folded(None)) if len(classes) == len(known) else None
+    return _fit(moments + added, classes, one.normalizer, one, old, seed)
 
 
 def without_batch(one: ModelParts, batch: int, seed: int) -> ModelParts:
@@ -238,6 +234,30 @@ def _prior(
     if isinstance(class_weight, Mapping):
         weight *= [class_weight.get(label, 1.0) for label in classes.tolist()]
     return weight / weight.sum()
+
+
+def _joined_head(
+    heads: Sequence[LinearHead], numbers: Sequence[np.ndarray], counts: Sequence[np.ndarray]
+) -> LinearHead | None:
+    """Return the mean of heads of different types, given the numbers of these among all (K,).
+
+    Each is weighted by its cells (K,) of a type, after the mean logit of the types that all have is
+    subtracted. None if fewer than two types are shared.
+    """
+    is_shared = np.logical_and.reduce([count > 0 for count in counts])
+    if is_shared.sum() < 2:
+        return None
+    parts = []
+    for head, number in zip(heads, numbers, strict=True):
+        rows = torch.cat([head.weight, head.bias[None]])  # (N + 1, its types)
+        rows = rows - rows[:, torch.from_numpy(is_shared[number])].mean(1, keepdim=True)
+        every = rows.new_zeros(len(rows), len(is_shared))
+        every[:, torch.from_numpy(number)] = rows
+        parts.append(every)
+    shares = torch.from_numpy(np.stack(counts) / np.sum(counts, axis=0)).float()  # (heads, K)
+    mean = sum(share * part for share, part in zip(shares, parts, strict=True))
+    assert isinstance(mean, torch.Tensor)  # of two heads
+    return LinearHead(mean[:-1].contiguous(), mean[-1].contiguous())
 
 
 def _mean_head(heads: Sequence[LinearHead], shares: np.ndarray) -> LinearHead:
