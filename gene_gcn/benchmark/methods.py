@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 UNLABELED = "default, unlabeled query"
-REFITTED = "default, refitted to the genes of the query"
-RETRAINED = "default, retrained on the genes of the query"
+REFITTED = "refitted to the genes of the query"
+RETRAINED = "retrained on the genes of the query"
 ADAPTED = "default, adapted to the query"
 KINDS_OF_PAIRS = ("transfer", "held-out-types")
 KINDS_OF_PANELS = ("missing-gene", "transfer")

@@ -26,7 +26,7 @@ from gene_gcn.uncertainty import HeldOutCells, TypeProfiles
 
 __all__ = ["ModelParts", "add_cells", "merge", "take_types", "without_batch"]
 
-OLD_HEADS = 0.5  # what the mean of the heads that are merged counts beside the head fitted to drawn cells
+OLD_HEADS = 0.75  # what the mean of the heads that are merged counts beside the head fitted to drawn cells
 
 
 @dataclass(frozen=True, eq=False)
