@@ -14,7 +14,7 @@ from gene_gcn.cells.expression import first_few
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.genes.names import match_names
-from gene_gcn.training.panel_genes import add_genes, expected_confusion
+from gene_gcn.training.panel_genes import add_genes, expected_confusion, with_further_confusion
 
 __all__ = ["Panel", "judge_panel"]
 
@@ -108,9 +108,12 @@ def judge_panel(
     present[indexer[found]] = True
     weight, bias = (part.numpy() for part in model.folded(torch.from_numpy(present)))
     moments = model.reference.moments
-    confusion = expected_confusion(
-        moments.take(present), weight[present], bias, scales_depth=normalizer.method == "sqrt"
+    scales_depth = normalizer.method == "sqrt"
+    confusion = expected_confusion(moments.take(present), weight[present], bias, scales_depth=scales_depth)
+    every = expected_confusion(
+        moments, *(part.numpy() for part in model.folded(None)), scales_depth=scales_depth
     )
+    confusion = with_further_confusion(confusion, every, _held_out_confusion(model))
     added, confused = add_genes(moments, present, n_added)
     table = pd.DataFrame(confusion, index=pd.Index(classes, name="type"), columns=classes)
     return Panel(
@@ -121,6 +124,15 @@ def judge_panel(
         pd.DataFrame({"gene": [all_genes[gene] for gene in added], "confused": confused[1:]}),
         float(confused[0]),
     )
+
+
+def _held_out_confusion(model: LinearModel) -> np.ndarray:
+    """Return the numbers (K, K) of held-out training cells by type and what they are called."""
+    held_out = model.reference.held_out
+    counts = np.zeros((len(held_out.counts), len(held_out.counts)))
+    if len(held_out.types):
+        np.add.at(counts, (held_out.types, held_out.logits.argmax(axis=1)), 1)
+    return counts
 
 
 def _pairs(confusion: pd.DataFrame) -> pd.DataFrame:

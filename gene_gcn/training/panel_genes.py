@@ -15,9 +15,10 @@ from scipy.special import ndtr
 from gene_gcn.training.moments import TypeMoments
 from gene_gcn.training.panel_head import DRAWN_VALUES, scaled_to_one_depth
 
-__all__ = ["add_genes", "expected_confusion"]
+__all__ = ["add_genes", "expected_confusion", "with_further_confusion"]
 
 DRAWN_CELLS_OF_TYPE = 400  # from which confusions are counted
+PRIOR_CELLS = 5  # as which the expected recall of a type counts beside its held-out cells
 STANDARD_ERRORS = 3.0  # by which the difference of two types in a gene may be chance
 NOISE_FLOOR = 1e-3  # of a gene's own variance, as a fraction of the mean; unmeasured genes tell nothing
 
@@ -56,6 +57,32 @@ def expected_confusion(
     confusion = np.zeros((types, types))
     np.add.at(confusion, (y, called), 1 / size)
     return confusion
+
+
+def with_further_confusion(expected: np.ndarray, every: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Add to the confusion of a panel what real cells are confused beyond expectation with all genes.
+
+    Real types are not Gaussian. As large a part of the recognized cells of a type is lost as with all genes,
+    where held-out cells tell: to the types that these are taken for.
+
+    Parameters
+    ----------
+    expected, every : ndarray, shape (K, K)
+        What `expected_confusion` returns for the panel, and for all genes.
+    held_out : ndarray, shape (K, K)
+        Numbers of held-out cells by type (rows) and what a model of all genes calls them.
+
+    Returns
+    -------
+    ndarray, shape (K, K)
+    """
+    cells, hits, recall = held_out.sum(axis=1), np.diag(held_out), np.diag(every)
+    measured = (hits + PRIOR_CELLS * recall) / (cells + PRIOR_CELLS)
+    kept = np.minimum(measured / np.maximum(recall, 1e-12), 1)
+    missed = held_out - np.diag(hits) + 1e-9 * (1 - np.eye(len(hits)))
+    missed = missed / missed.sum(axis=1, keepdims=True)
+    own = np.diag(expected)
+    return expected - np.diag(own * (1 - kept)) + (own * (1 - kept))[:, None] * missed
 
 
 def add_genes(moments: TypeMoments, present: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from gene_gcn.training.moments import TypeMoments
 from gene_gcn.training.operators import CellsInMemory
-from gene_gcn.training.panel_genes import add_genes, expected_confusion
+from gene_gcn.training.panel_genes import add_genes, expected_confusion, with_further_confusion
 
 N, TYPES = 30, 3
 
@@ -59,3 +59,13 @@ def test_expected_confusion_is_that_of_new_cells():
     measured = np.array([np.bincount(called[y == k], minlength=TYPES) / (y == k).sum() for k in range(TYPES)])
     np.testing.assert_allclose(expected.sum(1), 1)
     np.testing.assert_allclose(expected, measured, atol=0.08)
+
+
+def test_what_is_confused_with_all_genes_is_confused_by_a_panel():
+    every, panel = np.eye(3), np.array([[0.8, 0.2, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    held_out = np.array([[50, 0, 45], [0, 95, 0], [0, 0, 0]])
+    found = with_further_confusion(panel, every, held_out)
+    np.testing.assert_allclose(found.sum(1), 1)
+    np.testing.assert_allclose(found[0], [0.8 * 0.55, 0.2, 0.8 * 0.45], atol=1e-6)
+    np.testing.assert_allclose(found[1:], panel[1:], atol=1e-6)
+    np.testing.assert_allclose(with_further_confusion(every, every, 0 * held_out), every, atol=1e-6)
