@@ -1,10 +1,10 @@
 """Annotate cells of few genes and few counts by models that impute, refit, or are retrained.
 
-    python scripts/shallow_panels.py CELLS... --label cell_type [--genes 400] [--counts 200,100,50] [--seeds 2]
+    python scripts/shallow_panels.py CELLS... --label cell_type [--genes 400] [--counts 200,100] [--seeds 2]
 
 Models are trained on 50 whole cells of each type; the others are cut to the genes that vary most among these,
-and downsampled to a median of so many counts. A row per set and number of counts: macro-F1, the mean over seeds,
-with `missing_genes="impute"`, `missing_genes="refit"`, and of a model that is trained on these genes only.
+and downsampled to a median of so many counts. A row per set and number of counts: macro-F1, the mean over
+seeds, with `missing_genes="impute"`, `missing_genes="refit"`, and of a model trained on these genes only.
 """
 
 from __future__ import annotations
