@@ -13,8 +13,7 @@ from gene_gcn.training.moments import TypeMoments, evenly
 
 __all__ = ["HeadRefit", "draw_training", "scaled_to_one_depth"]
 
-# Of the head that imputes, where hardly any genes are left. 0, 0.15, 0.3, 0.5, 0.7 and 0.85 were compared on three
-# sets (docs/panels.md).
+# Of the head that imputes, where hardly any genes are left; 0 to 0.85 were compared (docs/panels.md).
 IMPUTED_WEIGHT = 0.3
 DRAWN_CELLS = 2_000
 DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
@@ -24,8 +23,8 @@ DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds
 class HeadRefit:
     """What refits a head to some of the genes: the default head, fitted to cells drawn from the moments.
 
-    The refitted head and the given one with the other genes imputed are averaged. The weight of the latter grows
-    with the fraction of the genes that is present: with all genes it counts alone, and nothing changes.
+    The refitted head and the given one with the other genes imputed are averaged. The weight of the latter
+    grows with the fraction of the genes that is present: with all genes it counts alone, and nothing changes.
 
     Attributes
     ----------

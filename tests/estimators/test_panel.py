@@ -95,7 +95,8 @@ def test_expected_recall_is_what_is_measured(clf):
     called = clf.predict(few)
     for label, recall in panel.recall.items():
         own = (few.obs["cell_type"] == label).to_numpy()
-        assert abs((called[own] == label).mean() - recall) < 0.12
+        assert abs((called[own] == label).mean() - recall) < 0.2  # counts of 8 genes are not Gaussian
+    assert abs(accuracy(clf, few) - panel.balanced_accuracy) < 0.08
     np.testing.assert_allclose(panel.confusion.sum(axis=1), 1)
 
 
