@@ -92,20 +92,26 @@ class LinearModel:
         self._refitted: dict[bytes, tuple[Tensor, Tensor]] = {}
 
     @torch.inference_mode()
-    def folded(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return weight (N, K) and bias (K,) of normalized cells that have the genes `present`."""
+    def imputed(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return weight (N, K) and bias (K,) of normalized cells that have the genes `present`, not refitted."""
         weight, bias = self._weight, self.head.bias
         if present is None or self.imputer is None:
             return weight, bias
-        imputed, offset = self.imputer.fold(weight, present)
-        folded = imputed, bias + offset
-        if self.refit is None or bool(present.all()):
-            return folded
+        weight, offset = self.imputer.fold(weight, present)
+        return weight, bias + offset
+
+    @torch.inference_mode()
+    def folded(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return weight (N, K) and bias (K,) of normalized cells that have the genes `present`."""
+        imputed = self.imputed(present)
+        if present is None or self.imputer is None or self.refit is None or bool(present.all()):
+            return imputed
         key = present.numpy().tobytes()
         if key not in self._refitted:
             while len(self._refitted) >= KEPT_PANELS:
                 self._refitted.pop(next(iter(self._refitted)))
-            self._refitted[key] = self.refit.head(self.reference.moments, present, weight, folded)
+            moments = self.reference.moments
+            self._refitted[key] = self.refit.head(moments, present, imputed)
         return self._refitted[key]
 
     def for_genes(self, present: Tensor) -> LinearModel:

@@ -41,7 +41,7 @@ class HeadRefit:
     seed: int = 0
 
     def head(
-        self, moments: TypeMoments, present: Tensor, weight: Tensor, folded: tuple[Tensor, Tensor]
+        self, moments: TypeMoments, present: Tensor, imputed: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return the weight (N, K) and bias (K,) of a head for the genes `present`, a mask (N,).
 
@@ -50,19 +50,17 @@ class HeadRefit:
         moments : TypeMoments
             Of the N training genes.
         present : Tensor of bool, shape (N,)
-        weight : Tensor, shape (N, K)
-            Of the head for all genes.
-        folded : (Tensor, Tensor), of shapes (N, K) and (K,)
-            Weight and bias of that head with the imputation folded in.
+        imputed : (Tensor, Tensor), of shapes (N, K) and (K,)
+            Weight and bias of the head for all genes, with the imputation of missing ones folded in.
         """
         genes = np.flatnonzero(present.numpy())
         part = moments.take(genes)
         X, y, class_weight = draw_training(part, self.prior, self.scales_depth, self.seed)
         fitted = fit_linear_head(X, y, len(self.prior), class_weight=class_weight, seed=self.seed).head
         kept = IMPUTED_WEIGHT + (1 - IMPUTED_WEIGHT) * len(genes) / len(present)
-        blended = kept * folded[0]
+        blended = kept * imputed[0]
         blended[torch.from_numpy(genes)] += (1 - kept) * fitted.weight
-        return blended, kept * folded[1] + (1 - kept) * fitted.bias
+        return blended, kept * imputed[1] + (1 - kept) * fitted.bias
 
 
 def draw_training(

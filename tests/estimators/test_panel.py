@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 from stored_cells import typed_cells
 
 from gene_gcn import GeneGCNClassifier
@@ -78,6 +79,17 @@ def test_queries_as_a_whole_are_seen_by_the_refitted_head(clf):
     clf.annotate(few, unknown=True, alpha=0.1)
     assert (few.obs["gene_gcn"].astype(str) == few.obs["cell_type"]).mean() > 0.7
     assert few.obsm["gene_gcn_set"].shape == (QUERY.n_obs, 3)
+
+
+def test_shifted_queries_are_annotated_by_the_head_that_imputes(clf, imputing):
+    of_technology = np.exp(np.random.default_rng(3).normal(0, 0.8, len(GENES)))
+    one, other = (QUERY[:, GENES].copy() for _ in range(2))
+    for query in (one, other):
+        query.X = sparse.csr_matrix(np.round(query.X.toarray() * of_technology).astype(np.float32))
+    clf.annotate(one)
+    imputing.annotate(other)
+    assert one.uns["gene_gcn"]["shift_removed"]
+    np.testing.assert_array_equal(one.obsm["gene_gcn_proba"], other.obsm["gene_gcn_proba"])
 
 
 def test_gradient_training_does_not_refit():
