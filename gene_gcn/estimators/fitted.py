@@ -93,7 +93,7 @@ class LinearModel:
 
     @torch.inference_mode()
     def imputed(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return weight (N, K) and bias (K,) of normalized cells that have the genes `present`, not refitted."""
+        """Return what `folded` does, by the head that imputes other genes, even if another was refitted."""
         weight, bias = self._weight, self.head.bias
         if present is None or self.imputer is None:
             return weight, bias
