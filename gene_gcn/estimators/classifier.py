@@ -502,6 +502,9 @@ class GeneGCNClassifier(CellAnnotator):
 
     def merge(self, other: GeneGCNClassifier) -> GeneGCNClassifier:
         """Return a model of the cells of this one and of another; see `gene_gcn.merge_models`."""
+        if not isinstance(other, GeneGCNClassifier):
+            problem = f" must be a fitted GeneGCNClassifier; it is a {type(other).__name__}."
+            raise ArgumentError("other", Argument("other"), problem)
         return self._of_parts(merge(self._parts("self"), other._parts("other"), self._seed()))
 
     def subset(self, types: Sequence[Any]) -> GeneGCNClassifier:
@@ -586,7 +589,7 @@ class GeneGCNClassifier(CellAnnotator):
         new.genes_, new.n_features_in_ = parts.normalizer.genes, parts.normalizer.n_genes
         new.network_, new.gene_match_ = (self.network_ if network else None), None
         new.fitted_, new.imputer_ = parts.model, parts.model.imputer
-        new.history_ = self.history_
+        new.history_ = self.history_ if parts.history is None else pd.DataFrame(parts.history)
         new.batches_ = self.batches_ if len(self.batches_) == len(parts.moments.counts) else ()
         return new
 
@@ -664,8 +667,7 @@ def merge_models(one: GeneGCNClassifier, other: GeneGCNClassifier) -> GeneGCNCla
 
     Models keep sums of their cells. These are brought to one depth and added; for models of the same genes
     that is what normalizing and summing all cells together would give. The head is fitted to cells drawn from
-    the sums, and averaged with the mean of both heads where both models have the same types
-    (docs/merging.md). Parameters are those of the first model, without its network.
+    the sums, and averaged with both heads where these share two types or more (docs/merging.md). Parameters are those of the first model, without its network.
 
     Parameters
     ----------

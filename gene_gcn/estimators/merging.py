@@ -41,6 +41,8 @@ class ModelParts:
     model : LinearModel
     class_weight : "balanced", None or dict of label to weight
     missing_genes : {"impute", "refit"}
+    history : list of dict, or None
+        Of the fit to drawn cells, if there was one.
     """
 
     classes: np.ndarray
@@ -49,6 +51,7 @@ class ModelParts:
     model: LinearModel
     class_weight: Literal["balanced"] | Mapping[Any, float] | None
     missing_genes: str
+    history: list[dict[str, Any]] | None = None
 
     @property
     def moments(self) -> TypeMoments:
@@ -174,7 +177,9 @@ def _fit(
     reference = Reference(TypeProfiles(np.maximum(means, 0), counts), held_out, moments)
     refit = head_refit(like.missing_genes, prior, normalizer)
     model = LinearModel(head, None, imputer, False, reference, refit)
-    return ModelParts(classes, prior, normalizer, model, like.class_weight, like.missing_genes)
+    return ModelParts(
+        classes, prior, normalizer, model, like.class_weight, like.missing_genes, fitted.history
+    )
 
 
 def _check_kind(one: ModelParts, other: ModelParts) -> None:

@@ -169,6 +169,8 @@ def test_what_cannot_be_merged_is_refused(parts, models):
         models[0].merge(fit(renamed))
     with pytest.raises(ArgumentError, match="keeps no sums"):
         models[0].merge(fit(parts[1], missing_genes="zero"))
+    with pytest.raises(ArgumentError, match="must be a fitted GeneGCNClassifier; it is a str"):
+        merge_models(models[0], "model")
     with pytest.raises(ArgumentError, match="does not know"):
         models[0].subset(["B", "other"])
     with pytest.raises(ArgumentError, match="two types"):
