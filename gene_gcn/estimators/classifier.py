@@ -667,7 +667,8 @@ def merge_models(one: GeneGCNClassifier, other: GeneGCNClassifier) -> GeneGCNCla
 
     Models keep sums of their cells. These are brought to one depth and added; for models of the same genes
     that is what normalizing and summing all cells together would give. The head is fitted to cells drawn from
-    the sums, and averaged with both heads where these share two types or more (docs/merging.md). Parameters are those of the first model, without its network.
+    the sums, and averaged with both heads where these share two types or more (docs/merging.md). Parameters
+    are those of the first model, without its network.
 
     Parameters
     ----------

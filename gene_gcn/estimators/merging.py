@@ -65,7 +65,7 @@ class ModelParts:
         """
         present = torch.zeros(self.normalizer.n_genes, dtype=torch.bool)
         present[torch.from_numpy(genes)] = True
-        weight, bias = self.model.folded(None if bool(present.all()) else present)
+        weight, bias = self.model.imputed(None if bool(present.all()) else present)
         ratio = normalizer.target_sum / _depth_in(self.normalizer, genes)
         factor = float(np.sqrt(ratio)) if normalizer.method == "sqrt" else 1.0
         head = LinearHead(weight[torch.from_numpy(genes)] / factor, bias)
@@ -189,15 +189,12 @@ def _check_kind(one: ModelParts, other: ModelParts) -> None:
         raise ArgumentError("other", problem, Argument("normalization"), ".")
     if method == "log1p" and one.normalizer.genes != other.normalizer.genes:
         problem = (
-            "Logarithms cannot be scaled to the depth of other genes; fit both models to the same genes, "
+            "Logarithms cannot be scaled to the depth of other genes; fit both models to the same, or with "
         )
-        raise ArgumentError("other", f"{problem}or with ", Argument("normalization", "sqrt"), ".")
+        raise ArgumentError("other", problem, Argument("normalization", "sqrt"), ".")
     if any(part.model.has_layer for part in (one, other)):
-        warn(
-            NetworkWarning(
-                "The merged model has no network of its own; that of each model stays in its head."
-            )
-        )
+        what = "The merged model has no network of its own; that of each model stays in its head"
+        warn(NetworkWarning(f"{what}."))
 
 
 def _shared(one: ModelParts, other: ModelParts) -> tuple[tuple[np.ndarray, np.ndarray], Normalizer]:

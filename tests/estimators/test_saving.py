@@ -78,6 +78,8 @@ def repeat_class(clf):
         (lambda clf: clf.imputer_.axes.fill_(np.inf), "'imputer.axes' has values that are not finite"),
         (lambda clf: clf.set_params(hidden_channels=(8,)), "hidden_channels has 1 widths, but 0 layers"),
         (lambda clf: clf.set_params(missing_genes="zero"), "an imputer that is not used"),
+        (lambda clf: clf.fitted_.reference.moments.counts.fill(0), "are not sums over all types"),
+        (lambda clf: setattr(clf, "batches_", ("a", "b")), "batches are not those whose sums are kept"),
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(fuzz_models, tmp_path, change, problem):

@@ -126,3 +126,20 @@ def test_means_without_difference_are_drawn_together():
     likely = moments_of(sparse.csr_matrix(X.astype(np.float32)), y).shrunken()
     spread = likely.means().std(0)
     assert spread[0] > 8 and np.median(spread[1:]) < 0.05
+
+
+def test_cells_are_summed_block_by_block(monkeypatch):
+    X, y, batch = cells()
+    whole = moments_of(X, y, batch)
+    monkeypatch.setattr("gene_gcn.training.operators.PART_CELLS", 32)
+    assert len(list(CellsInMemory(X).blocks())) == 4
+    parts = moments_of(X, y, batch)
+    for name in ("counts", "sums", "squares"):
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-5)
+    one, other = (part.factor.T @ part.factor for part in (_Within(parts), _Within(whole)))
+    np.testing.assert_allclose(one, other, atol=1e-3 * np.abs(other).max())
+
+
+def test_many_batches_are_taken_together():
+    X, y, _ = cells()
+    assert len(moments_of(X, y, np.arange(len(y)) // 6).counts) == 1
