@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 UNLABELED = "default, unlabeled query"
+REFITTED = "refitted to the genes of the query"
+RETRAINED = "retrained on the genes of the query"
 ADAPTED = "default, adapted to the query"
 KINDS_OF_PAIRS = ("transfer", "held-out-types")
+KINDS_OF_PANELS = ("missing-gene", "transfer")
 KINDS_OF_UNLABELED = ("folds", "few-label", "transfer", "held-out-types")
 
 
@@ -86,6 +89,10 @@ def choose_methods(
     ]
     adapted = partial(_classifier, parameters[default], annotate={"adapt": "auto"})
     rows.append(Method(ADAPTED, "control", adapted, KINDS_OF_PAIRS))
+    refitted = {**parameters[default], "missing_genes": "refit"}
+    rows.append(Method(REFITTED, "control", partial(_classifier, refitted), KINDS_OF_PANELS))
+    retrained = partial(_classifier, parameters[default], shared_genes=True)
+    rows.append(Method(RETRAINED, "control", retrained, KINDS_OF_PANELS))
     if unlabeled:
         shown = partial(_classifier, parameters[default], shows_query=True)
         rows.append(Method(UNLABELED, "control", shown, KINDS_OF_UNLABELED))
@@ -110,10 +117,13 @@ def _classifier(
     train: AnnData,
     shows_query: bool = False,
     annotate: dict[str, Any] | None = None,
+    shared_genes: bool = False,
 ) -> InProcess:
     network = parameters["network"]
     parameters = {**parameters, "network": network(train) if callable(network) else network}
-    return InProcess(GeneGCNClassifier(**{"random_state": 0, **parameters}), shows_query, annotate)
+    return InProcess(
+        GeneGCNClassifier(**{"random_state": 0, **parameters}), shows_query, annotate, shared_genes
+    )
 
 
 def _baseline(make: Callable[[AnnData], ClassifierMixin], train: AnnData) -> InProcess:

@@ -70,11 +70,14 @@ class InProcess:
     annotate : dict, optional
         If given, the test cells are annotated as a whole, by `annotate` with these arguments, instead of one
         by one.
+    shared_genes : bool
+        Whether `fit` gets only the genes that the test cells have.
     """
 
     classifier: ClassifierMixin
     shows_query: bool = False
     annotate: dict[str, Any] | None = None
+    shared_genes: bool = False
 
     @property
     def settings(self) -> list[Any]:
@@ -89,10 +92,13 @@ class InProcess:
             json.loads(json.dumps(parameters, default=_as_json)),
             self.shows_query,
         ]
+        settings += ["shared genes"] if self.shared_genes else []
         return settings if self.annotate is None else [*settings, self.annotate]
 
     def run(self, train: AnnData, labels: np.ndarray, test: AnnData) -> Outcome:
         unlabeled = {"unlabelled": test} if self.shows_query else {}
+        if self.shared_genes:
+            train = train[:, train.var_names.isin(test.var_names)].copy()
         start, cpu_start = time.perf_counter(), time.process_time()
         with peak_memory() as peak:
             self.classifier.fit(train, labels, **unlabeled)

@@ -152,9 +152,9 @@ def read_labeled_cells(
 
 def load_model(
     folder: Path,
-    layer: str | None,
-    use_raw: bool | None,
-    gene_column: str | None,
+    layer: str | None = None,
+    use_raw: bool | None = None,
+    gene_column: str | None = None,
     scale: str | None = None,
 ) -> GeneGCNClassifier:
     """Load a trained model; options that are given replace those of training."""

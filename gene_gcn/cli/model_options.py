@@ -27,6 +27,14 @@ class Attention(StrEnum):
     additive = "additive"
 
 
+class MissingGenes(StrEnum):
+    """Choices of --missing-genes."""
+
+    impute = "impute"
+    refit = "refit"
+    zero = "zero"
+
+
 class Optimizer(StrEnum):
     """Choices of --optimizer."""
 
@@ -86,6 +94,15 @@ HiddenChannels = Annotated[
         parser=parse_widths,
         metavar="<int,int…>",
         help="Widths of the head's hidden layers, comma-separated, such as 128,64. Default: none.",
+    ),
+]
+MissingGenesOption = Annotated[
+    MissingGenes | None,
+    _model_option(
+        metavar="<name>",
+        help="What is done about genes that cells to annotate lack: impute fills in what is expected; refit "
+        "also fits the head again to the genes that they have; zero takes them as not expressed. "
+        "Default: impute.",
     ),
 ]
 

@@ -21,8 +21,10 @@ from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.explain import explain
 from gene_gcn.cli.markers import markers
 from gene_gcn.cli.memory import prepare_for_memory_limit
+from gene_gcn.cli.models import models
 from gene_gcn.cli.networks import fetch, list_networks
 from gene_gcn.cli.ontology import ontology
+from gene_gcn.cli.panel import panel
 from gene_gcn.cli.predict import predict
 from gene_gcn.cli.processes import is_told_by_first, let_first_leave
 from gene_gcn.cli.report import report
@@ -54,6 +56,8 @@ app.command()(report)
 app.command()(explain)
 app.command()(suspicious)
 app.command()(ontology)
+app.command()(panel)
+app.add_typer(models, name="models")
 app.command()(fetch)
 app.command("networks")(list_networks)
 app.command()(reproduce)

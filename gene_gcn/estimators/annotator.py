@@ -35,6 +35,7 @@ from gene_gcn.estimators.explaining import (
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.hierarchy import Placement
 from gene_gcn.estimators.other_species import OtherSpecies
+from gene_gcn.estimators.panel import Panel, judge_panel
 from gene_gcn.estimators.query_run import describe_run, matrix_digest, model_digest
 from gene_gcn.estimators.query_view import QueryView
 from gene_gcn.estimators.stored_query import Blocks, StoredQuery, StoredView
@@ -71,6 +72,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     imputer_: PPCAImputer | None
     hierarchy_: Hierarchy | None = None
     history_: pd.DataFrame
+    batches_: tuple[str, ...]
 
     @property
     def judges_novelty(self) -> bool:
@@ -699,6 +701,37 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         matrix = query.matrix @ sparse.diags(query.measured.astype(np.float32))
         settings = {"n_bootstraps": n_bootstraps, "seed": self._seed()}
         return stable_markers(logits, matrix.tocsr(), of_cell, names, classes, top, **settings)
+
+    # ---- panels of genes ----
+
+    def panel(self, genes: Sequence[str], n_added: int = 10) -> Panel:
+        """Say which types a panel of genes can and cannot tell apart, before cells are measured.
+
+        From sums of the training cells that the model keeps (docs/panels.md says how well this agrees with
+        what is measured): cells of a type are taken to be Gaussian around its mean, as in the training cells,
+        and are classified as `predict` would with these genes.
+
+        Parameters
+        ----------
+        genes : sequence of str
+            Names, as in `genes_`.
+        n_added : int
+            Genes to suggest that would tell the types apart best together with these.
+
+        Returns
+        -------
+        Panel
+            Print it, or read its tables.
+
+        Raises
+        ------
+        ArgumentError
+            The model was trained by gradients, has no names of genes, or knows none of these.
+        """
+        check_is_fitted(self)
+        if not isinstance(model := self.fitted_, LinearModel):
+            self._refuse("optimizer", "trains by gradients: to judge panels use 'lbfgs'")
+        return judge_panel(model, self.normalizer_, self.classes_, genes, n_added)
 
     def _gene_names(self) -> tuple[str, ...]:
         """Return the names of the genes, or their positions if they have none."""

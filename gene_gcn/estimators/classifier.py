@@ -19,15 +19,19 @@ from gene_gcn.cells import (
     NormalizedBlocks,
     are_references,
     as_cells,
+    read_labels,
     settle_scale,
     stays_on_disk,
 )
+from gene_gcn.cells.expression import first_few
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
 from gene_gcn.estimators.annotator import CellAnnotator
 from gene_gcn.estimators.fit_state import FitState, fingerprint
-from gene_gcn.estimators.fitting import TrainingCells, fit_model
+from gene_gcn.estimators.fitted import LinearModel
+from gene_gcn.estimators.fitting import TrainingCells, fit_model, head_refit
 from gene_gcn.estimators.hierarchy import GivenHierarchy
 from gene_gcn.estimators.joined_blocks import JoinedBlocks
+from gene_gcn.estimators.merging import ModelParts, add_cells, merge, take_types, without_batch
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.saved_checks import reading
 from gene_gcn.estimators.saving import SavedClassifier
@@ -111,9 +115,10 @@ class GeneGCNClassifier(CellAnnotator):
         Probability of dropping a hidden unit of the head in training.
     head_init : {"pca", "autoencoder", "random"}
         Initialization of the head, see `gene_gcn.training.gradient.initialize_head`.
-    missing_genes : {"impute", "zero"}
+    missing_genes : {"impute", "refit", "zero"}
         Whether genes that a query lacks get their expectation given those it has, by probabilistic principal
-        component analysis of the training cells, or zero.
+        component analysis of the training cells, or zero. "refit" also fits the head again to the genes that
+        the query has, from sums of the training cells that the model keeps (docs/panels.md).
     optimizer : {"auto", "lbfgs", "sgd", "adam"}
         "lbfgs" fits a head without hidden layers exactly (`gene_gcn.training.linear_head.fit_linear_head`);
         it needs one channel, at most one layer and no attention. "sgd" is stochastic gradient descent with
@@ -163,6 +168,8 @@ class GeneGCNClassifier(CellAnnotator):
         Imputes missing genes; None without gene names or with `missing_genes="zero"`.
     hierarchy_ : gene_gcn.ontology.Hierarchy or None
         The nodes above the types, if `fit` was told of any.
+    batches_ : tuple of str
+        Names of the batches that the model can `forget`; empty if it keeps none apart.
     history_ : DataFrame
         Losses: of each epoch, or with "lbfgs" of each member of the ensemble and of the cross-validation.
     n_features_in_ : int
@@ -205,7 +212,7 @@ class GeneGCNClassifier(CellAnnotator):
         hidden_channels: Sequence[int] = (),
         dropout: float = 0.0,
         head_init: Literal["pca", "autoencoder", "random"] = "pca",
-        missing_genes: Literal["impute", "zero"] = "impute",
+        missing_genes: Literal["impute", "refit", "zero"] = "impute",
         optimizer: Literal["auto", "lbfgs", "sgd", "adam"] = "auto",
         learning_rate: float | None = None,
         weight_decay: float = 0.0,
@@ -370,6 +377,7 @@ class GeneGCNClassifier(CellAnnotator):
                 unlabeled = self._read(unlabelled)
             expression = self._keep_shared_genes(expression, unlabeled)
         seed = self._seed()
+        self.batches_ = given.batch_names
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
         self.hierarchy_ = given_hierarchy.build(self.classes_)
         matrix = self._normalize_training(expression)
@@ -399,7 +407,7 @@ class GeneGCNClassifier(CellAnnotator):
         with agreed():
             cells = self._open_training(X)
             y = given_hierarchy.take_stored_levels(cells, y)
-            labels, batches = read_stored_targets(cells, y, batch)
+            labels, batches, self.batches_ = read_stored_targets(cells, y, batch)
             targets = Targets.of(labels, self.class_weight)
         kept = targets.is_labeled
         if not kept.all():
@@ -447,15 +455,18 @@ class GeneGCNClassifier(CellAnnotator):
             self._settings,
             cells,
             self._training_options(),
-            impute=self.missing_genes == "impute" and self.genes_ is not None,
+            impute=self.missing_genes != "zero" and self.genes_ is not None,
             can_shift=self.normalizer_.method != "none",
             validation_fraction=self.validation_fraction,
             threads=count_threads(self.n_jobs),
             seed=seed,
             checkpoint=checkpoint,
             state=state,
+            refit=head_refit(self.missing_genes, self.prior_, self.normalizer_),
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
+        if not isinstance(self.fitted_, LinearModel) or len(self.fitted_.reference.moments.counts) == 1:
+            self.batches_ = ()  # whose sums are not kept apart
 
     def _keep_shared_genes(self, expression: Expression, unlabeled: Expression) -> Expression:
         """Leave out genes that unlabeled cells lack: zeros there would look like a difference of types."""
@@ -507,14 +518,111 @@ class GeneGCNClassifier(CellAnnotator):
         self._check_whole_numbers("channels", "heads")
         self._check_whole_numbers("num_layers", least=0)
         self._settings.check()
-        if self.missing_genes not in ("impute", "zero"):
-            self._refuse("missing_genes", "must be 'impute' or 'zero'")
+        if self.missing_genes not in ("impute", "refit", "zero"):
+            self._refuse("missing_genes", "must be 'impute', 'refit' or 'zero'")
+        if self.missing_genes == "refit" and self._settings.chosen_optimizer != "lbfgs":
+            self._refuse("missing_genes", "needs the exact fit; use 'impute' where training is by gradients")
         if self.learn_mixing and (self.attention is None or self.network is None):
             self._refuse("learn_mixing", "needs both graphs: an attention and a network")
         if self.learning_rate is not None and not self.learning_rate > 0:
             self._refuse("learning_rate", "must be positive; leave it out to have it chosen by the data")
         if not self.weight_decay >= 0:
             self._refuse("weight_decay", "must not be negative")
+
+    # ---- models made of models ----
+
+    def merge(self, other: GeneGCNClassifier) -> GeneGCNClassifier:
+        """Return a model of the cells of this one and of another; see `gene_gcn.merge_models`."""
+        if not isinstance(other, GeneGCNClassifier):
+            problem = f" must be a fitted GeneGCNClassifier; it is a {type(other).__name__}."
+            raise ArgumentError("other", Argument("other"), problem)
+        return self._of_parts(merge(self._parts("self"), other._parts("other"), self._seed()))
+
+    def subset(self, types: Sequence[Any]) -> GeneGCNClassifier:
+        """Return a model of some of the types.
+
+        Its probabilities are those of this model, scaled to sum to 1 over these types.
+
+        Raises
+        ------
+        ArgumentError
+            There are fewer than two types, or others than `classes_`; or as in `merge`.
+        """
+        return self._of_parts(take_types(self._parts("self"), types), network=True)
+
+    def add(self, X: CellsLike, y: str | Sequence[Any]) -> GeneGCNClassifier:
+        """Return a model of the cells of this one and further ones, which may be of new types.
+
+        Cells are normalized as queries are; genes that they lack are refused, as their sums would be wrong.
+        Types without a new cell keep what is known of them. The head is fitted again, to cells drawn from the
+        sums of all cells (docs/merging.md).
+
+        Parameters
+        ----------
+        X
+            As in `predict`, with all genes of the model.
+        y : str or array-like, shape (B,)
+            The name of a column of `X.obs`, or the labels.
+        """
+        parts = self._parts("self")
+        X = as_cells(X, [y] if isinstance(y, str) else ())
+        labels = read_labels(X, y)
+        query = self._read_query(X, "little is learned from them")
+        absent = np.count_nonzero(~query.measured)
+        if absent:
+            problem = f"X lacks {absent:,} of the model's genes; fit a model to X, and use merge."
+            raise ArgumentError("X", problem)
+        return self._of_parts(add_cells(parts, query.matrix, labels, self._seed()))
+
+    def forget(self, batch: str) -> GeneGCNClassifier:
+        """Return a model without the cells of a batch, such as a donor who withdraws.
+
+        Its sums are those of the other cells alone, and its head is fitted to cells drawn from them. What is
+        left of the forgotten cells is their part in the normalization: the median depth of the training
+        cells, and the mean fraction of each gene in them.
+
+        Parameters
+        ----------
+        batch : str
+            One of `batches_`: `fit` was given batches, at most 16.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such batch, or fewer than two types remain; or as in `merge`.
+        """
+        parts = self._parts("self")
+        if batch not in self.batches_:
+            known = first_few(self.batches_) or "none"
+            problem = f" is not among the batches that the model keeps apart: {known}."
+            raise ArgumentError("batch", Argument("batch", batch), problem)
+        index = self.batches_.index(batch)
+        new = self._of_parts(without_batch(parts, index, self._seed()))
+        new.batches_ = (*self.batches_[:index], *self.batches_[index + 1 :])
+        return new
+
+    def _parts(self, argument: str) -> ModelParts:
+        check_is_fitted(self)
+        if not isinstance(self.fitted_, LinearModel) or self.fitted_.imputer is None:
+            problem = (
+                "The model keeps no sums of its cells: it was trained by gradients, or without gene names"
+            )
+            raise ArgumentError(argument, f"{problem} or imputation.")
+        return ModelParts(
+            self.classes_, self.prior_, self.normalizer_, self.fitted_, self.class_weight, self.missing_genes
+        )
+
+    def _of_parts(self, parts: ModelParts, network: bool = False) -> GeneGCNClassifier:
+        new = self._unfitted_copy()
+        if not network:
+            new.network = None
+        new.classes_, new.prior_, new.normalizer_ = parts.classes, parts.prior, parts.normalizer
+        new.genes_, new.n_features_in_ = parts.normalizer.genes, parts.normalizer.n_genes
+        new.network_, new.gene_match_ = (self.network_ if network else None), None
+        new.fitted_, new.imputer_ = parts.model, parts.model.imputer
+        new.history_ = self.history_ if parts.history is None else pd.DataFrame(parts.history)
+        new.batches_ = self.batches_ if len(self.batches_) == len(parts.moments.counts) else ()
+        return new
 
     # ---- what was learned ----
 
@@ -554,6 +662,7 @@ class GeneGCNClassifier(CellAnnotator):
             imputer=self.imputer_,
             hierarchy=self.hierarchy_,
             history=self.history_,
+            batches=self.batches_,
             feature_names=getattr(self, "feature_names_in_", None),
         ).write(path)
 
@@ -579,10 +688,37 @@ class GeneGCNClassifier(CellAnnotator):
         clf.genes_, clf.n_features_in_ = saved.normalizer.genes, saved.normalizer.n_genes
         clf.network_, clf.gene_match_ = saved.network, None
         clf.fitted_, clf.imputer_ = saved.fitted, saved.imputer
-        clf.history_, clf.hierarchy_ = saved.history, saved.hierarchy
+        clf.history_, clf.hierarchy_, clf.batches_ = saved.history, saved.hierarchy, saved.batches
         if saved.feature_names is not None:
             clf.feature_names_in_ = saved.feature_names
         return clf
+
+
+def merge_models(one: GeneGCNClassifier, other: GeneGCNClassifier) -> GeneGCNClassifier:
+    """Merge two fitted classifiers, as of two laboratories, without their cells.
+
+    Models keep sums of their cells. These are brought to one depth and added; for models of the same genes
+    that is what normalizing and summing all cells together would give. The head is fitted to cells drawn from
+    the sums, and averaged with both heads where these share two types or more (docs/merging.md). Parameters
+    are those of the first model, without its network.
+
+    Parameters
+    ----------
+    one, other : GeneGCNClassifier
+        Fitted exactly, to genes with names. They are merged on the genes that both have; types are those of
+        either.
+
+    Returns
+    -------
+    GeneGCNClassifier
+
+    Raises
+    ------
+    ArgumentError
+        A model keeps no sums, their normalization differs, or they have too few genes in common. A
+        NetworkWarning says that networks are left out.
+    """
+    return one.merge(other)
 
 
 @contextmanager

@@ -147,9 +147,14 @@ def explain_query(
     Raises
     ------
     ArgumentError
-        There are no cells.
+        There are no cells, or the head is refitted to genes that differ between them.
     """
     _check_cells(query)
+    if model.refit is not None and not query.panels.present.all():
+        if len(query.panels.present) > 1:
+            problem = "The cells of X were measured in different genes, for which the model has other heads; "
+            raise ArgumentError("X", f"{problem}explain the cells of each panel on their own.")
+        model = model.for_genes(torch.from_numpy(query.measured))
     logits = linear_logits(model).select(types.chosen, types.against)
     return Explanation(
         query.matrix,

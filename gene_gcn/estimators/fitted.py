@@ -18,6 +18,7 @@ from gene_gcn.nn.sparse import csr_from_scipy
 from gene_gcn.training.device import choose_device
 from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.linear_head import LinearHead
+from gene_gcn.training.panel_head import HeadRefit
 
 if TYPE_CHECKING:
     from gene_gcn.estimators.reference import Reference
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # A linear head is the state of a `GeneGCN` with one layer at most and one channel.
 HEAD_WEIGHT, HEAD_BIAS, NETWORK_WEIGHT = "head.lins.0.weight", "head.lins.0.bias", "convs.0.lin.weight"
+
+KEPT_PANELS = 8  # sets of genes whose refitted heads are kept
 
 
 class FittedModel(Protocol):
@@ -66,6 +69,8 @@ class LinearModel:
     has_layer : bool
         Whether the model has an interaction layer, even if that takes nothing of the network.
     reference : Reference
+    refit : HeadRefit, optional
+        Refits the head to the genes that cells have; by default the others are imputed only.
     """
 
     def __init__(
@@ -75,22 +80,44 @@ class LinearModel:
         imputer: PPCAImputer | None,
         has_layer: bool,
         reference: Reference,
+        refit: HeadRefit | None = None,
     ):
         self.head = head
         self.graph = graph
         self.imputer = imputer
         self.has_layer = has_layer
         self.reference = reference
+        self.refit = refit
         self._weight = head.folded(graph)
+        self._refitted: dict[bytes, tuple[Tensor, Tensor]] = {}
 
     @torch.inference_mode()
-    def folded(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return weight (N, K) and bias (K,) of normalized cells that have the genes `present`."""
+    def imputed(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what `folded` does, by the head that imputes other genes, even if another was refitted."""
         weight, bias = self._weight, self.head.bias
         if present is None or self.imputer is None:
             return weight, bias
         weight, offset = self.imputer.fold(weight, present)
         return weight, bias + offset
+
+    @torch.inference_mode()
+    def folded(self, present: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return weight (N, K) and bias (K,) of normalized cells that have the genes `present`."""
+        imputed = self.imputed(present)
+        if present is None or self.imputer is None or self.refit is None or bool(present.all()):
+            return imputed
+        key = present.numpy().tobytes()
+        if key not in self._refitted:
+            while len(self._refitted) >= KEPT_PANELS:
+                self._refitted.pop(next(iter(self._refitted)))
+            moments = self.reference.moments
+            self._refitted[key] = self.refit.head(moments, present, imputed)
+        return self._refitted[key]
+
+    def for_genes(self, present: Tensor) -> LinearModel:
+        """Return the model of cells that have some genes only, a mask (N,): others have no weight."""
+        weight, bias = self.folded(present)
+        return LinearModel(LinearHead(weight, bias), None, None, False, self.reference)
 
     @torch.inference_mode()
     def logits(self, X: sparse.csr_matrix, present: Tensor | None, device: str) -> Tensor:

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.special import softmax
 from torch import Tensor
 
-from gene_gcn.cells import NormalizedBlocks
+from gene_gcn.cells import NormalizedBlocks, Normalizer
 from gene_gcn.errors import Argument, NetworkWarning, warn
 from gene_gcn.estimators.fit_state import FitState
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, groups_genes
@@ -27,6 +27,7 @@ from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.linear_head import Guess, fit_linear_head
 from gene_gcn.training.operators import CellsInMemory, CellSource
 from gene_gcn.training.options import LinearHeadOptions, TrainingOptions
+from gene_gcn.training.panel_head import HeadRefit
 from gene_gcn.training.reproducibility import exclusive
 from gene_gcn.training.sampling import Sample, draw_sample
 from gene_gcn.uncertainty import TypeProfiles, adapt_to_query
@@ -118,11 +119,13 @@ def fit_model(
     seed: int,
     checkpoint: str | Path | None = None,
     state: FitState | None = None,
+    refit: HeadRefit | None = None,
 ) -> tuple[LinearModel | GradientModel, list[dict[str, Any]]]:
     """Fit a model, exactly if its optimizer is "lbfgs"; return it with the history of losses.
 
     The shift of further cells is removed only if `can_shift`: values that are not normalized may differ in
     any way. Gradient training keeps its state in the folder `checkpoint`, a fit to cells on disk in `state`.
+    With `refit`, the exact fit is fitted again to the genes that a query has.
     Processes that torchrun or SLURM started train one model.
     """
     device = choose_device(options.device)
@@ -143,6 +146,7 @@ def fit_model(
                 threads=threads,
                 seed=seed,
                 state=state,
+                refit=refit,
             )
         imputer = PPCAImputer.fit(cells.all_cells(), device, seed) if impute else None
         return fit_by_gradients(
@@ -156,6 +160,11 @@ def fit_model(
         )
 
 
+def head_refit(missing_genes: str, prior: np.ndarray, normalizer: Normalizer) -> HeadRefit | None:
+    """Return what refits heads, if that is how missing genes are handled."""
+    return HeadRefit(prior, normalizer.method == "sqrt") if missing_genes == "refit" else None
+
+
 def fit_exactly(
     settings: ModelSettings,
     cells: TrainingCells,
@@ -166,6 +175,7 @@ def fit_exactly(
     threads: int,
     seed: int,
     state: FitState | None = None,
+    refit: HeadRefit | None = None,
 ) -> tuple[LinearModel, list[dict[str, Any]]]:
     """Fit a linear head; return it with the history of losses."""
     graph = settings.prepare_graph(cells.network)
@@ -195,7 +205,9 @@ def fit_exactly(
         seed=seed,
     )
     reference = Reference.of(cells.source, cells.y, cells.num_classes, imputer, chosen, cells.batch)
-    return LinearModel(head, graph, imputer, settings.count_layers(cells.network) > 0, reference), history
+    has_layer = settings.count_layers(cells.network) > 0
+    model = LinearModel(head, graph, imputer, has_layer, reference, refit)
+    return model, history
 
 
 def _guess_types(cells: TrainingCells) -> Guess | None:

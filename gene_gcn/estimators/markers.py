@@ -189,7 +189,7 @@ class MarkerClassifier(GeneGCNClassifier):
         labels = types[seeds]
         labels[seeds < 0] = None
         targets = Targets.of(labels, self.class_weight)
-        self.classes_, self.prior_ = targets.classes, targets.prior
+        self.classes_, self.prior_, self.batches_ = targets.classes, targets.prior, ()
         self._fit(TrainingCells.of(matrix, targets, batch, None, self.network_), seed)
         named = self.fitted_.logits(matrix, None, self.device).argmax(1).numpy()
         cells = pd.Series(self.classes_[named]).value_counts()

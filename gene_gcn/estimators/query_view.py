@@ -58,7 +58,8 @@ class QueryView:
         """
         present = query.measured
         measured = None if present.all() else torch.from_numpy(present)
-        weight, bias = (part.numpy() for part in model.folded(measured))
+        # Refitted heads are no better on cells of another laboratory, for which the view is (docs/panels.md).
+        weight, bias = (part.numpy() for part in model.imputed(measured))
         X = query.matrix if measured is None else query.matrix[:, present]
         weight, profiles = weight[present], model.reference.profiles.take(present)
         logits = X @ weight + bias

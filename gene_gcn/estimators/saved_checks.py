@@ -34,7 +34,17 @@ __all__ = [
     "writing",
 ]
 
-PARTS = ("parameters", "classes", "prior", "normalizer", "network", "hierarchy", "feature_names", "history")
+PARTS = (
+    "parameters",
+    "classes",
+    "prior",
+    "normalizer",
+    "network",
+    "hierarchy",
+    "feature_names",
+    "history",
+    "batches",
+)
 LONGEST_LABEL = 10_000
 LARGEST_VALUE = 1e15  # of a weight or a depth: far above any, far below what overflows in a product
 LONGEST_AXIS = 1e4  # 1, except along which cells hardly vary
@@ -85,6 +95,7 @@ def check_config(
     _require(names is None or _are_texts(names), "feature_names are not names")
     _check_hierarchy(config["hierarchy"], config["classes"]["values"])
     _check_history(config["history"])
+    _check_batches(config["batches"], specs)
     unknown = [name for name in specs if name.partition(".")[0] not in ("model", *_SPECS)]
     _require(not unknown, f"tensor {unknown[:1]} is unknown")
     _check_network(config["network"], specs)
@@ -130,11 +141,23 @@ def check_reference(
         "components": (*cells, *rank),
         "centers": (classes, *rank),
         "covariance": (*rank, *rank),
-    }
+    } | _shapes_of_moments(specs, num_genes, classes)
     for name, shape in shapes.items():
-        expected = TensorSpec("I64" if name in ("counts", "types") else "F32", shape)
+        expected = TensorSpec("I64" if name in ("counts", "types", "moments_counts") else "F32", shape)
         _require(specs[f"reference.{name}"] == expected, f"tensor 'reference.{name}' has a wrong shape")
     _require(len(cells) == 1, "tensor 'reference.types' has a wrong shape")
+
+
+def _shapes_of_moments(
+    specs: Mapping[str, TensorSpec], num_genes: int, classes: int
+) -> dict[str, tuple[int, ...]]:
+    batches, rank = specs["reference.moments_counts"].shape[:1], specs["reference.moments_factors"].shape[1:2]
+    return {
+        "moments_counts": (*batches, classes),
+        "moments_sums": (*batches, classes, num_genes),
+        "moments_squares": (*batches, num_genes),
+        "moments_factors": (*batches, *rank, num_genes),
+    }
 
 
 def check_baseline(settings: ModelSettings, specs: Mapping[str, TensorSpec], num_genes: int) -> None:
@@ -165,6 +188,7 @@ def check_values(tensors: Mapping[str, torch.Tensor]) -> None:
         variances = torch.linalg.eigvalsh(tensors["reference.covariance"].double())
         is_covariance = bool((variances >= -1e-4 * variances.abs().sum()).all())
         _require(is_covariance, "tensor 'reference.covariance' is not a covariance")
+        _check_moments(tensors["reference.moments_counts"], tensors["reference.moments_squares"])
     if "network.edge_index" in tensors:
         _check_edges(tensors["network.edge_index"], tensors["network.edge_weight"], len(share))
 
@@ -176,7 +200,10 @@ _SPECS = {
     "normalizer": ("gene_share",),
     "network": ("edge_index", "edge_weight"),
     "imputer": ("axes", "mean", "noise", "variances"),
-    "reference": ("centers", "components", "counts", "covariance", "logits", "mean", "types"),
+    "reference": (
+        *("centers", "components", "counts", "covariance", "logits", "mean", "types"),
+        *("moments_counts", "moments_factors", "moments_squares", "moments_sums"),
+    ),
 }
 
 
@@ -281,6 +308,13 @@ def _check_history(values: Any) -> None:
     )
 
 
+def _check_batches(values: Any, specs: Mapping[str, TensorSpec]) -> None:
+    _require(_are_texts(values) and len(set(values)) == len(values), "batches are not unique names")
+    spec = specs.get("reference.moments_counts")
+    fits = not values or (spec is not None and spec.shape[:1] == (len(values),))
+    _require(fits, "batches are not those whose sums are kept")
+
+
 def _check_network(values: Any, specs: Mapping[str, TensorSpec]) -> None:
     if values is None:
         _require(not any(name.startswith("network.") for name in specs), "there are edges without a network")
@@ -299,9 +333,7 @@ def _check_network(values: Any, specs: Mapping[str, TensorSpec]) -> None:
 
 
 def _check_imputer(config: Mapping[str, Any], specs: Mapping[str, TensorSpec], num_genes: int) -> None:
-    wanted = (
-        config["parameters"].get("missing_genes") == "impute" and config["normalizer"]["genes"] is not None
-    )
+    wanted = config["parameters"].get("missing_genes") != "zero" and config["normalizer"]["genes"] is not None
     if not wanted:
         _require(
             not any(name.startswith("imputer.") for name in specs), "there is an imputer that is not used"
@@ -330,6 +362,11 @@ def _check_types(types: torch.Tensor, counts: torch.Tensor) -> None:
     held_out = torch.bincount(types.clamp(min=0), minlength=len(counts))
     is_part = bool((types >= 0).all()) and len(held_out) == len(counts) and bool((held_out <= counts).all())
     _require(is_part, "tensor 'reference.types' does not hold types of training cells")
+
+
+def _check_moments(counts: torch.Tensor, squares: torch.Tensor) -> None:
+    every = bool((counts >= 0).all()) and bool((counts.sum(0) > 0).all()) and bool((squares >= 0).all())
+    _require(every, "tensors 'reference.moments_counts' or 'moments_squares' are not sums over all types")
 
 
 def _check_edges(index: torch.Tensor, weight: torch.Tensor, num_genes: int) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from gene_gcn.cells import Normalizer
 from gene_gcn.errors import ArgumentError
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
+from gene_gcn.estimators.fitting import head_refit
 from gene_gcn.estimators.model_settings import ModelSettings
 from gene_gcn.estimators.reference import Reference
 from gene_gcn.estimators.saved_checks import (
@@ -49,6 +50,7 @@ class SavedClassifier:
     fitted : LinearModel or GradientModel
     imputer : PPCAImputer or None
     history : DataFrame
+    batches : tuple of str
     feature_names : ndarray of str or None
         scikit-learn's `feature_names_in_`.
     hierarchy : Hierarchy or None
@@ -62,6 +64,7 @@ class SavedClassifier:
     fitted: LinearModel | GradientModel
     imputer: PPCAImputer | None
     history: pd.DataFrame
+    batches: tuple[str, ...]
     feature_names: np.ndarray | None
     hierarchy: Hierarchy | None = None
 
@@ -89,6 +92,7 @@ class SavedClassifier:
             "hierarchy": None if self.hierarchy is None else self.hierarchy.to_dict(),
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
             "history": _history_to_json(self.history),
+            "batches": list(self.batches),
         }
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -153,10 +157,11 @@ class SavedClassifier:
             prior=np.array(config["prior"], dtype=np.float64),
             normalizer=normalizer,
             network=network,
-            fitted=_build_model(config, parts, normalizer.n_genes, len(classes), network, imputer),
+            fitted=_build_model(config, parts, normalizer, len(classes), network, imputer),
             imputer=imputer,
             hierarchy=None if config["hierarchy"] is None else Hierarchy.from_dict(config["hierarchy"]),
             history=pd.DataFrame(config["history"]),
+            batches=tuple(config["batches"]),
             feature_names=None if names is None else np.array(names, dtype=object),
         )
 
@@ -181,7 +186,7 @@ def _settings_of(config: dict[str, Any]) -> ModelSettings:
 def _build_model(
     config: dict[str, Any],
     parts: dict[str, dict[str, Tensor]],
-    num_genes: int,
+    normalizer: Normalizer,
     num_classes: int,
     network: GeneNetwork | None,
     imputer: PPCAImputer | None,
@@ -191,8 +196,9 @@ def _build_model(
         head = linear_head_of(parts["model"])
         graph = settings.prepare_graph(network) if head.network_weight else None
         reference = Reference.from_tensors(parts["reference"])
-        return LinearModel(head, graph, imputer, settings.count_layers(network) > 0, reference)
-    model = settings.build(num_genes, num_classes, network)
+        refit = head_refit(config["parameters"]["missing_genes"], np.array(config["prior"]), normalizer)
+        return LinearModel(head, graph, imputer, settings.count_layers(network) > 0, reference, refit)
+    model = settings.build(normalizer.n_genes, num_classes, network)
     model.load_state_dict(parts["model"])
     mean = parts["baseline"]["mean"] if imputer is None else imputer.mean
     return GradientModel(model.eval(), settings.prepare_graph(network), imputer, mean)

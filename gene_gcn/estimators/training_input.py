@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 MANY_BATCHES = 20  # with fewer, a batch of its own for each cell may be meant
 
 
-def read_stored_targets(cells: CellBlocks, y: Any, batch: Any) -> tuple[np.ndarray, np.ndarray | None]:
+def read_stored_targets(
+    cells: CellBlocks, y: Any, batch: Any
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
     """Return the labels, which may be missing, and batches of cells on disk, as `TrainingInput` has them."""
     frames = cells.frames
     if len(frames) == 1:
@@ -52,11 +54,14 @@ class TrainingInput:
         Missing ones are those that `gene_gcn.cells.is_missing` finds.
     batch : ndarray of int, shape (B,), or None
         0 to L − 1; −1 for cells without a label.
+    batch_names : tuple of str, of length L
+        Empty without batches. Those of several references begin with the number of the reference.
     """
 
     expression: Expression
     labels: np.ndarray
     batch: np.ndarray | None
+    batch_names: tuple[str, ...] = ()
 
     @classmethod
     def read(
@@ -69,7 +74,7 @@ class TrainingInput:
         if batch is None:
             return cls(expression, labels, None)
         labeled = ~is_missing(labels)
-        return cls(expression, labels, _number(read_batches(X, batch, needed=labeled), labeled))
+        return cls(expression, labels, *_number(read_batches(X, batch, needed=labeled), labeled))
 
     @classmethod
     def read_several(
@@ -96,8 +101,8 @@ class TrainingInput:
             return cells
 
         names = [f"Reference {number}" for number in range(1, len(references) + 1)]
-        labels, batches = read_targets(open_reference, names, y, batch, allow_missing)
-        return cls(join_references(parts), labels, batches)
+        targets = read_targets(open_reference, names, y, batch, allow_missing)
+        return cls(join_references(parts), *targets)
 
 
 def read_targets(
@@ -106,7 +111,7 @@ def read_targets(
     y: Any,
     batch: Any,
     allow_missing: bool,
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
     """Return the labels and batches of the cells of several references, as `TrainingInput` has them.
 
     Parameters
@@ -135,21 +140,26 @@ def read_targets(
     same_kind = len({part.dtype.kind for part in labels}) == 1
     joined = np.concatenate(labels if same_kind else [part.astype(object) for part in labels])
     if count == 1 and batch is None:
-        return joined, None
-    return joined, _number(np.array(batches), ~is_missing(joined))
+        return joined, None, ()
+    if count == 1:
+        batches = [name.removeprefix("0 ") for name in batches]
+    return joined, *_number(np.array(batches), ~is_missing(joined))
 
 
-def _number(batches: np.ndarray, labeled: np.ndarray) -> np.ndarray | None:
-    """Return the number of the batch of each cell (B,), −1 without a label; None if there is one batch."""
+def _number(batches: np.ndarray, labeled: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the number of the batch of each cell (B,), −1 without a label, and their names.
+
+    None, and no names, if there is one batch.
+    """
     codes = np.full(len(batches), -1)
     codes[labeled], values = pd.factorize(batches[labeled])
     if len(values) > MANY_BATCHES and 2 * len(values) > len(batches):
         what = f"{len(values):,} batches for {len(batches):,} cells, as identifiers of cells would"
         raise ArgumentError("batch", Argument("batch"), f" has {what}; pass donors, technologies or such.")
     if len(values) > 1:
-        return codes
+        return codes, tuple(map(str, values))
     warn(LabelWarning(f"All {len(batches):,} cells are of one batch, so batches are not used."))
-    return None
+    return None, ()
 
 
 def _columns(y: Any, batch: Any) -> list[str]:

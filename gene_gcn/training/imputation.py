@@ -10,6 +10,7 @@ from scipy import sparse
 from torch import Tensor
 
 from gene_gcn.training.components import COMPONENTS, principal_axes
+from gene_gcn.training.moments import TypeMoments
 from gene_gcn.training.operators import Features, SmoothedCells
 
 
@@ -50,6 +51,20 @@ class PPCAImputer:
         axes, variances, total = principal_axes(features, COMPONENTS, np.random.default_rng(seed))
         noise = (total - variances.sum()).clamp(min=0) / X.shape[1]
         return cls(features.center, axes, variances, noise).to(torch.device("cpu"))
+
+    @classmethod
+    def of_moments(cls, moments: TypeMoments) -> PPCAImputer:
+        """Compute the imputer of cells of which moments are known, up to what their factors leave out."""
+        means, counts = moments.means(), moments.type_counts
+        n, center = counts.sum(), counts @ means / counts.sum()
+        factor, rest = moments.within()
+        rows = np.concatenate([np.sqrt(counts)[:, None] * (means - center), factor]) / np.sqrt(n)
+        squares, rotation = np.linalg.eigh(rows @ rows.T)
+        squares, rotation = squares[::-1][:COMPONENTS].clip(1e-12), rotation[:, ::-1][:, :COMPONENTS]
+        axes = rows.T @ (rotation / np.sqrt(squares))
+        total = float((rows**2).sum() + rest.sum() / n)
+        noise = max(total - float(squares.sum()), 0.0) / rows.shape[1]
+        return cls(*(torch.tensor(part, dtype=torch.float32) for part in (center, axes, squares, noise)))
 
     def to(self, device: torch.device) -> PPCAImputer:
         return PPCAImputer(*(tensor.to(device) for tensor in self.tensors().values()))

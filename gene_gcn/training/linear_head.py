@@ -33,6 +33,7 @@ from gene_gcn.training.operators import (
     OneHot,
     SmoothedCells,
     adjacency,
+    as_source,
 )
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.regression import Regression, Spectrum, fit_regression
@@ -97,7 +98,7 @@ class FittedHead(NamedTuple):
 
 
 def fit_linear_head(
-    X: sparse.csr_matrix | CellSource,
+    X: sparse.csr_matrix | np.ndarray | CellSource,
     y: np.ndarray,
     num_classes: int,
     *,
@@ -124,7 +125,7 @@ def fit_linear_head(
 
     Parameters
     ----------
-    X : csr_matrix of float32 or CellSource, shape (cells, N)
+    X : csr_matrix or ndarray of float32, or CellSource, shape (cells, N)
         In memory, or read block by block, also by several processes.
     y : ndarray of int64, shape (cells,)
         Types, 0 to K − 1, of the cells of all processes.
@@ -161,7 +162,7 @@ def fit_linear_head(
     """
     options = options or LinearHeadOptions()
     device = torch.device(device)
-    source: CellSource = CellsInMemory(X) if sparse.issparse(X) else X
+    source = as_source(X)
     every_target = OneHot(torch.from_numpy(y).to(device), num_classes)
     class_weight = torch.ones(num_classes) if class_weight is None else class_weight
     every_weight = _mean_one(class_weight.to(device)[every_target.y])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -61,17 +61,17 @@ class CellSource(Protocol):
 
 
 class CellsInMemory:
-    """The `CellSource` of a matrix."""
+    """The `CellSource` of a matrix, which may be dense, as drawn cells are."""
 
     rows = slice(None)
     is_divided = False
 
-    def __init__(self, X: sparse.csr_matrix):
+    def __init__(self, X: sparse.csr_matrix | np.ndarray):
         self.X = X
         self.shape: tuple[int, int] = X.shape
 
     def blocks(self) -> Iterator[sparse.csr_matrix]:
-        X = self.X
+        X: sparse.csr_matrix = sparse.csr_matrix(self.X)  # shares the arrays of one that is CSR
         for first in range(0, X.shape[0], PART_CELLS):
             pointers = X.indptr[first : first + PART_CELLS + 1]
             part = sparse.csr_matrix((len(pointers) - 1, X.shape[1]), dtype=X.dtype)
@@ -80,7 +80,12 @@ class CellsInMemory:
             yield part
 
     def take(self, rows: np.ndarray) -> sparse.csr_matrix:
-        return self.X[rows]
+        return sparse.csr_matrix(self.X[rows])
+
+
+def as_source(X: sparse.csr_matrix | np.ndarray | CellSource) -> CellSource:
+    """Return what reads cells, given these or their matrix."""
+    return CellsInMemory(X) if isinstance(X, np.ndarray) or sparse.issparse(X) else X
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +95,7 @@ class _Part:
     rows: slice
     matrix: Tensor
     transposed: Tensor | None
-    scipy: sparse.csr_matrix
+    scipy: sparse.csr_matrix | np.ndarray
 
 
 class SmoothedCells:
@@ -98,7 +103,7 @@ class SmoothedCells:
 
     Parameters
     ----------
-    X : csr_matrix or CellSource, shape (cells, N)
+    X : csr_matrix, ndarray of float32 or CellSource, shape (cells, N)
     device : torch.device
     graph : GlobalGraph, optional
         A.
@@ -110,13 +115,13 @@ class SmoothedCells:
 
     def __init__(
         self,
-        X: sparse.csr_matrix | CellSource,
+        X: sparse.csr_matrix | np.ndarray | CellSource,
         device: torch.device,
         graph: GlobalGraph | None = None,
         network_weight: float = 0.0,
         threads: int = 1,
     ):
-        self.source: CellSource = CellsInMemory(X) if sparse.issparse(X) else X
+        self.source = as_source(X)
         self.shape = self.source.shape
         self.device = device
         self.graph = graph if network_weight else None
@@ -128,7 +133,10 @@ class SmoothedCells:
         """The only part, if its transpose is kept: on other devices than the CPU, or where it is small."""
         if not isinstance(self.source, CellsInMemory):
             return None
-        X = self.source.X
+        X: Any = self.source.X
+        if isinstance(X, np.ndarray):
+            matrix = torch.from_numpy(X).to(self.device)
+            return [_Part(slice(0, X.shape[0]), matrix, matrix.T, X)]
         if self.device.type == "cpu" and X.nnz > LARGEST_TRANSPOSED:
             return None
         transposed = csr_from_scipy(sparse.csr_matrix(X.T)).to(self.device)
@@ -180,8 +188,11 @@ class SmoothedCells:
         """Sum the expression x of genes, not the smoothed h: by type, (N, K), and squared, (N,)."""
         sums = torch.zeros(self.shape[1], target.shape[1] + 1, dtype=torch.float64, device=self.device)
         for part in self._parts():
-            genes = part.matrix.col_indices().long()
             sums[:, :-1] += self._transposed_product(part, target[part.rows])
+            if part.matrix.layout == torch.strided:
+                sums[:, -1] += part.matrix.square().sum(0, dtype=torch.float64)
+                continue
+            genes = part.matrix.col_indices().long()
             sums[:, -1].index_add_(0, genes, part.matrix.values().double().square())
         sums = self.over_processes(sums).float()
         return sums[:, :-1], sums[:, -1]
@@ -220,7 +231,7 @@ class SmoothedCells:
     def _product(self, matrix: Tensor, columns: Tensor) -> Tensor:
         # Each row is summed by one thread, so that the result does not depend on how many there are.
         with torch_threads(self.threads):
-            return product(matrix, columns)
+            return matrix @ columns if matrix.layout == torch.strided else product(matrix, columns)
 
 
 def adjacency(graph: GlobalGraph) -> Tensor:

@@ -241,7 +241,7 @@ def test_without_a_network(files, capsys):
         == 0
     )
     printed = capsys.readouterr().out
-    assert "network: None; 1 split × 2 methods\n" in printed and "| no graph | " in printed
+    assert "network: None; 1 split × 4 methods\n" in printed and "| no graph | " in printed
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_arguments_are_spelled_as_options_of_the_command(command, argument, spel
 
 def test_arguments_without_an_option_stay_as_in_python():
     spell = Spelling(find_options(app, ["predict"]))
-    assert spell(Argument("missing_genes", "zero")) == "missing_genes='zero'"
+    assert spell(Argument("head_init", "random")) == "head_init='random'"
     assert spell(Argument("cells", 3)) == "cells=3"  # an argument, not an option
 
 

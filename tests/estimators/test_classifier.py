@@ -407,7 +407,7 @@ def test_labels_that_cannot_be_learned_are_refused(cells, labels, message):
             {"optimizer": "lbfgs", "attention": "dot"},
             "cannot train attention='dot'; pass optimizer='sgd' or optimizer='adam'",
         ),
-        ({"missing_genes": "drop"}, "missing_genes='drop' must be 'impute' or 'zero'"),
+        ({"missing_genes": "drop"}, "missing_genes='drop' must be 'impute', 'refit' or 'zero'"),
         ({"normalization": "rank"}, "normalization='rank'"),
         ({"network": 3}, "network=3 has type int; pass"),
         ({"device": "gpu0"}, "device='gpu0'"),

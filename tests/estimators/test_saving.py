@@ -87,6 +87,8 @@ def add_nodes(clf):
         (lambda clf: clf.set_params(missing_genes="zero"), "an imputer that is not used"),
         (lambda clf: setattr(clf, "hierarchy_", OTHER), "hierarchy has other types"),
         (add_nodes, "hierarchy has too many nodes"),
+        (lambda clf: clf.fitted_.reference.moments.counts.fill(0), "are not sums over all types"),
+        (lambda clf: setattr(clf, "batches_", ("a", "b")), "batches are not those whose sums are kept"),
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(fuzz_models, tmp_path, change, problem):
