@@ -9,8 +9,8 @@ from gene_gcn.benchmark.methods import UNLABELED, choose_methods
 
 def test_rows(network):
     names = [method.name for method in choose_methods(network)]
-    assert len(names) == 7 + 6
-    assert names[:7] == [
+    assert len(names) == 9 + 6
+    assert names[:9] == [
         "default: global graph",
         "no graph",
         "network rewired",
@@ -18,12 +18,16 @@ def test_rows(network):
         "individual graph, hidden layers",
         "both graphs, hidden layers",
         "default, adapted to the query",
+        "refitted to the genes of the query",
+        "retrained on the genes of the query",
     ]
     roles = {method.name: method.role for method in choose_methods(network, unlabeled=True)}
     assert roles["default: global graph"] == "default" and roles["no graph"] == roles[UNLABELED] == "control"
     assert [method.name for method in choose_methods(None, baselines=False)] == [
         "no graph",
         "default, adapted to the query",
+        "refitted to the genes of the query",
+        "retrained on the genes of the query",
     ]
     chosen = choose_methods(network, methods=["REWIRED", "svm"])
     assert [method.name for method in chosen] == ["network rewired", "linear SVM, log1p CP10k"]
