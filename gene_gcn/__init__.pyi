@@ -7,7 +7,7 @@ from . import orthologs as orthologs
 from . import plots as plots
 from . import report as report
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier
-from .estimators.classifier import merge_models as merge_models
+from .estimators.combining import merge_models as merge_models
 from .estimators.embedding import CellEmbedding as CellEmbedding
 from .estimators.markers import MarkerClassifier as MarkerClassifier
 from .estimators.markers import from_markers as from_markers
