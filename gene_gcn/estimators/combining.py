@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from gene_gcn.cells import as_cells, read_labels
 from gene_gcn.cells.expression import first_few
 from gene_gcn.errors import Argument, ArgumentError
-from gene_gcn.estimators.annotator import CellAnnotator
+from gene_gcn.estimators.explainer import CellExplainer
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.estimators.merging import ModelParts, add_cells, merge, take_types, without_batch
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CombinableClassifier", "merge_models"]
 
 
-class CombinableClassifier(CellAnnotator):
+class CombinableClassifier(CellExplainer):
     """What makes models of models: `merge`, `subset`, `add` and `forget`, from the sums that models keep."""
 
     network: Any
