@@ -1,9 +1,9 @@
 """Does attention gain from training without labels? The section of docs/accuracy.md on masked genes.
 
-python scripts/masked_pretraining.py CELLS reads the blood sets below from a folder of .h5ad files. Some cells
-of each set, which are not evaluated, pretrain one interaction layer with gene vectors to restore masked genes.
-The others get the restored expression as further features, and the default head learns from a few labels.
---tiny runs everything in a minute, on too few cells for a result.
+python scripts/masked_pretraining.py CELLS reads the blood sets below from a folder of .h5ad files. On some
+cells of each set, which are not evaluated, one interaction layer with gene vectors learns to restore masked
+genes. The other cells get their restored expression as further features, and the default head learns from a
+few labels. --tiny runs everything in a minute, on too few cells for a result.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
+from typing import NamedTuple
 
 import anndata
 import numpy as np
@@ -108,8 +108,7 @@ class MaskedGenes(nn.Module):
         return (self.conv(features) * self.decoder).sum(-1) + self.bias
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(NamedTuple):
     """Cells of a set at one depth: labeled ones to learn from and to test on, and those of pretraining."""
 
     x: Tensor  # (B, N)
