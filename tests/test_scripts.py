@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from example_cells import make_cells
 from sklearn.metrics import f1_score
 from small_ontology import ONTOLOGY
@@ -77,3 +78,23 @@ def test_suggested_terms_are_judged_by_the_ids_that_were_chosen(load):
     judged = script.judge(table, ONTOLOGY)
     assert judged["right"].tolist() == [True, True, False, False]
     assert not judged["listed"].iloc[3] and judged["match"].tolist()[:2] == ["label", "none"]
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_masked_genes_are_restored_without_looking_at_them(load, attention):
+    script = load(next(path for path in SCRIPTS if path.stem == "masked_pretraining"))
+    x = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
+    model = script.pretrain(x, x, attention, epochs=1)
+    other = x.clone()
+    other[:, 3] += 5
+    change = (script.restore(model, other) - script.restore(model, x)).abs().max(0).values
+    assert change[3] == 0 < change.max()
+
+
+def test_genes_are_restored_by_principal_components_before_training(load):
+    script = load(next(path for path in SCRIPTS if path.stem == "masked_pretraining"))
+    x = torch.rand(20, 12, generator=torch.Generator().manual_seed(0))
+    axes = torch.linalg.svd(x - x.mean(0)).Vh[: script.CHANNELS].T
+    model = script.MaskedGenes(x.mean(0), axes, attention=False)
+    expected = x.mean(0) + (x - x.mean(0)) @ axes @ axes.T
+    torch.testing.assert_close(model(x, torch.ones(12, dtype=torch.bool)), expected)
