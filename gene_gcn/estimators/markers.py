@@ -167,7 +167,7 @@ class MarkerClassifier(GeneGCNClassifier):
             )
         used = found.evident(signs, options.evidence)
         self.damping_ = found.damping
-        self.markers_ = _describe(markers, signs, found, used)
+        self.markers_ = _describe(markers, found, used)
         _refuse_fewer_than_two(self.markers_)
         types = np.array(markers.types, dtype=object)[used]
         self._learn_from_seeds(matrix, types, found.scores[:, used], groups, seed)
@@ -222,18 +222,16 @@ def _codes(matrix: sparse.csr_matrix, seed: int) -> np.ndarray:
     return features.matmat(axes).numpy()
 
 
-def _describe(markers: MarkerLists, signs: np.ndarray, found: MarkerScores, used: np.ndarray) -> pd.DataFrame:
+def _describe(markers: MarkerLists, found: MarkerScores, used: np.ndarray) -> pd.DataFrame:
     positive = markers.table[markers.table["direction"] > 0]
     names = positive.groupby("type")["gene"].agg(", ".join).reindex(list(markers.types))
-    ordered = np.sort(np.where(np.isnan(found.agreement), -np.inf, found.agreement), axis=0)
-    agreement = np.where(np.isinf(ordered[-2]), np.nan, ordered[-2])
     cells = np.bincount(found.scores.argmax(1), minlength=len(used))
     reasons = np.where(cells == 0, "no cell fits it best", "its markers do not occur together")
     return pd.DataFrame(
         {
             "type": markers.types,
             "markers": names.to_numpy(),
-            "agreement": agreement,
+            "agreement": found.second_agreement,
             "cells": cells,
             "used": used,
             "reason": np.where(used, "", reasons),

@@ -72,10 +72,15 @@ class MarkerScores:
         Of their markers, two at least reach the z-value. Types with one marker pass if they have a cell:
         there is nothing to compare it with.
         """
-        found = np.sort(np.where(np.isnan(self.agreement), -np.inf, self.agreement), axis=0)
         single = (signs > 0).sum(0) < 2
         has_cells = np.isin(np.arange(signs.shape[1]), self.scores.argmax(1))
-        return has_cells & (single | (found[-2] >= least))
+        return has_cells & (single | (self.second_agreement >= least))
+
+    @property
+    def second_agreement(self) -> np.ndarray:
+        """The second largest agreement of each type, (K,); NaN for types with one marker."""
+        found = np.sort(np.where(np.isnan(self.agreement), -np.inf, self.agreement), axis=0)[-2]
+        return np.where(np.isinf(found), np.nan, found)
 
 
 def score_types(
