@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -33,6 +33,7 @@ __all__ = [
     "ScaleWarning",
     "ShiftWarning",
     "StorageWarning",
+    "first_few",
     "is_out_of_memory",
     "warn",
 ]
@@ -169,6 +170,11 @@ class NetworkWarning(GeneGCNWarning):
 
 class StorageWarning(GeneGCNWarning):
     """Something could not be kept on disk for the next time."""
+
+
+def first_few(names: Sequence[object], n: int = 3) -> str:
+    """Return the first names as text for a message: ``A, B, C, …``."""
+    return ", ".join([*map(str, names[:n]), *(["…"] if len(names) > n else [])])
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -18,13 +18,13 @@ from scipy import sparse
 from gene_gcn.cells.gene_columns import keep_genes, names_in_frame, names_in_var
 from gene_gcn.cells.matrix import move_columns, to_csr, with_data
 from gene_gcn.cells.scale import FORWARD, InferredScale, check_scale, infer_scale, map_values
-from gene_gcn.errors import Argument, ArgumentError, DuplicateGenesWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, DuplicateGenesWarning, first_few, warn
 from gene_gcn.genes.names import merge_versions
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["Expression", "as_cells", "check_finite", "first_few", "is_anndata", "read_expression"]
+__all__ = ["Expression", "as_cells", "check_finite", "is_anndata", "read_expression"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,11 +143,6 @@ def as_cells(X: Any, obs_columns: Sequence[str] = ()) -> Any:
 def is_anndata(X: object) -> TypeGuard[AnnData]:
     """Return whether X is an AnnData or behaves like one, without importing anndata."""
     return hasattr(X, "obs_names") and hasattr(X, "var_names") and hasattr(X, "layers")
-
-
-def first_few(names: Sequence[object], n: int = 3) -> str:
-    """Return the first names as text for a message: ``A, B, C, …``."""
-    return ", ".join([*map(str, names[:n]), *(["…"] if len(names) > n else [])])
 
 
 def _check_no_anndata_arguments(X: object, **arguments: object) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gene_gcn.cells.expression import first_few, is_anndata
+from gene_gcn.cells.expression import is_anndata
 from gene_gcn.cells.label_values import check_label_values, find_near_twins, is_missing, written_as_missing
-from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, first_few, warn
 
 __all__ = ["as_label_array", "read_batches", "read_labels", "warn_of_near_twins"]
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import pandas as pd
 
-from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, first_few, warn
 from gene_gcn.genes.names import gene_kind, match_names
 from gene_gcn.storage.text_files import (
     damage_as_argument_error,
@@ -105,13 +105,13 @@ class MarkerLists:
     def _warn_of_missing(self, missing: np.ndarray, kept: list[str]) -> None:
         lost = [name for name in self.types if name not in kept]
         if lost:
-            what = f"No marker of {_enumerate(lost)} is among the genes of the cells"
+            what = f"No marker of {first_few(lost, 5)} is among the genes of the cells"
             warn(LabelWarning(f"{what}; these types are left out."))
         absent = self.table[missing & self.table["type"].isin(kept).to_numpy()]
         if len(absent):
             shown = [f"{row.gene} ({row.type})" for row in absent.itertuples()]
             what = f"{len(absent):,} of {len(self.table):,} markers are not among the genes of the cells"
-            warn(MissingGenesWarning(f"{what}: {_enumerate(shown)}."))
+            warn(MissingGenesWarning(f"{what}: {first_few(shown, 5)}."))
 
 
 def read_markers(path: str | os.PathLike[str]) -> MarkerLists:
@@ -137,7 +137,7 @@ def read_markers(path: str | os.PathLike[str]) -> MarkerLists:
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ArgumentError
         It cannot be read, or has no markers.
     """
@@ -243,7 +243,3 @@ _READERS: dict[str, Callable[[str], list[Row]]] = {
     ".tsv": partial(_of_text, separator="\t"),
     ".txt": partial(_of_text, separator="\t"),
 }
-
-
-def _enumerate(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from gene_gcn.cells.expression import Expression, first_few, is_anndata
+from gene_gcn.cells.expression import Expression, is_anndata
 from gene_gcn.cells.gene_panels import GenePanels, find_gene_panels
 from gene_gcn.cells.matrix import move_columns, row_parts, with_data
 from gene_gcn.cells.scale import FEW_CELLS, LINEAR, InferredScale, exceeds, map_values
@@ -21,6 +21,7 @@ from gene_gcn.errors import (
     GeneNamesWarning,
     MissingGenesWarning,
     ScaleWarning,
+    first_few,
     warn,
 )
 from gene_gcn.genes.names import gene_kind, match_names

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from gene_gcn.cells.expression import Expression, first_few, is_anndata
+from gene_gcn.cells.expression import Expression, is_anndata
 from gene_gcn.cells.matrix import move_columns, with_data
 from gene_gcn.cells.normalizer import SMALLEST_OVERLAP
 from gene_gcn.cells.scale import InferredScale, map_values
-from gene_gcn.errors import ArgumentError, LabelWarning, MissingGenesWarning, warn
+from gene_gcn.errors import ArgumentError, LabelWarning, MissingGenesWarning, first_few, warn
 from gene_gcn.genes.names import match_names
 
 __all__ = ["are_references", "join_references", "shared_columns", "warn_of_unshared_types"]

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from gene_gcn import __version__
 from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, stays_on_disk, to_same_kind
 from gene_gcn.cells.keys import check_key
-from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, first_few, warn
 from gene_gcn.estimators.annotation import Annotation
 from gene_gcn.estimators.base import CellEstimator, Query
 from gene_gcn.estimators.consensus import Clusters, Neighbors, find_clusters, read_over
@@ -553,7 +553,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         known = torch.from_numpy(held_out.logits).softmax(1).numpy()
         uncertified = self.classes_[uncertified_types(held_out.types, len(self.classes_), alpha)]
         if len(uncertified):
-            names = ", ".join(map(str, uncertified[:5])) + (", …" if len(uncertified) > 5 else "")
+            names = first_few(uncertified, 5)
             what = f"{len(uncertified):,} types have fewer than {1 / alpha - 1:.3g} held-out cells ({names})"
             warn(LabelWarning(f"{what}, so every set holds them; use a larger ", Argument("alpha"), "."))
         return class_p_values(logits.softmax(1).numpy(), known, held_out.types) > alpha

@@ -10,8 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn.cells import as_cells, read_labels
-from gene_gcn.cells.expression import first_few
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import Argument, ArgumentError, first_few
 from gene_gcn.estimators.explainer import CellExplainer
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.estimators.merging import ModelParts, add_cells, merge, take_types, without_batch

@@ -12,8 +12,7 @@ import torch
 from scipy import sparse
 
 from gene_gcn.cells import is_missing, to_same_kind
-from gene_gcn.cells.expression import first_few
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import Argument, ArgumentError, first_few
 from gene_gcn.estimators.base import Query
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.explain import CellGroup, Explanation, GradientExplanation, IntegratedGradients, LinearLogits

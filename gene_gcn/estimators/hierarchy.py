@@ -22,7 +22,7 @@ from gene_gcn.cells import (
     labels_as_text,
 )
 from gene_gcn.cells.keys import level_column
-from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, LabelWarning, first_few, warn
 from gene_gcn.ontology import (
     CellOntology,
     Hierarchy,
@@ -311,7 +311,7 @@ def _contradiction(name: str, fine: str, coarse: str, parents: Sequence[str]) ->
 def _warn_of_others(types: Sequence[str], known: Any) -> None:
     others = [name for name in types if name not in known]
     if others:
-        shown = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
+        shown = first_few([repr(name) for name in others], 5)
         what = f"{len(others)} of {len(types)} types are under the root only, as "
         warn(LabelWarning(what, Argument("parents"), f" does not place them: {shown}."))
 

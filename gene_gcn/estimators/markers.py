@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import sparse
 
 from gene_gcn.cells import as_cells, read_batches
@@ -18,9 +17,8 @@ from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.estimators.fitting import TrainingCells
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.networks import resolve_network
-from gene_gcn.training.components import COMPONENTS, principal_axes
+from gene_gcn.training.imputation import PPCAImputer
 from gene_gcn.training.marker_scores import MarkerOptions, MarkerScores, choose_seeds, score_types
-from gene_gcn.training.operators import Features, SmoothedCells
 from gene_gcn.training.options import LinearHeadOptions
 from gene_gcn.training.reproducibility import exclusive
 
@@ -56,7 +54,7 @@ def from_markers(markers: MarkersLike, network: Any = None, **parameters: Any) -
     ArgumentError
         The markers cannot be read, or are of fewer than two types.
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
 
     Examples
     --------
@@ -196,13 +194,9 @@ class MarkerClassifier(GeneGCNClassifier):
         self.markers_["cells"] = self.markers_["type"].map(cells).fillna(0).astype(int)
         _warn_of_unused(self.markers_)
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted classifier, which `GeneGCNClassifier.load` reads; markers are not kept."""
-        super().save(path)
-
     @classmethod
     def load(cls, path: str | Path) -> GeneGCNClassifier:
-        """Read a classifier that `save` wrote, as a `GeneGCNClassifier`."""
+        """Read a classifier that `save` wrote, as a `GeneGCNClassifier`: markers are not kept."""
         return GeneGCNClassifier.load(path)
 
 
@@ -217,9 +211,9 @@ def _rows_to_learn_from(matrix: sparse.csr_matrix, seed: int) -> np.ndarray:
 
 def _codes(matrix: sparse.csr_matrix, seed: int) -> np.ndarray:
     """Return the principal components (cells, R) in which neighbors are found."""
-    features = Features(SmoothedCells(matrix, torch.device("cpu")))
-    axes = principal_axes(features, COMPONENTS, np.random.default_rng(seed)).axes
-    return features.matmat(axes).numpy()
+    imputer = PPCAImputer.fit(matrix, seed=seed)
+    axes = imputer.axes.numpy()
+    return matrix @ axes - imputer.mean.numpy() @ axes
 
 
 def _describe(markers: MarkerLists, found: MarkerScores, used: np.ndarray) -> pd.DataFrame:

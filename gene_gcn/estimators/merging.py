@@ -11,8 +11,7 @@ import torch
 from scipy import sparse
 
 from gene_gcn.cells import SMALLEST_OVERLAP, Normalizer, to_same_kind
-from gene_gcn.cells.expression import first_few
-from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, first_few, warn
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.estimators.fitting import head_refit
 from gene_gcn.estimators.reference import Reference

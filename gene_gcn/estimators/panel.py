@@ -10,8 +10,7 @@ import pandas as pd
 import torch
 
 from gene_gcn.cells import SMALLEST_OVERLAP, Normalizer
-from gene_gcn.cells.expression import first_few
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import Argument, ArgumentError, first_few
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.genes.names import match_names
 from gene_gcn.training.panel_genes import add_genes, expected_confusion, with_further_confusion

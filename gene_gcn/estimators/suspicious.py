@@ -32,6 +32,7 @@ from gene_gcn.errors import (
     LabelWarning,
     MissingGenesWarning,
     ScaleWarning,
+    first_few,
     warn,
 )
 from gene_gcn.estimators.base import LEARNED_ZEROS
@@ -227,7 +228,7 @@ def _choose_judged(
         raise ArgumentError("n_folds", problem, found, Argument("n_folds"), ".")
     if tiny.any():
         names = [f"{name!s} ({size})" for name, size in zip(classes[tiny], sizes[tiny], strict=True)]
-        few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        few = first_few(names, 5)
         what = f"Types with fewer different cells than the {n_folds} folds are left out of training, and "
         scores = f"their labels get no score: {few}."
         remedy = (" Use a smaller ", Argument("n_folds"), " to include those with two or more.")

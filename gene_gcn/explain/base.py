@@ -14,7 +14,7 @@ from scipy import sparse
 from gene_gcn.cells.expression import is_anndata
 from gene_gcn.cells.gene_columns import names_in_var
 from gene_gcn.cells.keys import check_key, column_names
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import Argument, ArgumentError, first_few
 from gene_gcn.explain.checks import check_top, position_of
 from gene_gcn.explain.graph_files import write_cyjs, write_graphml
 from gene_gcn.genes.names import match_names
@@ -52,7 +52,7 @@ class BaseExplanation(ABC):
     gene_column: str | None
 
     def __repr__(self) -> str:
-        what = ", ".join(map(str, self.types[:5])) + (", …" if len(self.types) > 5 else "")
+        what = first_few(self.types, 5)
         against = "" if self.against is None else f" against {self.against}"
         return f"{type(self).__name__}({self.X.shape[0]:,} cells, {self.X.shape[1]:,} genes; {what}{against})"
 

@@ -183,7 +183,7 @@ def read_table(source: str | os.PathLike[str] | pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ArgumentError
         These columns are missing, or a name is.
     """

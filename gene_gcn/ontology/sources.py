@@ -62,7 +62,7 @@ def cell_ontology(
     ArgumentError
         The file is damaged or something else, or needs the extra ``gene-gcn[ontology]``.
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     DownloadError
         The file cannot be downloaded.
     """

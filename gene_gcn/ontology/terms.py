@@ -51,7 +51,7 @@ class CellOntology:
     Parameters
     ----------
     terms : mapping of str to Term
-        By id. Terms that are no subtypes of "cell" are left out.
+        By id. Terms that are not subtypes of "cell" are left out.
     replaced : mapping of str to str
         From obsolete ids to the ids that replace them.
     source : NetworkSource, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gene_gcn.errors import first_few
 from gene_gcn.report.cells_read import CellsRead
 from gene_gcn.report.comparison import Comparison
 from gene_gcn.report.types_found import TypesFound
@@ -46,7 +47,7 @@ def _about_types(cells: CellsRead, types: TypesFound) -> list[str]:
         found.append(f"{types.low:.0%} of the cells have a confidence below 0.5.")
     unsure = [one.name for one in types.named if one.confidence < UNSURE_TYPE]
     if unsure:
-        names = ", ".join(unsure[:5]) + (", …" if len(unsure) > 5 else "")
+        names = first_few(unsure, 5)
         found.append(f"Types with a mean confidence below {UNSURE_TYPE}: {names}. Look at their markers.")
     if types.n_unknown is not None and types.n_unknown >= MANY_UNKNOWN * cells.n_cells:
         found.append(
@@ -59,6 +60,6 @@ def _about_types(cells: CellsRead, types: TypesFound) -> list[str]:
 def _about_known_types(comparison: Comparison | None) -> list[str]:
     if comparison is None or not comparison.n_foreign:
         return []
-    names = ", ".join(comparison.foreign[:5]) + (", …" if len(comparison.foreign) > 5 else "")
+    names = first_few(comparison.foreign, 5)
     what = f"{comparison.n_foreign:,} cells are of types that the model does not know ({names})"
     return [f"{what}; they count as errors."]

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from gene_gcn.errors import ArgumentError
+from gene_gcn.errors import ArgumentError, first_few
 from gene_gcn.storage.atomic import FULL, replacing
 from gene_gcn.storage.text_files import sha256_of
 
@@ -165,7 +165,7 @@ def remove(pattern: str) -> list[str]:
     chosen = files[[fnmatch.fnmatchcase(name, pattern) for name in files["name"]]]
     if chosen.empty:
         names = list(files["name"])
-        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "nothing"
+        shown = first_few(names, 5) or "nothing"
         raise ArgumentError(
             "pattern", f"Nothing in {cache_folder()} is named {pattern!r}; it contains {shown}."
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, warn
+from gene_gcn.errors import Argument, ArgumentError, NetworkWarning, first_few, warn
 from gene_gcn.genes.organisms import Organism
 from gene_gcn.storage import cache, download
 
@@ -114,7 +114,7 @@ def _report_unknown(
     unknown = [gene for gene in genes if gene not in proteins]
     if not unknown:
         return
-    shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
+    shown = first_few(unknown, 5)
     text = f"{database} does not know {len(unknown):,} of {len(genes):,} genes in {organism}: {shown}."
     if len(unknown) == len(genes):
         raise ArgumentError("genes", f"{text} Are they genes of that organism?")
