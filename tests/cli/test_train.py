@@ -295,18 +295,22 @@ def test_ctrl_c_during_training_leaves_nothing_behind(folder, tmp_path):
     assert "Traceback" not in stderr and os.listdir(tmp_path) == []
 
 
-def test_two_processes_train_what_one_trains(tmp_path):
-    """On more cells than the sample, of which each process reads its own blocks."""
-    typed_cells(25_000).write_h5ad(tmp_path / "cells.h5ad")
-    train = [sys.executable, "-m", "gene_gcn", "train", "cells.h5ad", "--label", "cell_type", "--seed", "0"]
-    done = subprocess.run(
-        [*train, "--out", "model", "--processes", "2"],
-        cwd=tmp_path,
+def train_in_two_processes(folder, *arguments):
+    options = ("--label", "cell_type", "--out", "model", "--processes", "2")
+    return subprocess.run(
+        [sys.executable, "-m", "gene_gcn", "train", *arguments, *options],
+        cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=120,
     )
+
+
+def test_two_processes_train_what_one_trains(tmp_path):
+    """On more cells than the sample, of which each process reads its own blocks."""
+    typed_cells(25_000).write_h5ad(tmp_path / "cells.h5ad")
+    done = train_in_two_processes(tmp_path, "cells.h5ad", "--seed", "0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Written   model") == 1 and "lightning" not in done.stderr
     together = GeneGCNClassifier.load(tmp_path / "model")
@@ -322,15 +326,7 @@ def test_two_processes_tell_of_a_truncated_file_once(tmp_path):
         typed_cells(200, seed=ord(name)).write_h5ad(tmp_path / f"{name}.h5ad")
     whole = (tmp_path / "b.h5ad").read_bytes()
     (tmp_path / "b.h5ad").write_bytes(whole[: len(whole) // 2])
-    train = [sys.executable, "-m", "gene_gcn", "train", "a.h5ad", "b.h5ad", "c.h5ad", "--label", "cell_type"]
-    done = subprocess.run(
-        [*train, "--out", "model", "--processes", "2"],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = train_in_two_processes(tmp_path, "a.h5ad", "b.h5ad", "c.h5ad")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("gene-gcn: error: 'b.h5ad' is damaged or not an AnnData")

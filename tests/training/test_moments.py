@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from summed_cells import TYPES, moments_of
 
-from gene_gcn.training.moments import TypeMoments
 from gene_gcn.training.operators import CellsInMemory
 
-N, TYPES, RANK = 40, 3, 4
+N, RANK = 40, 4
 
 
 def cells(n=120, seed=0):
@@ -20,14 +20,6 @@ def cells(n=120, seed=0):
     means = np.random.default_rng(8).normal(3, 1, (TYPES, N))
     X = means[y] + rng.normal(size=(n, RANK)) @ axes + 0.01 * rng.normal(size=(n, N))
     return sparse.csr_matrix(X.astype(np.float32)), y, batch
-
-
-def moments_of(X, y, batch=None, types=TYPES, rank=10):
-    axes = np.linalg.svd(X.toarray() - X.toarray().mean(0))[2][:rank].T
-    further = sparse.csr_matrix((len(y), 0), dtype=np.float32)
-    moments, codes, _ = TypeMoments.of(CellsInMemory(X), y, types, axes.astype(np.float32), batch, further)
-    np.testing.assert_allclose(codes, X @ axes, rtol=1e-3, atol=1e-3)
-    return moments
 
 
 def scatter_within(X, y):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
+from summed_cells import TYPES, moments_of
 
-from gene_gcn.training.moments import TypeMoments
-from gene_gcn.training.operators import CellsInMemory
 from gene_gcn.training.panel_genes import add_genes, expected_confusion, with_further_confusion
 
-N, TYPES = 30, 3
+N = 30
 
 
 def draw(n, seed):
@@ -23,14 +21,8 @@ def draw(n, seed):
     return X.astype(np.float32), y
 
 
-def moments_of(X, y):
-    axes = np.linalg.svd(X - X.mean(0), full_matrices=False)[2][:5].T
-    none = sparse.csr_matrix((len(y), 0), dtype=np.float32)
-    return TypeMoments.of(CellsInMemory(sparse.csr_matrix(X)), y, TYPES, axes, None, none)[0]
-
-
 def test_the_gene_that_a_panel_lacks_comes_first_and_its_twin_of_another_does_not():
-    moments = moments_of(*draw(600, 0))
+    moments = moments_of(*draw(600, 0), rank=5)
     present = np.zeros(N, bool)
     present[[0, 5, 6]] = True
     genes, confused = add_genes(moments, present, 3)
@@ -41,7 +33,7 @@ def test_the_gene_that_a_panel_lacks_comes_first_and_its_twin_of_another_does_no
 
 
 def test_there_are_no_more_genes_than_the_model_has():
-    moments = moments_of(*draw(60, 0))
+    moments = moments_of(*draw(60, 0), rank=5)
     present = np.ones(N, bool)
     present[3] = False
     genes, confused = add_genes(moments, present, 10)
@@ -49,7 +41,7 @@ def test_there_are_no_more_genes_than_the_model_has():
 
 
 def test_expected_confusion_is_that_of_new_cells():
-    moments = moments_of(*draw(600, 0))
+    moments = moments_of(*draw(600, 0), rank=5)
     X, y = draw(6000, 1)
     rng = np.random.default_rng(0)
     weight = (moments.means() - moments.means().mean(0)).T + 0.1 * rng.normal(size=(N, TYPES))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import sparse
+from summed_cells import TYPES, moments_of
 
-from gene_gcn.training.moments import TypeMoments
-from gene_gcn.training.operators import CellsInMemory
 from gene_gcn.training.panel_head import IMPUTED_WEIGHT, HeadRefit, draw_training
 
-N, TYPES = 50, 3
+N = 50
 PRIOR = np.full(TYPES, 1 / TYPES)
 
 
@@ -21,14 +19,8 @@ def draw(n, seed):
     return np.sqrt(100 * counts / counts.sum(1, keepdims=True)).astype(np.float32), y
 
 
-def moments_of(X, y):
-    axes = np.linalg.svd(X - X.mean(0), full_matrices=False)[2][:20].T
-    none = sparse.csr_matrix((len(y), 0), dtype=np.float32)
-    return TypeMoments.of(CellsInMemory(sparse.csr_matrix(X)), y, TYPES, axes, None, none)[0]
-
-
 def test_drawn_cells_have_one_depth_and_types_count_by_the_prior():
-    moments = moments_of(*draw(90, 0))
+    moments = moments_of(*draw(90, 0), rank=20)
     prior = np.array([0.5, 0.25, 0.25])
     X, y, class_weight = draw_training(moments, prior, True, 0)
     np.testing.assert_allclose(np.square(X).sum(1), 100, rtol=1e-3)
@@ -37,7 +29,7 @@ def test_drawn_cells_have_one_depth_and_types_count_by_the_prior():
 
 
 def test_refitted_head_classifies_by_the_genes_that_are_there():
-    moments = moments_of(*draw(90, 0))
+    moments = moments_of(*draw(90, 0), rank=20)
     present = torch.arange(N) < 10
     nothing = torch.zeros(N, TYPES), torch.zeros(TYPES)
     weight, bias = HeadRefit(PRIOR).head(moments, present, nothing)
@@ -47,7 +39,7 @@ def test_refitted_head_classifies_by_the_genes_that_are_there():
 
 
 def test_with_all_genes_the_given_head_counts_alone():
-    moments = moments_of(*draw(90, 0))
+    moments = moments_of(*draw(90, 0), rank=20)
     given = torch.randn(N, TYPES, generator=torch.Generator().manual_seed(0)), torch.arange(3.0)
     weight, bias = HeadRefit(PRIOR).head(moments, torch.ones(N, dtype=torch.bool), given)
     torch.testing.assert_close(weight, given[0])
