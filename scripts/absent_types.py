@@ -1,4 +1,4 @@
-"""Do markers of types that are not among the cells go unused? A table of docs/markers.md.
+"""Do markers of types that are not among the cells go unused? A table of docs/guide/markers.md.
 
 To the markers of each public set those of another tissue are added: of the pancreas to blood, of blood to the
 pancreas. Types count where two of their markers are among the genes.

@@ -1,4 +1,4 @@
-"""CPU seconds of predicting and of a pass of a fit, from compressed and uncompressed files: docs/on_disk.md.
+"""CPU seconds of predicting and of a pass of a fit, from files compressed or not: docs/guide/on_disk.md.
 
 python scripts/disk_formats.py CELLS --label cell_type makes cells from the raw counts of CELLS, writes them
 uncompressed, with gzip, and as zarr (zstd, its default) into a temporary folder, and reads each of these with

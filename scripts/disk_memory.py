@@ -1,4 +1,4 @@
-"""Peak memory and CPU seconds of fits to cells on disk, against the number of cells: docs/on_disk.md.
+"""Peak memory and CPU seconds of fits to cells on disk, against the number of cells: docs/guide/on_disk.md.
 
 python scripts/disk_memory.py makes files of simulated counts in a temporary folder and fits each in a fresh
 process. The last line is the growth of peak memory per cell from the first file to the last. Linux and macOS

@@ -1,4 +1,4 @@
-"""Contributions with STRING, where the model uses it: the example of docs/explain.md.
+"""Contributions with STRING, where the model uses it: the example of docs/guide/explain.md.
 
 python scripts/explain_shallow_cells.py DATA, where DATA holds cells/zheng_sorted_pbmc.h5ad and mirror/ with
 the paths of the download hosts, which the script serves on this computer. A tenth of the counts is kept.

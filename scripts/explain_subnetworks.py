@@ -1,4 +1,4 @@
-"""Subnetworks of types in STRING, and edges that differ between two types: the examples of docs/explain.md.
+"""Subnetworks of types in STRING, and edges that tell two apart: the examples of docs/guide/explain.md.
 
 python scripts/explain_subnetworks.py DATA, where DATA holds cells/zheng_sorted_pbmc.h5ad and mirror/ with the
 paths of the download hosts, which the script serves on this computer.

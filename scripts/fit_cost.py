@@ -1,4 +1,4 @@
-"""CPU seconds and memory of a fit and of annotating, each in a fresh process: docs/benchmarks.md.
+"""CPU seconds and memory of a fit and of annotating, each in a fresh process: docs/benchmarks/costs.md.
 
 python scripts/fit_cost.py CELLS... --label COLUMN fits all cells of each file and annotates them; with
 --network, with this network as well. Bytes are the growth of the process's peak memory over what it holds

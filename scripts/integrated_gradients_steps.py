@@ -1,4 +1,4 @@
-"""How closely integrated gradients sum to the logits, by the number of steps: the table of docs/explain.md.
+"""How closely integrated gradients sum to the logits, by their steps: the table of docs/guide/explain.md.
 
 python scripts/integrated_gradients_steps.py DATA, where DATA holds cells/zheng_sorted_pbmc.h5ad and mirror/
 with the paths of the download hosts, which the script serves on this computer. Models with STRING are trained

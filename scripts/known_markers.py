@@ -1,4 +1,4 @@
-"""How many known markers `explain_types` finds, and two tests without a model: the table of docs/explain.md.
+"""How many known markers `explain_types` and two plain tests find: the table of docs/guide/explain.md.
 
 python scripts/known_markers.py DATA, where DATA holds cells/*.h5ad.
 """

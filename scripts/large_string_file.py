@@ -1,4 +1,4 @@
-"""Fetch and parse a STRING file of full size, then load it from the cache; docs/networks.md has results.
+"""Fetch and parse a STRING file of full size, then load it from the cache: results in docs/guide/networks.md.
 
 python scripts/large_string_file.py LINKS creates a file of 12 million rows by repeating those of LINKS (a
 protein.links file) with permuted ids, serves it on this computer, and prints seconds and the peak memory of

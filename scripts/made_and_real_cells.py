@@ -1,4 +1,4 @@
-"""Whether made cells are as hard to annotate as the real ones they are made from: docs/scale.md.
+"""Whether made cells are as hard to annotate as the real ones they are made from: docs/benchmarks/scale.md.
 
 python scripts/made_and_real_cells.py CELLS... --label COLUMN divides the cells of each file as the maker
 does, makes as many training cells as there are real ones, and prints the macro-F1 of logistic regression

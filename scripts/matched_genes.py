@@ -1,4 +1,4 @@
-"""How many genes of real cells are matched and connected: the table of docs/networks.md.
+"""How many genes of real cells are matched and connected: the table of docs/guide/networks.md.
 
 python scripts/matched_genes.py DATA, where DATA holds cells/*.h5ad, networks/ and mirror/ with the paths of
 the download hosts, which the script serves on this computer.

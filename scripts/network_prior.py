@@ -1,4 +1,4 @@
-"""Does a network help as a prior of the covariance where cells are few? A table of docs/panels.md.
+"""Does a network help as a prior of the covariance where cells are few? A table of docs/guide/panels.md.
 
     python scripts/network_prior.py CELLS... --label cell_type --network LINKS [--seeds 3]
 

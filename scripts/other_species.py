@@ -1,4 +1,4 @@
-"""How well a model of one species annotates another: the tables of docs/species.md.
+"""How well a model of one species annotates another: the tables of docs/guide/species.md.
 
 python scripts/other_species.py CELLS ORTHOLOGS reads the sets below from a folder of .h5ad files, and a table
 of human and mouse symbols. Types are renamed by other_species_types.csv. Macro-F1 is over the types that a

@@ -1,6 +1,6 @@
-"""Draw the figures of docs/plots.md: a mouse pancreas without ductal cells in the reference, and blood cells.
+"""Draw the figures of docs/guide/plots.md: a mouse pancreas, its reference without ductal cells, and blood.
 
-python scripts/plots_figures.py DATA docs, where DATA holds cells/baron_mouse_pancreas.h5ad,
+python scripts/plots_figures.py DATA docs/_static, where DATA holds cells/baron_mouse_pancreas.h5ad,
 cells/zheng_sorted_pbmc.h5ad and mirror/ with the paths of the download hosts, which the script serves on this
 computer.
 """

@@ -1,4 +1,4 @@
-"""Write the report of docs/report.md, and take a picture of its top."""
+"""Write the report of docs/guide/report.md, and take a picture of its top."""
 
 from __future__ import annotations
 

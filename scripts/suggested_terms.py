@@ -1,6 +1,6 @@
 """Count how many names of types match a term of the Cell Ontology, and how often suggestions are right.
 
-    python scripts/suggested_terms.py docs/names_of_types.csv --ontology CL-ontology-v2026-03-26.json.zst
+    python scripts/suggested_terms.py docs/benchmarks/names_of_types.csv --ontology CL-ontology-*.json.zst
 
 The table has the name, the id that a person chose, further ids that are right, and the words of the tissue
 that `map_names` is given.

@@ -1,4 +1,4 @@
-"""The commands `gene-gcn benchmark …`: the measurements of docs/accuracy.md and docs/benchmarks.md."""
+"""The commands `gene-gcn benchmark …`: the measurements of docs/benchmarks."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def accuracy(
         Path | None,
         typer.Option(
             help="For markers: table (.csv) with the columns file,type,gene. Default: three genes for each "
-            "type of the public sets of docs/markers.md."
+            "type of the public sets of docs/guide/markers.md."
         ),
     ] = None,
     genome: Genome = None,

@@ -1,4 +1,4 @@
-"""The command `gene-gcn reproduce`: the experiments of docs/paper.md."""
+"""The command `gene-gcn reproduce`: the experiments of docs/guide/paper.md."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             are summed over the types of each coarse one.
         organism : str or int, optional
             Name or taxonomy id of the species of X, if it is not that of the training cells: genes of the
-            model then get the sum of their orthologs (docs/species.md).
+            model then get the sum of their orthologs (docs/guide/species.md).
         orthologs : DataFrame, path, "hcop" or "string", optional
             A table with a pair of orthologs in each row, see `gene_gcn.orthologs.read_orthologs`. By default
             "hcop", which is downloaded once; "string" also pairs genes without orthologs by their places in

@@ -66,8 +66,8 @@ class GeneGCNClassifier(CombinableClassifier):
     .. math:: \hat y = \mathrm{MLP}(X + \mathrm{ReLU}((G(X) + A) X W))
 
     By default the attention graph G and the hidden layers are left out, since they cost more than they gain
-    (docs/accuracy.md). What remains is convex and is fitted to convergence, in seconds; how much of the
-    network A to take, which may be nothing, is chosen by cross-validation.
+    (docs/benchmarks/accuracy.md). What remains is convex and is fitted to convergence, in seconds; how much
+    of the network A to take, which may be nothing, is chosen by cross-validation.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class GeneGCNClassifier(CombinableClassifier):
     missing_genes : {"impute", "refit", "zero"}
         Whether genes that a query lacks get their expectation given those it has, by probabilistic principal
         component analysis of the training cells, or zero. "refit" also fits the head again to the genes that
-        the query has, from sums of the training cells that the model keeps (docs/panels.md).
+        the query has, from sums of the training cells that the model keeps (docs/guide/panels.md).
     optimizer : {"auto", "lbfgs", "sgd", "adam"}
         "lbfgs" fits a head without hidden layers exactly (`gene_gcn.training.linear_head.fit_linear_head`);
         it needs one channel, at most one layer and no attention. "sgd" is stochastic gradient descent with
@@ -297,7 +297,7 @@ class GeneGCNClassifier(CombinableClassifier):
             references (AnnData, DataFrames or paths), which are joined on the genes that all of them have,
             each from its own scale. Types may be in some of them only.
             Or cells that stay on disk and are read block by block: `gene_gcn.cells.open_cells`, backed
-            AnnData, large files, objects like LightGBM's `Sequence` (docs/on_disk.md).
+            AnnData, large files, objects like LightGBM's `Sequence` (docs/guide/on_disk.md).
         y : str or array-like, shape (B,)
             The name of a column of `X.obs`, or the labels. With "lbfgs" and `head_init="autoencoder"`, which
             learn from unlabeled cells too, labels may be missing (None, NaN, empty text). A list of columns,
@@ -315,8 +315,8 @@ class GeneGCNClassifier(CombinableClassifier):
             `annotate` compares a query with the mean of a type over batches. Training by gradients ignores
             from which reference a cell is.
         parents : dict, DataFrame, path of a .csv or .tsv file, Hierarchy or OntologyMap, optional
-            The hierarchy of the types (docs/hierarchy.md): from each type or node to what is directly above
-            it; or a table with the columns "name" and "parent"; or, as `gene_gcn.ontology.map_names` makes
+            The hierarchy of the types (docs/guide/hierarchy.md): from each type or node to what is directly
+            above it; or a table with the columns "name" and "parent"; or, as `gene_gcn.ontology.map_names` makes
             it, with "name" and "id", the ids of terms of the Cell Ontology
             (`gene_gcn.ontology.read_map` reads it with an ontology of your own). If `y` has columns from
             coarse to fine, the table gives ids only. The model is the same with a hierarchy as without one.

@@ -53,7 +53,7 @@ class CombinableClassifier(CellExplainer):
 
         Cells are normalized as queries are; genes that they lack are refused, as their sums would be wrong.
         Types without a new cell keep what is known of them. The head is fitted again, to cells drawn from the
-        sums of all cells (docs/merging.md).
+        sums of all cells (docs/guide/merging.md).
 
         Parameters
         ----------
@@ -128,8 +128,8 @@ def merge_models(one: GeneGCNClassifier, other: GeneGCNClassifier) -> GeneGCNCla
 
     Models keep sums of their cells. These are brought to one depth and added; for models of the same genes
     that is what normalizing and summing all cells together would give. The head is fitted to cells drawn from
-    the sums, and averaged with both heads where these share two types or more (docs/merging.md). Parameters
-    are those of the first model, without its network.
+    the sums, and averaged with both heads where these share two types or more (docs/guide/merging.md).
+    Parameters are those of the first model, without its network.
 
     Parameters
     ----------

@@ -181,7 +181,7 @@ class MarkerClassifier(GeneGCNClassifier):
         """Learn from the cells that fit their types best, and from the others as cells without a label.
 
         Once only: taking the surest of what the classifier then says as labels again, until no cell changes
-        its type, loses accuracy (docs/markers.md).
+        its type, loses accuracy (docs/guide/markers.md).
         """
         seeds = choose_seeds(scores, MarkerOptions().seeds)
         labels = types[seeds]

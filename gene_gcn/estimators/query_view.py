@@ -58,7 +58,7 @@ class QueryView:
         """
         present = query.measured
         measured = None if present.all() else torch.from_numpy(present)
-        # Refitted heads are no better on cells of another laboratory, for which the view is (docs/panels.md).
+        # The view is for cells of another laboratory, where refitted heads are no better (docs/guide/panels.md).
         weight, bias = (part.numpy() for part in model.imputed(measured))
         X = query.matrix if measured is None else query.matrix[:, present]
         weight, profiles = weight[present], model.reference.profiles.take(present)

@@ -9,7 +9,7 @@ Several methods give the same numbers, for any of the `attention_functions` and 
 - *flash*: over all genes with `scaled_dot_product_attention`, in memory linear in N;
 - *dense*: the graph written out; the reference, for a few genes.
 
-docs/attention.md derives these methods and measures their cost.
+docs/guide/attention.md derives these methods and measures their cost.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ is one smooth function per cell. So is each gene's contribution to it, :math:`e^
 :math:`x`. Both are interpolated by polynomials of degree 7 on one even grid over the values of the cell: the
 mass of each gene is deposited on its 8 nearest grid points, these attend to each other, and each gene's
 result is interpolated from the same 8 points. With :math:`I` the (N × points) interpolation matrix, that is
-:math:`I \, g(I^\top 1)`: merged attention with interpolation in place of equality. docs/attention.md derives
-the error bound that chooses the grid.
+:math:`I \, g(I^\top 1)`: merged attention with interpolation in place of equality. docs/guide/attention.md
+derives the error bound that chooses the grid.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from gene_gcn.training.moments import TypeMoments, evenly
 
 __all__ = ["HeadRefit", "draw_training", "scaled_to_one_depth"]
 
-# Of the head that imputes, where hardly any genes are left; 0 to 0.85 were compared (docs/panels.md).
+# Of the head that imputes, where hardly any genes are left; 0 to 0.85 were compared (docs/guide/panels.md).
 IMPUTED_WEIGHT = 0.3
 DRAWN_CELLS = 2_000
 DRAWN_VALUES = 10_000_000  # cells times genes: 40 MB, and some seconds

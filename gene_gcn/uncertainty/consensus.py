@@ -35,7 +35,7 @@ __all__ = [
     "neighbor_shares",
 ]
 
-# Chosen on the four public sets of docs/how_sure.md.
+# Chosen on the four public sets of docs/guide/confidence.md.
 STRENGTH = 0.3  # s
 PRIOR_CELLS = 10.0  # m
 ROUNDS = 3  # later ones change nothing that is measured

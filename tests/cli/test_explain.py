@@ -111,7 +111,7 @@ def test_mistakes_are_named_before_anything_is_written(folder, tmp_path, error_o
 
 
 def test_commands_of_the_documentation_run(folder, tmp_path, monkeypatch):
-    page = Path(__file__).resolve().parents[2] / "docs" / "explain.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "guide" / "explain.md"
     commands = re.findall(r"^gene-gcn (explain [^#\n]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(commands) == 3
     make_cells(1).write_h5ad(tmp_path / "new_cells.h5ad")

@@ -250,7 +250,7 @@ def test_a_file_that_changes_during_the_fit_is_named(classifier, many):
 
 
 def test_example_of_the_docs_runs(cells, tmp_path):
-    text = (ROOT / "docs" / "on_disk.md").read_text("utf-8")
+    text = (ROOT / "docs" / "guide" / "on_disk.md").read_text("utf-8")
     example = "\n".join(re.findall(r"```py\n(.*?)```", text, re.DOTALL))
     write(cells, tmp_path / "atlas.h5ad")
     write(typed_cells(300, seed=1), tmp_path / "theirs.zarr")

@@ -1,4 +1,4 @@
-"""The commands and the example of docs/report.md run, word for word, on small cells."""
+"""The commands and the example of docs/guide/report.md run, word for word, on small cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from command_line import make_cells, run
 from report_pages import Page, assert_sound
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs" / "guide" / "report.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^gene-gcn (.+)$", DOCS, flags=re.MULTILINE)
 
 

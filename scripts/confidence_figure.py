@@ -1,6 +1,6 @@
-"""Draw the figure of docs/how_sure.md: a type held out of the reference, and queries of other laboratories.
+"""Draw the figure of docs/guide/confidence.md: a held-out type, and queries of other laboratories.
 
-    python scripts/how_sure_figure.py HELD_OUT.h5ad BATCHES.h5ad docs/how_sure.png --type ductal
+    python scripts/confidence_figure.py HELD_OUT.h5ad BATCHES.h5ad docs/_static/confidence.png --type ductal
 
 The first file is split into halves, and one type is removed from the reference. In the second, each batch
 annotates each other one, cell by cell and with the shift of the query removed. Both need `obs["cell_type"]`,
