@@ -316,8 +316,8 @@ class GeneGCNClassifier(CombinableClassifier):
             from which reference a cell is.
         parents : dict, DataFrame, path of a .csv or .tsv file, Hierarchy or OntologyMap, optional
             The hierarchy of the types (docs/guide/hierarchy.md): from each type or node to what is directly
-            above it; or a table with the columns "name" and "parent"; or, as `gene_gcn.ontology.map_names` makes
-            it, with "name" and "id", the ids of terms of the Cell Ontology
+            above it; or a table with the columns "name" and "parent"; or, as `gene_gcn.ontology.map_names`
+            makes it, with "name" and "id", the ids of terms of the Cell Ontology
             (`gene_gcn.ontology.read_map` reads it with an ontology of your own). If `y` has columns from
             coarse to fine, the table gives ids only. The model is the same with a hierarchy as without one.
         checkpoint : path, optional

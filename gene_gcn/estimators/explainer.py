@@ -163,8 +163,8 @@ class CellExplainer(CellAnnotator):
         """Say which types a panel of genes can and cannot tell apart, before cells are measured.
 
         From sums of the training cells that the model keeps (docs/guide/panels.md says how well this agrees
-        with what is measured): cells of a type are taken to be Gaussian around its mean, as in the training cells,
-        and are classified as `predict` would with these genes.
+        with what is measured): cells of a type are taken to be Gaussian around its mean, as in the training
+        cells, and are classified as `predict` would with these genes.
 
         Parameters
         ----------

@@ -58,7 +58,8 @@ class QueryView:
         """
         present = query.measured
         measured = None if present.all() else torch.from_numpy(present)
-        # The view is for cells of another laboratory, where refitted heads are no better (docs/guide/panels.md).
+        # On cells of another laboratory, which the view is for, refitted heads gain nothing
+        # (docs/guide/panels.md).
         weight, bias = (part.numpy() for part in model.imputed(measured))
         X = query.matrix if measured is None else query.matrix[:, present]
         weight, profiles = weight[present], model.reference.profiles.take(present)

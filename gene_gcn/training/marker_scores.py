@@ -20,7 +20,7 @@ NEGLIGIBLE = 1e-4  # weights of genes that a network adds
 
 @dataclass(frozen=True)
 class MarkerOptions:
-    """Constants of `score_types` and `choose_seeds`; docs/guide/markers.md names the sets they were chosen on.
+    """Constants of `score_types` and `choose_seeds`; docs/guide/markers.md names the sets behind them.
 
     Attributes
     ----------
