@@ -1,4 +1,4 @@
-"""What agreeing over clusters and neighbors gains and costs: the tables of docs/guide/confidence.md.
+"""What agreeing over clusters and neighbors gains and costs: docs/benchmarks/clusters.md.
 
 python scripts/consensus_gains.py CELLS.h5ad … compares macro-F1 of cells alone, of consensus and of majority
 votes, at all and at a tenth of the counts: models are trained on half of the cells or on ten of each type,

@@ -1,4 +1,4 @@
-"""How much each part of the linear head matters, one left out at a time: docs/benchmarks/accuracy.md.
+"""How much each part of the linear head matters, one left out at a time: docs/benchmarks/ablations.md.
 
 python scripts/linear_head_ablation.py CELLS... --label COLUMN prints macro-F1 without a network, on five
 folds and on ten labeled cells per type, or on the kinds of splits that --splits names.

@@ -1,4 +1,4 @@
-"""Does attention gain from training on masked genes? A section of docs/benchmarks/accuracy.md.
+"""Does attention gain from training on masked genes? See docs/benchmarks/attention_accuracy.md.
 
 python scripts/masked_pretraining.py CELLS reads the blood sets below from a folder of .h5ad files. On some
 cells of each set, which are not evaluated, one interaction layer with gene vectors learns to restore masked

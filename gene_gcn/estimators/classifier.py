@@ -66,8 +66,8 @@ class GeneGCNClassifier(CombinableClassifier):
     .. math:: \hat y = \mathrm{MLP}(X + \mathrm{ReLU}((G(X) + A) X W))
 
     By default the attention graph G and the hidden layers are left out, since they cost more than they gain
-    (docs/benchmarks/accuracy.md). What remains is convex and is fitted to convergence, in seconds; how much
-    of the network A to take, which may be nothing, is chosen by cross-validation.
+    (docs/benchmarks/attention_accuracy.md). What remains is convex and is fitted to convergence, in seconds;
+    how much of the network A to take, which may be nothing, is chosen by cross-validation.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from gene_gcn.report.comparison import Comparison
 from gene_gcn.report.types_found import TypesFound
 
 # From which on a reader is told. With half of the genes, macro-F1 falls by 3 points
-# (docs/benchmarks/accuracy.md); the others are where a reader would ask.
+# (docs/benchmarks/missing_genes.md); the others are where a reader would ask.
 MANY_MISSING, MANY_LOW, MANY_UNKNOWN = 0.5, 0.1, 0.2
 UNSURE_TYPE = 0.6  # mean confidence
 

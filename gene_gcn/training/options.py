@@ -9,7 +9,7 @@ __all__ = ["LinearHeadOptions", "TrainingOptions"]
 
 @dataclass(frozen=True)
 class LinearHeadOptions:
-    """Constants of the linear head; docs/benchmarks/accuracy.md says on which sets they were chosen.
+    """Constants of the linear head; docs/benchmarks/protocol.md says on which sets they were chosen.
 
     Attributes
     ----------

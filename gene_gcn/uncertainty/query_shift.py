@@ -24,7 +24,8 @@ from scipy.stats import rankdata
 
 __all__ = ["Adaptation", "QueryShift", "TypeProfiles", "TypeSums", "adapt_to_query", "fit_adaptation"]
 
-# Chosen on 98 pairs of public references and queries, and on parts of 12 sets: docs/benchmarks/accuracy.md.
+# Chosen on 98 pairs of public references and queries, and on parts of 12 sets:
+# docs/benchmarks/other_laboratories.md.
 SMALLEST_SHIFT = 0.03  # halves of a set reach 0.028, laboratories start at 0.030
 STANDARD_ERRORS = 2.0  # as much comes from chance between cells of one set (up to 1.98)
 FEWEST_CELLS = 50
