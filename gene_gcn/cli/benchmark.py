@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gene_gcn import GeneNetwork
     from gene_gcn.benchmark.external_baselines import External
 
-app = typer.Typer(help="Measure accuracy and cost on your own cells.", no_args_is_help=True)
+app = typer.Typer(help="Measure accuracy and cost on your own cells.")
 
 CellFile = Annotated[Path, typer.Argument(metavar="CELLS", help="Labeled cells with raw counts (.h5ad).")]
 LabelColumn = Annotated[str, typer.Option("--label", "-l", help="Column of .obs with the cell types.")]
