@@ -19,8 +19,8 @@ def measure_growth(
     methods: Sequence[str],
     out: Path,
     **options: Any,
-) -> None:
-    """Measure methods on made cells of several sizes; print and write the tables.
+) -> dict[str, Any]:
+    """Measure methods on made cells of several sizes; print and write the tables; return their rows and paths.
 
     Parameters
     ----------
@@ -57,7 +57,9 @@ def measure_growth(
         _echo(row)
     results = pd.DataFrame(rows)
     typer.echo("\n" + "\n".join(tables.markdown(results)))
-    typer.echo(f"\nWritten: {', '.join(map(str, tables.write(results, out, {'label': label, **options})))}")
+    written = tables.write(results, out, {"label": label, **options})
+    typer.echo(f"\nWritten: {', '.join(map(str, written))}")
+    return {"runs": results, "written": written}
 
 
 def _echo(row: dict[str, Any]) -> None:
