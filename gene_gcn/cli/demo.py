@@ -171,9 +171,9 @@ def _find_unknown(clf: GeneGCNClassifier, query: AnnData) -> dict[str, Any]:
     return {
         "held_out_type": HELD_OUT,
         "held_out_cells": int(is_new.sum()),
-        "held_out_cells_called_unknown": int(is_unknown[is_new].sum()),
+        "held_out_called_unknown": int(is_unknown[is_new].sum()),
         "other_cells": int((~is_new).sum()),
-        "other_cells_called_unknown": int(is_unknown[~is_new].sum()),
+        "others_called_unknown": int(is_unknown[~is_new].sum()),
     }
 
 
@@ -209,6 +209,6 @@ def _say_comparison(rows: list[tuple[str, list[dict[str, float]]]], n: int) -> N
 def _say_unknown(found: dict[str, Any]) -> None:
     say(
         f"\nUnknown   Trained without {HELD_OUT} cells and asked for unknown ones, it calls\n"
-        f"          {found['held_out_cells_called_unknown']} of the {found['held_out_cells']} {HELD_OUT} cells "
-        f'and {found["other_cells_called_unknown"]} of the {found["other_cells"]} others "unknown".'
+        f"          {found['held_out_called_unknown']} of the {found['held_out_cells']} {HELD_OUT} cells and "
+        f'{found["others_called_unknown"]} of the {found["other_cells"]} others "unknown".'
     )

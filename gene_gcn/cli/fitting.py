@@ -27,7 +27,7 @@ def fit(
     checkpoint: Path | None = None,
     parents: Path | OntologyMap | None = None,
 ) -> dict[str, Any]:
-    """Fit `clf`; say how long it took, and what the network contributed; return what `--json` prints of it."""
+    """Fit `clf`; say, and return, how long it took; say what the network contributed."""
     start = time.perf_counter()
     clf.fit(cells, label, batch=batch, parents=parents, checkpoint=checkpoint)
     seconds = time.perf_counter() - start

@@ -67,7 +67,7 @@ def _read_names(path: Path) -> list[str]:
 
 
 def _types(found: Panel) -> pd.DataFrame:
-    """Return a row per type, the least recognized first: type, recall, confused_with and confused_fraction."""
+    """Return a row per type, the least recognized first, with the type that it is mostly confused with."""
     table = found.recall.sort_values(kind="stable").rename("recall").rename_axis("type").reset_index()
     worst = found.pairs.drop_duplicates("type").set_index("type")
     table["confused_with"] = table["type"].map(worst["called"]).astype(object)

@@ -20,7 +20,7 @@ def measure_growth(
     out: Path,
     **options: Any,
 ) -> dict[str, Any]:
-    """Measure methods on made cells of several sizes; print and write the tables; return their rows and paths.
+    """Measure methods on made cells of several sizes; print and write the tables.
 
     Parameters
     ----------
@@ -36,6 +36,11 @@ def measure_growth(
         Folder of tables and finished runs.
     options : dict
         Passed to `gene_gcn.benchmark.scale.measure`.
+
+    Returns
+    -------
+    dict
+        What `--json` prints.
 
     Raises
     ------

@@ -162,5 +162,5 @@ def train(
         if process_rank() == 0:
             clf.save(out)
     say(f"Written   {out}")
-    cells_in = sum(len(each.obs) if hasattr(each, "obs") else each.shape[0] for each in references)
-    return {"cells": cells_in, "fit": fitted, "model": describe_model(clf), "written": [out]}
+    n_cells = sum(each.shape[0] for each in references)
+    return {"cells": n_cells, "fit": fitted, "model": describe_model(clf), "written": [out]}
