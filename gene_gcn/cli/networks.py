@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from gene_gcn.cli.console import DownloadProgress, say
 from gene_gcn.genes.organisms import find_organism
-from gene_gcn.networks.source import NetworkSource
+
+if TYPE_CHECKING:
+    from gene_gcn.networks.source import NetworkSource
 
 Evidence = Literal["physical", "genetic", "all"]
 
@@ -104,6 +106,7 @@ def _say_source(source: NetworkSource, extra: dict[str, int]) -> dict[str, Any]:
 
 def _fetch_orthologs(organism: str, version: str | None) -> dict[str, Any]:
     from gene_gcn.errors import Argument, ArgumentError
+    from gene_gcn.networks.source import NetworkSource
     from gene_gcn.orthologs import hcop
 
     if version is not None:
