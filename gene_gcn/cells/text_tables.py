@@ -89,8 +89,12 @@ def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ())
         if head.shape[1] not in (0, len(layout.names)):  # below a blank line
             raise _not_under(file, layout.names, head.shape[1])
         if not len(head):
-            no_cells = sparse.csr_matrix((0, len(layout.names) - 1), dtype=np.float32)
-            return AnnData(no_cells, var=_named(layout.names[1:]))
+            genes = [name for name in layout.names[1:] if name not in obs_columns]
+            obs = pd.DataFrame(
+                columns=[name for name in layout.names[1:] if name in obs_columns], dtype=object
+            )
+            no_cells = sparse.csr_matrix((0, len(genes)), dtype=np.float32)
+            return AnnData(no_cells, obs=obs.set_axis(_named([]).index), var=_named(genes))
         if not _names_cells(layout, head):
             head = head.set_axis(range(1, head.shape[1] + 1), axis=1)
             head[1] = _numbers(head[1], layout.decimal)
