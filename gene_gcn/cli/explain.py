@@ -154,7 +154,9 @@ def _choose_cells(
     wanted = chosen or [label for label in clf.classes_.tolist() if label != other]
     cells = {label: np.flatnonzero(predicted == (label if whose is None else whose)) for label in wanted}
     without = [str(label) for label, found in cells.items() if not len(found)]
-    if len(without) == len(wanted):
+    if not adata.n_obs:
+        warn(EmptyCellsWarning("The file contains no cells, so the explanation is empty."))
+    elif len(without) == len(wanted):
         named = ", ".join(without[:5]) if whose is None else str(whose)
         problem = f"No cell is predicted to be of {named}, so the explanation is empty; "
         warn(EmptyCellsWarning(problem, "choose the cells of another type with ", Argument("cells_of"), "."))

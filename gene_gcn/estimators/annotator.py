@@ -460,12 +460,15 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             probability = logits.softmax(1).numpy()
         if alpha is not None and view is not None:
             _warn_of_lost_coverage(view.shift)
+        novelty = None
+        if unknown:
+            novelty = np.zeros(0) if view is None else view.novelty()  # without a view, there are no cells
         annotation = Annotation(
             self.classes_,
             query.evidence.shrink(probability, self.prior_),
             query.evidence.is_empty,
             None if view is None or not adapt else view.shift,
-            view.novelty() if view is not None and unknown else None,
+            novelty,
             None if alpha is None else self._sets(logits, alpha),
         )
         if over is not None and groups is None:
