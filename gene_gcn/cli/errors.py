@@ -1,4 +1,4 @@
-"""How errors and warnings reach the user: in one line each, arguments spelled as options."""
+"""How errors and warnings reach the user: in one line each, or as JSON; arguments spelled as options."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from gene_gcn.cli.memory import is_memory_limited
-from gene_gcn.errors import Argument, Message, is_out_of_memory
+from gene_gcn.errors import Argument, ArgumentError, Message, is_out_of_memory
 
-__all__ = ["message_for_user", "warnings_in_one_line"]
+__all__ = ["argument_of", "message_for_user", "warnings_in_one_line"]
 
 Spell = Callable[[Argument], str]
 
@@ -38,13 +38,32 @@ def message_for_user(error: Exception, spell: Spell) -> str | None:
     return _one_line(text)
 
 
+def argument_of(error: object, spell: Spell) -> str | None:
+    """Return the option or argument that an error or a warning is about, if it says so."""
+    if isinstance(error, ArgumentError):
+        return _spell_name(error.argument, spell)
+    if isinstance(error, Message):
+        named = [part.name for part in error.parts if isinstance(part, Argument)]
+        return _spell_name(named[0], spell) if named else None
+    parameter = getattr(error, "param", None)  # typer's errors
+    if parameter is not None:
+        return parameter.opts[0] if parameter.param_type_name == "option" else parameter.name
+    return getattr(error, "option_name", None)
+
+
+def _spell_name(name: str, spell: Spell) -> str:
+    """Return an option such as ``--label``, or the name of what is no option."""
+    return spell(Argument(name)).removesuffix("=")
+
+
 @contextmanager
-def warnings_in_one_line(spell: Spell) -> Iterator[None]:
-    """Print warnings without the line of code that they come from.
+def warnings_in_one_line(spell: Spell) -> Iterator[list[dict[str, str | None]]]:
+    """Print warnings without the line of code that they come from; collect what was printed.
 
     Those of libraries are printed if they are for users (UserWarning, such as a GPU driver that is too old);
     the other categories (DeprecationWarning, RuntimeWarning…) are for programmers and are dropped.
     """
+    printed: list[dict[str, str | None]] = []
 
     def show(
         message: Warning | str,
@@ -55,12 +74,14 @@ def warnings_in_one_line(spell: Spell) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if issubclass(category, UserWarning):
-            text = message.spelled(spell) if isinstance(message, Message) else str(message)
-            print(f"gene-gcn: warning: {_one_line(text)}", file=sys.stderr)
+            text = _one_line(message.spelled(spell) if isinstance(message, Message) else str(message))
+            argument = argument_of(message, spell)
+            printed.append({"category": category.__name__, "message": text, "argument": argument})
+            print(f"gene-gcn: warning: {text}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
-        yield
+        yield printed
 
 
 def _reason_of_shortage(error: Exception) -> str:

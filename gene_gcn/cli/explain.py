@@ -24,7 +24,7 @@ from gene_gcn.cli.options import (
     QueryScale,
     QueryUseRaw,
 )
-from gene_gcn.errors import Argument, ArgumentError, GeneGCNWarning
+from gene_gcn.errors import Argument, ArgumentError, EmptyCellsWarning, GeneGCNWarning, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,7 @@ GRAPHS = (".graphml", ".cyjs")
 ENDINGS = (*TABLES, *GRAPHS, ".h5ad")
 MOST_DETAILED = 3  # types with tables of their own; of more, there is one table with a row per type
 FEWER_CELLS = 100  # of a type, for models whose explanation takes tenths of a second per cell
+PARTS = ("own", "from_network", "through_missing")  # columns of a table without types
 FEW = 4  # genes in a row of that table
 
 
@@ -86,7 +87,7 @@ def explain(
     organism: QueryOrganism = None,
     orthologs: Orthologs = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Say which genes, and which edges of the network, make cells their types."""
     _check_out(out, types)
     check_output_file(out, cells, force=force)
@@ -101,12 +102,19 @@ def explain(
     adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
     species: dict[str, Any] = {"organism": organism, "orthologs": orthologs}
-    chosen, cells_of_types = _choose_cells(clf, adata, chosen, other, whose, species)
+    cells_of_types, left_out = _choose_cells(clf, adata, chosen, other, whose, species)
+    chosen = list(cells_of_types)
+    if not chosen:
+        _write_nothing(out, adata)
+        say(f"Written   {out}")
+        return {"against": against, "types": [], "left_out_types": left_out, "written": [out]}
     explanation = clf.explain(adata, chosen, other, **species)
     cells_of_types = _limit(cells_of_types, max_cells, explanation)
-    _say(explanation, cells_of_types, top)
+    explained = _explained(explanation, cells_of_types, top)
+    _say(explained, explanation)
     _write(out, explanation, cells_of_types, top, adata, edges_of=chosen if types else [])
     say(f"Written   {out}")
+    return {"against": against, "types": explained, "left_out_types": left_out, "written": [out]}
 
 
 def _check_out(out: Path, types: list[str] | None) -> None:
@@ -134,8 +142,8 @@ def _choose_cells(
     other: Any,
     whose: Any,
     species: dict[str, Any],
-) -> tuple[list[Any], dict[Any, np.ndarray]]:
-    """Return the types to explain that have cells, and the positions of the cells of each."""
+) -> tuple[dict[Any, np.ndarray], list[str]]:
+    """Return the types to explain with the positions of the cells of each, and the types that have none."""
     import warnings
 
     import numpy as np
@@ -146,14 +154,15 @@ def _choose_cells(
     wanted = chosen or [label for label in clf.classes_.tolist() if label != other]
     cells = {label: np.flatnonzero(predicted == (label if whose is None else whose)) for label in wanted}
     without = [str(label) for label, found in cells.items() if not len(found)]
-    if len(without) == len(wanted):
+    if not adata.n_obs:
+        warn(EmptyCellsWarning("The file contains no cells, so the explanation is empty."))
+    elif len(without) == len(wanted):
         named = ", ".join(without[:5]) if whose is None else str(whose)
-        problem = f"No cell is predicted to be of {named}; choose the cells of another type with "
-        raise ArgumentError("cells_of", problem, Argument("cells_of"), ".")
-    if without:
+        problem = f"No cell is predicted to be of {named}, so the explanation is empty; "
+        warn(EmptyCellsWarning(problem, "choose the cells of another type with ", Argument("cells_of"), "."))
+    elif without:
         say(f"Left out  {', '.join(without)}: no cell is predicted to be of it")
-    cells = {label: found for label, found in cells.items() if len(found)}
-    return list(cells), cells
+    return {label: found for label, found in cells.items() if len(found)}, without
 
 
 def _limit(
@@ -197,24 +206,56 @@ def _write(
         write_table(out, explanation.to_frame(cells).set_index("type"), index_label="type")
 
 
+def _write_nothing(out: Path, adata: AnnData) -> None:
+    """Write what is well-formed but has no type, as a pipeline expects a file."""
+    import networkx as nx
+    import numpy as np
+    import pandas as pd
+
+    from gene_gcn.explain.graph_files import write_cyjs, write_graphml
+
+    name = out.name.lower()
+    if name.endswith(".h5ad"):
+        adata.varm["explain"] = np.zeros((adata.n_vars, 0))
+        adata.uns["explain"] = {"types": np.zeros(0, dtype=object), "against": "", "baseline": np.zeros(0)}
+        write_cells(out, adata)
+    elif name.endswith(GRAPHS):
+        (write_cyjs if name.endswith(".cyjs") else write_graphml)(nx.DiGraph(), out)
+    else:
+        write_table(out, pd.DataFrame(columns=["gene", *PARTS, "total"]), index_label="type")
+
+
+def _explained(explanation: BaseExplanation, cells: dict[Any, np.ndarray], top: int) -> list[dict[str, Any]]:
+    """Return for each type its cells, the sum that its mean logit is, and its top genes and edges."""
+    summary = explanation.summary(cells)
+    return [
+        {
+            "type": str(label),
+            "cells": len(cells[label]),
+            "logit": summary.loc[label].to_dict(),
+            "genes": explanation.genes(label, top, cells=cells[label]),
+            "edges": explanation.edges(label, top, cells=cells[label]).query("contribution != 0"),
+        }
+        for label in explanation.types
+    ]
+
+
 # ---- the screen ----
 
 
-def _say(explanation: BaseExplanation, cells: dict[Any, np.ndarray], top: int) -> None:
-    summary = explanation.summary(cells)
-    if len(explanation.types) > MOST_DETAILED:
-        _say_overview(explanation, cells)
+def _say(explained: list[dict[str, Any]], explanation: BaseExplanation) -> None:
+    if len(explained) > MOST_DETAILED:
+        _say_overview(explained, explanation.against)
         return
-    for label in explanation.types:
-        positions = cells[label]
+    for each in explained:
         against = "" if explanation.against is None else f" against {explanation.against}"
-        say(f"\n{label}{against}: mean over {count(positions, 'cell')}")
-        _say_logit(summary.loc[label], explanation)
-        _say_genes(explanation.genes(label, top, cells=positions), explanation.parts)
-        _say_edges(explanation.edges(label, top, cells=positions), explanation.parts)
+        say(f"\n{each['type']}{against}: mean over {count(range(each['cells']), 'cell')}")
+        _say_logit(each["logit"], explanation)
+        _say_genes(each["genes"], explanation.parts)
+        _say_edges(each["edges"], explanation.parts)
 
 
-def _say_logit(row: pd.Series, explanation: BaseExplanation) -> None:
+def _say_logit(row: dict[str, float], explanation: BaseExplanation) -> None:
     shown = [part for part in explanation.parts if row[part]]
     what = "logit" if explanation.against is None else "difference of logits"
     parts = " ".join(f"{'−' if row[part] < 0 else '+'} {abs(row[part]):.2f} {_words(part)}" for part in shown)
@@ -237,7 +278,6 @@ def _say_genes(genes: pd.DataFrame, parts: list[str]) -> None:
 
 
 def _say_edges(edges: pd.DataFrame, parts: list[str]) -> None:
-    edges = edges[edges["contribution"] != 0]
     if edges.empty:
         reason = "the model takes nothing of a network"
         if "from_network" not in parts:
@@ -250,17 +290,15 @@ def _say_edges(edges: pd.DataFrame, parts: list[str]) -> None:
     say(table)
 
 
-def _say_overview(explanation: BaseExplanation, cells: dict[Any, np.ndarray]) -> None:
+def _say_overview(explained: list[dict[str, Any]], other: Any) -> None:
     title = "Genes that add most to each type"
-    if explanation.against is not None:
-        title += f" against {explanation.against}"
+    if other is not None:
+        title += f" against {other}"
     table = new_table(title, "type", "cells", "genes")
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
-    for label in explanation.types:
-        genes = explanation.genes(label, FEW, cells=cells[label])
-        text = ", ".join(
-            f"{gene} {total:.2f}" for gene, total in zip(genes["gene"], genes["total"], strict=True)
-        )
-        table.add_row(str(label), f"{len(cells[label]):,}", text)
+    for each in explained:
+        genes = each["genes"].head(FEW)
+        text = ", ".join(f"{row.gene} {row.total:.2f}" for row in genes.itertuples())
+        table.add_row(each["type"], f"{each['cells']:,}", text)
     say(table)
     say(f"For more genes, and for edges, pass --type: up to {MOST_DETAILED} types are shown in detail.")

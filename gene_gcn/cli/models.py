@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gene_gcn.cli.checks import check_output_model
 from gene_gcn.cli.console import count, say
 from gene_gcn.cli.inputs import load_model
+from gene_gcn.cli.model_facts import describe_model
 from gene_gcn.cli.options import Force, ModelFolder
 
-models = typer.Typer(help="Merge models, or leave out types.", no_args_is_help=True)
+models = typer.Typer(help="Merge models, or leave out types.")
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")]
 
@@ -22,7 +23,7 @@ def merge(
     folders: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Two or more model folders.")],
     out: Out,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Merge models of different cells, on the genes that all of them have."""
     check_output_model(out, force=force)
     if len(folders) < 2:
@@ -33,6 +34,7 @@ def merge(
     say(f"Merged    {count(merged.classes_, 'type')}, {count(merged.genes_ or (), 'gene')}")
     merged.save(out)
     say(f"Written   {out}")
+    return {"model": describe_model(merged), "written": [out]}
 
 
 @models.command()
@@ -41,10 +43,11 @@ def subset(
     types: Annotated[list[str], typer.Option("--type", "-t", help="Type to keep; repeat for each.")],
     out: Out,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Keep some of the types of a model."""
     check_output_model(out, force=force)
     kept = load_model(model).subset(types)
     say(f"Kept      {', '.join(map(str, kept.classes_))}")
     kept.save(out)
     say(f"Written   {out}")
+    return {"model": describe_model(kept), "written": [out]}

@@ -29,13 +29,13 @@ from gene_gcn.cli.options import (
     ReportFile,
     Unknown,
 )
+from gene_gcn.cli.predicted import describe_query
 from gene_gcn.cli.spelling import typed_command
 from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.partial_results import num_finished, partial_folder, remove_partial
 
 if TYPE_CHECKING:
     import pandas as pd
-    from anndata import AnnData
 
 LISTED_CLUSTERS = 10
 
@@ -71,7 +71,7 @@ def predict(
     ] = False,
     report: ReportFile = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Predict the types of cells with a trained model."""
     check_predictions_path(out)
     check_output_predictions(out, cells, force=force)
@@ -80,7 +80,7 @@ def predict(
         _refuse_report_of_other_species(organism, orthologs)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    adata, source = read_query(cells, clf, genome=genome)
+    adata, source = read_query(cells, clf, *([] if over is None else [over]), genome=genome)
     partial = None if source is None else partial_folder(out)
     if partial is not None and (n := num_finished(partial)):
         say(f"Found     {partial} with {n:,} finished blocks, which are not read again")
@@ -91,17 +91,20 @@ def predict(
     write_predictions(out, adata, probabilities=probabilities, source=source)
     if partial is not None:
         remove_partial(partial)
-    _say_types(adata.obs["gene_gcn"], adata.obs["gene_gcn_confidence"])
-    _say_shift(adata.uns["gene_gcn"])
-    _say_backoff(adata)
-    if over is not None:
-        _say_consensus(adata)
+    found = describe_query(adata)
+    _say_types(found["types"])
+    _say_shift(found["shift"])
+    _say_backoff(found["backoff"], adata.n_obs)
+    _say_consensus(found["consensus"], adata.n_obs)
     say(f"Written   {out}")
+    written = [out]
     if report is not None:
-        from gene_gcn.report import write_report
+        from gene_gcn.report import report_files, write_report
 
         write_report(report, clf, adata, X=source, name=cells.name, command=typed_command(context))
         say(f"Report    {report}")
+        written += report_files(report)
+    return found | {"written": written}
 
 
 def _refuse_report_of_other_species(organism: str | None, orthologs: str | None) -> None:
@@ -111,50 +114,41 @@ def _refuse_report_of_other_species(organism: str | None, orthologs: str | None)
             raise ArgumentError("report", Argument("report"), text, Argument(name), ".")
 
 
-def _say_shift(made: dict[str, Any]) -> None:
-    if "shift" in made:
-        kept = "removed" if made["shift_removed"] else f"kept: {made['shift_kept_because']}"
-        say(f"Shift     {made['shift']:.3f}, {kept}")
+def _say_types(types: pd.DataFrame) -> None:
+    table = new_table("Predicted types", "type", "cells", "share", "mean confidence")
+    for row in types.itertuples():
+        table.add_row(row.type, f"{row.cells:,}", f"{row.fraction:.1%}", f"{row.mean_confidence:.2f}")
+    say(table)
 
 
-def _say_backoff(adata: AnnData) -> None:
-    made = adata.uns["gene_gcn"]
-    if "backoff" in made:
-        changed = (adata.obs["gene_gcn"].astype(str) != adata.obs["gene_gcn_type"].astype(str)).sum()
-        sure = f"to nodes with a probability of {made['backoff']:.3g} or more"
-        say(f"Back-off  {changed:,} of {adata.n_obs:,} cells {sure}")
+def _say_shift(shift: dict[str, Any] | None) -> None:
+    if shift is not None:
+        kept = "removed" if shift["removed"] else f"kept: {shift['kept_because']}"
+        say(f"Shift     {shift['size']:.3f}, {kept}")
 
 
-def _say_consensus(adata: AnnData) -> None:
-    obs, made = adata.obs, adata.uns["gene_gcn"]
-    types = obs["gene_gcn_type" if "backoff" in made else "gene_gcn"]
-    changed = int((types.astype(str) != obs["gene_gcn_cell"].astype(str)).sum())
-    fraction = f" ({changed / len(obs):.1%})" if len(obs) else ""
-    result = f"{changed:,} cells{fraction} changed their type"
-    if "clusters" not in made:
-        say(f"Consensus over {made['over']}: {result}")
+def _say_backoff(backoff: dict[str, Any] | None, n_cells: int) -> None:
+    if backoff is not None:
+        sure = f"to nodes with a probability of {backoff['threshold']:.3g} or more"
+        say(f"Back-off  {backoff['changed_cells']:,} of {n_cells:,} cells {sure}")
+
+
+def _say_consensus(consensus: dict[str, Any] | None, n_cells: int) -> None:
+    if consensus is None:
         return
-    clusters = made["clusters"]
+    changed, clusters = consensus["changed_cells"], consensus["clusters"]
+    fraction = f" ({changed / n_cells:.1%})" if n_cells else ""
+    result = f"{changed:,} cells{fraction} changed their type"
+    if clusters is None:
+        say(f"Consensus over {consensus['over']}: {result}")
+        return
     mixed = clusters[clusters["heterogeneous"]]
     found = f"{count(clusters, 'cluster')}, {len(mixed):,} of them heterogeneous"
-    say(f"Consensus over {made['over']}: {found}; {result}")
+    say(f"Consensus over {consensus['over']}: {found}; {result}")
     if len(mixed):
         largest = mixed.sort_values("cells", ascending=False, kind="stable").head(LISTED_CLUSTERS)
         title = "Heterogeneous clusters" + (", the largest" if len(largest) < len(mixed) else "")
         table = new_table(title, "cluster", "cells", "most frequent type", "share", "entropy (bits)")
-        for name, row in largest.iterrows():
-            numbers = f"{row['share']:.0%}", f"{row['entropy']:.2f}"
-            table.add_row(str(name), f"{row['cells']:,}", row["type"], *numbers)
+        for row in largest.itertuples():
+            table.add_row(row.cluster, f"{row.cells:,}", row.type, f"{row.share:.0%}", f"{row.entropy:.2f}")
         say(table)
-
-
-def _say_types(labels: pd.Series, confidence: pd.Series) -> None:
-    from gene_gcn.cells import UNASSIGNED
-
-    table = new_table("Predicted types", "type", "cells", "share", "mean confidence")
-    types = labels.astype(object).where(labels.notna(), UNASSIGNED).astype(str)
-    groups = confidence.groupby(types).agg(["size", "mean"])
-    for name, row in groups.sort_values("size", ascending=False, kind="stable").iterrows():
-        n = int(row["size"])
-        table.add_row(str(name), f"{n:,}", f"{n / len(labels):.1%}", f"{row['mean']:.2f}")
-    say(table)

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from gene_gcn import __version__
 from gene_gcn.cli.benchmark import app as benchmark
-from gene_gcn.cli.console import discard_output, flush_output, is_silent, tolerate_any_encoding
+from gene_gcn.cli.commands import Program, called_command, wants_json
+from gene_gcn.cli.console import discard_output, flush_output, is_silent, prepare_streams
 from gene_gcn.cli.demo import demo
-from gene_gcn.cli.errors import message_for_user, warnings_in_one_line
+from gene_gcn.cli.errors import argument_of, message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.explain import explain
 from gene_gcn.cli.markers import markers
@@ -29,13 +31,13 @@ from gene_gcn.cli.predict import predict
 from gene_gcn.cli.processes import is_told_by_first, let_first_leave
 from gene_gcn.cli.report import report
 from gene_gcn.cli.reproduce import reproduce
+from gene_gcn.cli.results import BUG, INTERRUPTED, USER_ERROR, Outcome, as_plain, stdout_for_json
+from gene_gcn.cli.schema import schema
 from gene_gcn.cli.spelling import Spelling, find_options
 from gene_gcn.cli.suspicious import suspicious
 from gene_gcn.cli.train import train
 
 __all__ = ["app", "main"]
-
-USER_ERROR, INTERRUPTED = 2, 130  # exit statuses, as shells have them
 
 app = typer.Typer(
     name="gene-gcn",
@@ -43,7 +45,9 @@ app = typer.Typer(
     "Cells are read from .h5ad, .zarr, .loom, .h5 or a folder of 10x Genomics, or from a table (.csv, .tsv, "
     ".txt, also .gz) with a row per cell: cell names in the first column, gene names in the header; columns "
     "of text describe the cells.\n\n"
-    "Start with: gene-gcn demo",
+    "Start with: gene-gcn demo\n\n"
+    "Exit status: 0 done; 1 a bug; 2 a mistake of yours, or too little memory or disk; 130 interrupted.",
+    cls=Program,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -61,6 +65,7 @@ app.add_typer(models, name="models")
 app.command()(fetch)
 app.command("networks")(list_networks)
 app.command()(reproduce)
+app.command()(schema)
 app.add_typer(benchmark, name="benchmark")
 
 
@@ -91,39 +96,61 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0, also if nobody reads the output to its end; 2 after an error of the user's, which is
-        printed in one line on stderr; 130 after Ctrl-C. A bug raises its exception, with the traceback.
+        printed in one line on stderr; 130 after Ctrl-C. A bug raises its exception, so that the process ends
+        with its traceback and 1.
     """
     # By default, threads of torch that wait for each other spin for milliseconds, which makes training ten
     # times slower on a busy machine. A shorter spin costs next to nothing. Read when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     prepare_for_memory_limit()
     atexit.register(gc.freeze)  # the last collection, of all that torch has made, takes a sixth of the time
-    tolerate_any_encoding()
+    prepare_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
+    path, command = called_command(app, argv)
+    if isinstance(command, TyperGroup) and len(argv) == len(path):
+        argv.append("--help")
+    outcome = Outcome(path)
     spell = Spelling(find_options(app, argv))
+    if not wants_json(argv):
+        _run(argv, spell, outcome)
+    else:
+        with stdout_for_json(outcome):
+            _run(argv, spell, outcome)
+    return outcome.status
+
+
+def _run(argv: Sequence[str], spell: Spelling, outcome: Outcome) -> None:
+    """Run the command, and say how that ended: to the user, and in `outcome`."""
     try:
-        with _rare_garbage_collection(), warnings_in_one_line(spell):
-            status = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False) or 0
+        with _rare_garbage_collection(), warnings_in_one_line(spell) as outcome.warnings:
+            returned = app(args=argv, prog_name="gene-gcn", standalone_mode=False)
             flush_output()
-    except (KeyboardInterrupt, typer.Abort):  # newer versions of typer return 130 instead
-        status = INTERRUPTED
+            if isinstance(returned, int):  # after --help; newer versions of typer also return 130
+                outcome.status = returned
+            else:
+                outcome.result = as_plain(returned)
+    except (KeyboardInterrupt, typer.Abort):
+        outcome.status = INTERRUPTED
     except SystemExit as error:  # typer and rich exit so when they cannot print, for instance the help
         if not isinstance(error.__context__, BrokenPipeError):
             raise
         discard_output()
-        status = 0
     except Exception as error:
         if is_told_by_first(error):
             let_first_leave()
-            return USER_ERROR
+            outcome.status = USER_ERROR
+            return
         message = message_for_user(error, spell)
+        about = {"type": type(error).__name__, "argument": argument_of(error, spell)}
         if message is None:
+            outcome.fail(BUG, about | {"message": str(error)})
             raise
+        outcome.fail(USER_ERROR, about | {"message": message})
         print(f"gene-gcn: error: {message}", file=sys.stderr)
-        return USER_ERROR
-    if status == INTERRUPTED and not is_silent():
-        print("gene-gcn: interrupted", file=sys.stderr)
-    return status
+    if outcome.status == INTERRUPTED:
+        outcome.fail(INTERRUPTED, {"type": "KeyboardInterrupt", "message": "interrupted", "argument": None})
+        if not is_silent():
+            print("gene-gcn: interrupted", file=sys.stderr)
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from itertools import chain
 from shlex import join
 
 import typer
-from typer.core import TyperGroup, TyperOption
-from typer.main import get_command
+from typer.core import TyperOption
 
+from gene_gcn.cli.commands import all_commands, called_command
 from gene_gcn.errors import Argument
 
 __all__ = ["Spelling", "find_options", "typed_command"]
@@ -27,16 +27,9 @@ def find_options(app: typer.Typer, argv: Sequence[str]) -> list[TyperOption]:
 
     The latter are for remedies such as training with other options before predicting.
     """
-    command = get_command(app)
-    others = list(command.commands.values()) if isinstance(command, TyperGroup) else []
-    for other in others:  # which grows
-        if isinstance(other, TyperGroup):
-            others += other.commands.values()
-    for word in argv:
-        if not isinstance(command, TyperGroup) or word not in command.commands:
-            break
-        command = command.commands[word]
-    parameters = chain.from_iterable(each.params for each in (command, *others))
+    _, called = called_command(app, argv)
+    others = (command for _, command in all_commands(app))
+    parameters = chain.from_iterable(each.params for each in (called, *others))
     return [parameter for parameter in parameters if isinstance(parameter, TyperOption)]
 
 
@@ -76,7 +69,7 @@ def typed_command(context: typer.Context) -> str:
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)  # an enumeration of click, which newer typers hold inside
-        if source is None or source.name != "COMMANDLINE":
+        if source is None or source.name != "COMMANDLINE" or name not in context.params:  # --json
             continue
         value = context.params[name]
         if not isinstance(parameter, TyperOption):
