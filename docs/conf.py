@@ -8,6 +8,7 @@ from pathlib import Path
 from gene_gcn import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
+from extensions.links import names_of_types
 
 project = "gene_gcn"
 author = "The gene_gcn developers"
@@ -61,7 +62,8 @@ autodoc_typehints = "none"  # the docstrings have types that can be read
 autosummary_generate = True
 numpydoc_show_class_members = False  # the template lists them
 numpydoc_xref_param_type = True
-numpydoc_xref_ignore = "all"  # words that are not types; extensions/links.py knows those that are
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = names_of_types()
 python_maximum_signature_line_length = 80
 add_module_names = False
 smartquotes = False  # values such as "auto" are to be copied

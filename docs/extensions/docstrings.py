@@ -11,14 +11,16 @@ from sphinx.util.inspect import isstaticmethod, unwrap_all
 
 PACKAGE = "gene_gcn"
 PYG = Config(
+    napoleon_use_ivar=True,
     napoleon_use_rtype=False,
     napoleon_custom_sections=[("Shapes", "notes_style")],
 )
+SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:", "Shapes:")
 
 
 def from_pyg(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Convert PyG's sections (`Args:`, `Shapes:`), which layers have; numpydoc reads all others."""
-    if any(line.rstrip() in ("Args:", "Returns:", "Raises:", "Shapes:") for line in lines):
+    if any(line.rstrip() in SECTIONS for line in lines):
         lines[:] = GoogleDocstring(lines, PYG, app, what, name, obj, options).lines()
 
 
@@ -39,7 +41,7 @@ class OwnMembers:
 
     @staticmethod
     def kind(member: str, value: object) -> str | None:
-        if member.startswith("_") or member.startswith("set_") and member.endswith("_request"):
+        if member.startswith("_") or (member.startswith("set_") and member.endswith("_request")):
             return None
         if isinstance(value, property):
             return "properties"

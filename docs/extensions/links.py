@@ -96,7 +96,11 @@ class Mentions(SphinxTransform):
 
     def link(self, match: re.Match[str]) -> nodes.Node:
         if match["page"] is None:
-            address = f"https://doi.org/{match['doi']}" if match["doi"] else f"https://arxiv.org/abs/{match['arxiv']}"
+            address = (
+                f"https://doi.org/{match['doi']}"
+                if match["doi"]
+                else f"https://arxiv.org/abs/{match['arxiv']}"
+            )
             return nodes.reference("", match[0], refuri=address, internal=False)
         return pending_xref(
             "",
@@ -120,15 +124,14 @@ def is_fixed(text: nodes.Text) -> bool:
     return False
 
 
-def name_types(app: Sphinx, config: Any) -> None:
-    """Tell numpydoc which words of types are names, so that they become links."""
-    names = {name: f":obj:`{name}`" for name in OTHERS} | dict(own_names())
-    words = {word: word for word in DEFAULT_LINKS}  # numpydoc's, such as int and sequence: nobody looks these up
-    config.numpydoc_xref_aliases = words | names
+def names_of_types() -> dict[str, str]:
+    """Return what numpydoc makes of the words of types: names become links, others stay words."""
+    words = {word: word for word in DEFAULT_LINKS}  # numpydoc would link int, sequence…
+    return words | {name: f":obj:`{name}`" for name in OTHERS} | dict(own_names())
 
 
 def own_names() -> list[tuple[str, str]]:
-    rooms = ("", ".nn", ".networks", ".cells", ".explain", ".report", ".ontology", ".orthologs", ".uncertainty")
+    rooms = "", ".nn", ".networks", ".cells", ".explain", ".report", ".ontology", ".orthologs", ".uncertainty"
     names = []
     for room in rooms:
         module = importlib.import_module(PACKAGE + room)
@@ -140,7 +143,6 @@ def own_names() -> list[tuple[str, str]]:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("config-inited", name_types)
     app.connect("missing-reference", resolve)
     app.add_transform(Mentions)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import html
+
 from docutils import nodes
-from docutils.utils.math import latex2mathml
+from docutils.utils.math import MathError, latex2mathml
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
+from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
+
+logger = logging.getLogger(__name__)
 
 
 def convert(node: nodes.math | nodes.math_block, *, block: bool) -> str:
-    """Return the formula of a node as a `math` element."""
+    """Return the formula of a node as a `math` element; warn of what docutils cannot convert."""
     try:
-        return latex2mathml.tex2mathml(prepared(node.astext()), as_block=block)
-    except Exception as error:  # docutils raises its own class or, for some mistakes, others
-        raise ExtensionError(f"{node.source}:{node.line}: cannot convert {node.astext()!r}: {error}") from error
+        return latex2mathml.tex2mathml(prepared(node.astext().strip()), as_block=block)
+    except (MathError, SyntaxError, IndexError, AttributeError) as error:  # whatever docutils trips over
+        logger.warning("cannot convert the formula %r: %s", node.astext(), error, location=node)
+        return f"<code>{html.escape(node.astext())}</code>"
 
 
 def prepared(formula: str) -> str:
