@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from docutils import nodes
@@ -14,6 +15,7 @@ from numpydoc.xref import DEFAULT_LINKS
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.util.nodes import make_refnode
 
 PACKAGE = "gene_gcn"
 
@@ -48,16 +50,30 @@ MENTION = re.compile(
 
 
 def resolve(app: Sphinx, env: Any, node: pending_xref, contnode: nodes.Element) -> nodes.Node | None:
-    """Resolve what Sphinx could not: other libraries; words in backticks that are not names are code."""
-    target = node.get("reftarget", "")
+    """Resolve what Sphinx could not: other libraries, short names; other words in backticks are code."""
     if node.get("refdomain") != "py":
         return None
+    target = node["reftarget"]
+    is_own = target.startswith(f"{PACKAGE}.")
     address = OTHERS.get(target.rpartition(".")[2])
-    if address is not None and not target.startswith(PACKAGE):
+    if address is not None and not is_own:
         return nodes.reference("", "", contnode, refuri=address, internal=False)
-    if node["reftype"] == "obj" and (not target.startswith(f"{PACKAGE}.") or exists(target)):
-        return contnode
-    return None
+    is_word = node["reftype"] == "obj"
+    if not is_word or target.rpartition(".")[2][:1].isupper() or is_own:
+        name = documented_as(target, env.domains.python_domain.objects)
+        if name is not None:
+            entry = env.domains.python_domain.objects[name]
+            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, name)
+    return contnode if is_word and (not is_own or exists(target)) else None
+
+
+def documented_as(target: str, names: Iterable[str]) -> str | None:
+    """Return the one documented name that ends like a target, from its class on; None if there is none."""
+    parts = target.split(".")
+    first = next((i for i, part in enumerate(parts) if part[:1].isupper()), len(parts) - 1)
+    end = "." + ".".join(parts[first:])
+    found = [name for name in names if name.endswith(end)]
+    return found[0] if len(found) == 1 else None
 
 
 def exists(name: str) -> bool:
