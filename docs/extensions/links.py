@@ -60,9 +60,10 @@ def resolve(app: Sphinx, env: Any, node: pending_xref, contnode: nodes.Element) 
         return nodes.reference("", "", contnode, refuri=address, internal=False)
     is_word = node["reftype"] == "obj"
     if not is_word or target.rpartition(".")[2][:1].isupper() or is_own:
-        name = documented_as(target, env.domains.python_domain.objects)
+        objects = {name: entry for name, entry in env.domains.python_domain.objects.items() if not entry.aliased}
+        name = documented_as(target, objects)
         if name is not None:
-            entry = env.domains.python_domain.objects[name]
+            entry = objects[name]
             return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, name)
     return contnode if is_word and (not is_own or exists(target)) else None
 
