@@ -50,7 +50,7 @@ class OwnMembers:
 
 
 def is_documented(member: object) -> bool:
-    return bool(getattr(member, "__doc__", None))
+    return inspect.getdoc(member) is not None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
