@@ -260,7 +260,19 @@ class GeneGCNClassifier(CombinableClassifier):
         """Return a classifier with the paper's settings, such as Adam and batches of one cell.
 
         Without a graph the paper's batch is 64. It does not give widths of the head, normalization and
-        stopping rule; these are chosen here. `changes` are further parameters.
+        stopping rule; these are chosen here.
+
+        Parameters
+        ----------
+        network : GeneNetwork, str or path, optional
+            The global graph, as in `GeneGCNClassifier`.
+        **changes
+            Other parameters, instead of the paper's.
+
+        Returns
+        -------
+        GeneGCNClassifier
+            Not fitted.
         """
         settings: dict[str, Any] = {
             "normalization": "log1p",
@@ -511,6 +523,7 @@ class GeneGCNClassifier(CombinableClassifier):
         )
 
     def check_parameters(self) -> None:
+        """Refuse parameters that cannot be used, as `fit` does."""
         super().check_parameters()
         self._check_whole_numbers("channels", "heads")
         self._check_whole_numbers("num_layers", least=0)
@@ -546,6 +559,11 @@ class GeneGCNClassifier(CombinableClassifier):
 
         A model that is already there is replaced.
 
+        Parameters
+        ----------
+        path : path
+            Folder to write.
+
         Raises
         ------
         ArgumentError
@@ -573,6 +591,16 @@ class GeneGCNClassifier(CombinableClassifier):
         """Read a classifier that `save` wrote; it predicts the same, bit for bit.
 
         No code in the folder is run. A `GeneNetwork` comes back aligned to the training genes.
+
+        Parameters
+        ----------
+        path : path
+            Folder that `save` wrote.
+
+        Returns
+        -------
+        GeneGCNClassifier
+            Fitted.
 
         Raises
         ------
