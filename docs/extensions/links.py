@@ -163,6 +163,17 @@ class Names(SphinxTransform):
             link += literal
 
 
+class Titles(SphinxTransform):
+    """Show links such as [model.md](model.md), which read well in a file, by the title of the page."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        for link in self.document.findall(pending_xref):
+            if link.get("reftype") == "myst" and re.fullmatch(r"[\w./]+\.md", link.astext()):
+                link["refexplicit"] = False
+
+
 def public_name(text: str) -> str | None:
     """Return the full name of what a piece of code names, if it may be a name of this package."""
     name = NAME.fullmatch(text)
@@ -204,4 +215,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("missing-reference", resolve)
     app.add_transform(Mentions)
     app.add_transform(Names)
+    app.add_transform(Titles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
