@@ -72,7 +72,7 @@ def resolve(app: Sphinx, env: Any, node: pending_xref, contnode: nodes.Element) 
     if address is not None and not is_own:
         return nodes.reference("", "", contnode, refuri=address, internal=False)
     is_word = node["reftype"] == "obj"
-    if not is_word or target.rpartition(".")[2][:1].isupper() or is_own:
+    if not is_word or is_own or any(part[:1].isupper() for part in target.split(".")):
         objects = {
             name: entry for name, entry in env.domains.python_domain.objects.items() if not entry.aliased
         }

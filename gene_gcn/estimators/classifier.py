@@ -166,6 +166,7 @@ class GeneGCNClassifier(CombinableClassifier):
     gene_match_ : gene_gcn.networks.GeneMatch or None
         How the genes were found in "string" or "biogrid": print it. None for other networks and after `load`.
     normalizer_ : gene_gcn.cells.Normalizer
+        Brings cells to the scale of the model.
     fitted_ : gene_gcn.estimators.fitted.LinearModel or GradientModel
         What computes the logits.
     imputer_ : gene_gcn.training.imputation.PPCAImputer or None
@@ -177,6 +178,7 @@ class GeneGCNClassifier(CombinableClassifier):
     history_ : DataFrame
         Losses: of each epoch, or with "lbfgs" of each member of the ensemble and of the cross-validation.
     n_features_in_ : int
+        N.
     feature_names_in_ : ndarray of str, only if X is a DataFrame with such column names
 
     References
