@@ -93,7 +93,7 @@ class BaseExplanation(ABC):
 
         Parameters
         ----------
-        type
+        type : label, optional
             One of `types`; may be left out if only one is explained.
         top : int or None
             Number of genes; None for all.
