@@ -29,9 +29,7 @@ def test_commands_of_the_page_run(folder, tmp_path, monkeypatch, capsys):
             check(json.loads(capsys.readouterr().out), ("predict",))
 
 
-@pytest.mark.parametrize(
-    "example", re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL), ids=["result", "error"]
-)
+@pytest.mark.parametrize("example", re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL))
 def test_examples_fit_the_schema(example):
     check(json.loads(example), ("predict",))
 
