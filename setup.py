@@ -1,4 +1,4 @@
-"""The README as the first page on a package index, where relative links lead nowhere; all else is in setup.cfg."""
+"""The README as a page of a package index, where relative links lead nowhere; all else is in setup.cfg."""
 
 import re
 from configparser import ConfigParser

