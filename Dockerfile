@@ -12,12 +12,12 @@ RUN /opt/gene_gcn/bin/python -m pip install --no-cache-dir -c constraints.txt .
 FROM python:3.11-slim
 COPY --from=build /opt/gene_gcn /opt/gene_gcn
 # Any user may write into these: downloads, and what numba and matplotlib keep.
-RUN useradd --create-home user && mkdir /cache && chmod 1777 /cache
+RUN useradd --create-home --uid 1000 user && mkdir /cache && chmod 1777 /cache
 ENV PATH=/opt/gene_gcn/bin:$PATH \
     GENE_GCN_CACHE=/cache/gene_gcn \
     NUMBA_CACHE_DIR=/cache/numba \
     MPLCONFIGDIR=/cache/matplotlib
-USER user
+USER 1000
 WORKDIR /data
 ENTRYPOINT ["gene-gcn"]
 CMD ["--help"]

@@ -1,12 +1,13 @@
 # make demo   train on 700 blood cells and annotate the rest      make test   run the whole test suite
 # make lint   check style and types                               make clean  remove the environment
 # make audit  look for known vulnerabilities of what is installed
+# make wheel  build the distributions into dist/ and use the wheel in a clean environment
 # make sparse build torch-scatter and torch-sparse (a quarter of an hour, once) and test with them
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint audit sparse clean
+.PHONY: demo test lint audit wheel sparse clean
 
 demo: .venv/installed
 	$(BIN)/gene-gcn demo
@@ -21,6 +22,10 @@ lint: .venv/installed
 
 audit: .venv/installed
 	$(BIN)/python scripts/audit.py
+
+# Installs into temporary environments, so it needs none.
+wheel:
+	$(PYTHON) scripts/check_wheel.py --dist dist
 
 sparse: .venv/sparse
 	$(BIN)/python -m pytest -m sparse
