@@ -11,7 +11,7 @@ RUN /opt/gene_gcn/bin/python -m pip install --no-cache-dir -c constraints.txt .
 
 FROM python:3.11-slim
 COPY --from=build /opt/gene_gcn /opt/gene_gcn
-# Any user may write into these: downloads, and what numba and matplotlib keep.
+# Any user may write here: downloads, and what numba and matplotlib keep.
 RUN useradd --create-home --uid 1000 user && mkdir /cache && chmod 1777 /cache
 ENV PATH=/opt/gene_gcn/bin:$PATH \
     GENE_GCN_CACHE=/cache/gene_gcn \

@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ["build >= 1.2", "twine >= 6.1", "check-wheel-contents >= 0.6"]
-DATA = ["py.typed", "report/report.html.j2", "benchmark/markers.csv", "estimators/__init__.pyi"]
+DATA = ["py.typed", "report/report.html.j2", "benchmark/markers.csv", "__init__.pyi"]
 CELLS = """
 import anndata, scanpy as sc
 cells = sc.datasets.pbmc68k_reduced()

@@ -1,4 +1,4 @@
-"""What describes the package in several files is the same in all, and the files are what their readers expect."""
+"""Files that describe the package say the same, and are what the services that read them expect."""
 
 from __future__ import annotations
 
