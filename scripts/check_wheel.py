@@ -76,15 +76,17 @@ def main() -> None:
 
 def check_sdist(sdist: Path) -> None:
     """Compare the source distribution with what git has; without git, there is nothing to compare with."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         step("no git: the contents of the source distribution are not checked")
         return
     with tarfile.open(sdist) as archive:
-        packed = {name.partition("/")[2] for name in archive.getnames()}
-    missing = {name for name in listed.stdout.split("\n") if name and (ROOT / name).exists()} - packed
-    missing -= {".gitignore"}
-    assert not missing, f"not in the source distribution; see MANIFEST.in: {sorted(missing)}"
+        packed = {file.name.partition("/")[2] for file in archive if file.isfile()}
+    made = {name for name in packed if name == "PKG-INFO" or ".egg-info/" in name}
+    wanted = {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()} - {".gitignore"}
+    wrong = wanted ^ (packed - made)
+    assert not wrong, f"missing or too many in the source distribution; see MANIFEST.in: {sorted(wrong)}"
     step(f"source distribution: {len(packed)} files, {sdist.stat().st_size / 1e6:.1f} MB")
 
 
@@ -119,16 +121,8 @@ def new_environment(python: str, folder: Path, *requirements: str | Path) -> Pat
     """Make an environment with these packages; return the folder of its programs."""
     run(python, "-m", "venv", folder)
     programs = folder / "bin"
-    pip = [
-        programs / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-compile",
-    ]
-    run(*pip, *requirements)
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    run(programs / "python", *pip, *requirements, quiet=True)
     return programs
 
 
