@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 import gene_gcn
+from gene_gcn.cli import main
+from gene_gcn.storage import cache, download
 
 ROOT = Path(__file__).resolve().parents[1]
 OF_CONDA = {"torch": "pytorch-cpu", "torch-geometric": "pytorch_geometric", "matplotlib": "matplotlib-base"}
@@ -99,3 +101,18 @@ def test_links_of_the_readme_become_absolute(monkeypatch, urls):
         assert link.startswith((release.format("raw"), release.format("blob")))
         assert (ROOT / link.split(f"v{gene_gcn.__version__}/")[1].partition("#")[0]).exists(), link
     assert len(inside) > 5
+
+
+def test_installation_page_names_what_there_is(config, capsys):
+    page = read("docs/installation.md")
+    commands = re.findall(r"^(?:gene-gcn|docker run .* gene_gcn) ([^#\n]+)", page, flags=re.MULTILINE)
+    assert len(commands) > 5
+    for command, *words in map(str.split, commands):
+        assert main([command, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert all(word in text for word in words if word.startswith("--")), command
+    assert set(re.findall(r"GENE_GCN_[A-Z_]+", page)) <= {*download.HOSTS, cache.CACHE_VARIABLE}
+    extras = config["options.extras_require"]
+    assert all(name in extras for name in re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE))
+    exec("".join(re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)), {})
+    assert capsys.readouterr().out in ("True\n", "False\n")
