@@ -88,7 +88,7 @@ def check_sdist(sdist: Path) -> None:
 
 
 def check_contents(wheel: Path) -> None:
-    """Compare the wheel with the package, and look for links of the README that lead nowhere from an index."""
+    """Compare the wheel with the package, and look for links of the README that lead nowhere elsewhere."""
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith("METADATA"))
         text = archive.read(metadata).decode()
