@@ -2,12 +2,13 @@
 # make lint   check style and types                               make clean  remove the environment
 # make audit  look for known vulnerabilities of what is installed
 # make docs   build the documentation, docs/_build/html/index.html
+# make wheel  build the distributions into dist/ and use the wheel in a clean environment
 # make sparse build torch-scatter and torch-sparse (a quarter of an hour, once) and test with them
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint audit docs sparse clean
+.PHONY: demo test lint audit docs wheel sparse clean
 
 demo: .venv/installed
 	$(BIN)/gene-gcn demo
@@ -26,6 +27,10 @@ audit: .venv/installed
 # Warnings are errors: each link and each name in backticks leads somewhere, each cell of a tutorial runs.
 docs: .venv/docs
 	$(BIN)/python -m sphinx -W -n --keep-going -q -b html docs docs/_build/html
+
+# Installs into temporary environments, so it needs none.
+wheel:
+	$(PYTHON) scripts/check_wheel.py --dist dist
 
 sparse: .venv/sparse
 	$(BIN)/python -m pytest -m sparse

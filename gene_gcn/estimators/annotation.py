@@ -67,12 +67,14 @@ class Annotation:
     def write(self, adata: AnnData, key_added: str, origin: Mapping[str, Any]) -> None:
         """Write into an AnnData, as `GeneGCNClassifier.annotate` documents it.
 
-        `key_added` is checked; `origin` says how the types were made.
+        `key_added` is checked; `origin` says how the types were made. Columns have only the categories that
+        cells have, because scanpy's plots fail on others; `uns` has all types.
         """
         types = self._types(self.probability)
+        previous = adata.obs.get(key_added)
         if self.novelty is not None:
             adata.obs[f"{key_added}_novelty"] = self.novelty
-        adata.obs[key_added] = types
+        adata.obs[key_added] = types.remove_unused_categories()
         adata.obs[f"{key_added}_confidence"] = self.probability.max(1)
         names = column_names(self.classes, adata.obs_names.name)
         adata.obsm[f"{key_added}_proba"] = pd.DataFrame(
@@ -90,6 +92,8 @@ class Annotation:
             is_named = ~(self.empty | self.unknown)
             told |= self.placement.write(adata, key_added, types, self.probability, self.sets, is_named)
         adata.uns[key_added] = {**origin, **told}
+        if previous is not None:
+            _update_colors(adata, key_added, previous)
 
     def _types(self, probability: np.ndarray) -> pd.Categorical:
         types = types_of_cells(self.classes, probability.argmax(1), self.empty)
@@ -114,7 +118,7 @@ class Consensus:
         self, adata: AnnData, key_added: str, types: pd.Categorical, types_before: pd.Categorical
     ) -> dict[str, Any]:
         """Write the columns of obs, given types after and before; return what is written into uns."""
-        adata.obs[f"{key_added}_cell"] = types_before
+        adata.obs[f"{key_added}_cell"] = types_before.remove_unused_categories()
         adata.obs[f"{key_added}_cell_confidence"] = self.before.max(1)
         name, name_before = (_codes(each, len(types.categories)) for each in (types, types_before))
         if isinstance(self.over, Neighbors):
@@ -135,6 +139,19 @@ class Consensus:
             "heterogeneous": votes.heterogeneous,
         }
         return {"clusters": pd.DataFrame(columns, index=names)}
+
+
+def _update_colors(adata: AnnData, key: str, previous: pd.Series) -> None:
+    """Let types keep the colors of earlier plots; where there are new ones, scanpy chooses all again."""
+    colors = adata.uns.get(f"{key}_colors")
+    if colors is None or not isinstance(previous.dtype, pd.CategoricalDtype):
+        return
+    color_of = dict(zip(previous.cat.categories, colors, strict=False))
+    types = adata.obs[key].cat.categories
+    if types.isin(list(color_of)).all():
+        adata.uns[f"{key}_colors"] = [color_of[name] for name in types]
+    else:
+        del adata.uns[f"{key}_colors"]
 
 
 def _codes(types: pd.Categorical, missing: int) -> np.ndarray:

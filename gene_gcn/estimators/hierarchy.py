@@ -245,7 +245,7 @@ class Placement:
             obs[level_column(key, level)] = _labels(names, best, types, is_named)
         if self.threshold is not None:
             node = back_off(probability, hierarchy, self.threshold)
-            obs[f"{key}_type"] = types
+            obs[f"{key}_type"] = types.remove_unused_categories()
             obs[key] = _labels(hierarchy.nodes, node, types, is_named)
             obs[f"{key}_confidence"] = np.einsum("bk,kb->b", probability, hierarchy.members[:, node])
             made["backoff"] = self.threshold
