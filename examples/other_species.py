@@ -14,4 +14,4 @@ orthologs = pd.DataFrame({"human": reference.var_names, "mouse": query.var_names
 
 clf = GeneGCNClassifier(random_state=0).fit(reference, "bulk_labels")
 clf.annotate(query, organism="mouse", orthologs=orthologs)  # without a table, HCOP's is downloaded
-print(f"accuracy {(query.obs['gene_gcn'] == query.obs['bulk_labels']).mean():.3f}")
+print(f"accuracy {(query.obs['gene_gcn'].astype(str) == query.obs['bulk_labels'].astype(str)).mean():.3f}")
