@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from gene_gcn import GeneNetwork
     from gene_gcn.benchmark.accuracy import CellSet
     from gene_gcn.benchmark.methods import Method
+
+
+class Compared(NamedTuple):
+    """What a comparison found.
+
+    Attributes
+    ----------
+    methods : DataFrame
+        A row per kind of split and method: means over sets.
+    paths : sequence of Path
+        Of the tables and the figure that were written.
+    """
+
+    methods: pd.DataFrame
+    paths: Sequence[Path]
 
 
 @dataclass(frozen=True)
@@ -81,7 +96,9 @@ def check_names(paths: Sequence[Path]) -> None:
         )
 
 
-def compare_on_splits(comparison: Comparison, kinds: Sequence[str], sizes: Sequence[int], seeds: int) -> None:
+def compare_on_splits(
+    comparison: Comparison, kinds: Sequence[str], sizes: Sequence[int], seeds: int
+) -> Compared:
     """Fit and test every method on the same splits of every set; print and write the tables."""
     import pandas as pd
 
@@ -115,10 +132,10 @@ def compare_on_splits(comparison: Comparison, kinds: Sequence[str], sizes: Seque
         "groups": comparison.groups,
         "seeds": seeds,
     }
-    _finish(tables.write(comparison.out, table, settings), tables.markdown(table))
+    return _finish(table, tables.write(comparison.out, table, settings), tables.markdown(table))
 
 
-def compare_on_pairs(comparison: Comparison, kinds: Sequence[str]) -> None:
+def compare_on_pairs(comparison: Comparison, kinds: Sequence[str]) -> Compared:
     """Fit every method on the references and annotate the queries; print and write the tables."""
     from gene_gcn.benchmark import transfer as bench
     from gene_gcn.benchmark import transfer_tables as tables
@@ -147,12 +164,12 @@ def compare_on_pairs(comparison: Comparison, kinds: Sequence[str]) -> None:
         "groups": comparison.groups,
         "type_map": None if comparison.type_map is None else comparison.type_map.to_dict("records"),
     }
-    _finish(tables.write(comparison.out, table, settings), tables.markdown(table))
+    return _finish(table, tables.write(comparison.out, table, settings), tables.markdown(table))
 
 
 def compare_on_markers(
     comparison: Comparison, markers: Path | None, baselines: bool, methods: Sequence[str]
-) -> None:
+) -> Compared:
     """Annotate the cells of every set by marker genes, without labels; print and write the tables."""
     import pandas as pd
 
@@ -172,7 +189,7 @@ def compare_on_markers(
     table = pd.concat(results, ignore_index=True)
     table = table.sort_values("splits", kind="stable", ascending=False)
     settings = {"label": comparison.label, "networks": used, "markers": path.name}
-    _finish(tables.write(comparison.out, table, settings), tables.markdown(table))
+    return _finish(table, tables.write(comparison.out, table, settings), tables.markdown(table))
 
 
 def _describe(cells: CellSet) -> str:
@@ -182,9 +199,12 @@ def _describe(cells: CellSet) -> str:
     )
 
 
-def _finish(paths: Sequence[Path], lines: Iterator[str]) -> None:
+def _finish(table: pd.DataFrame, paths: Sequence[Path], lines: Iterator[str]) -> Compared:
+    from gene_gcn.benchmark.accuracy_tables import over_sets, summarize
+
     typer.echo("\n".join(lines))
     typer.echo(f"\nWritten: {', '.join(map(str, paths))}")
+    return Compared(over_sets(summarize(table)).reset_index(), paths)
 
 
 def _echo(row: dict[str, Any], stored: bool) -> None:

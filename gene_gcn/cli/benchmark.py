@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperOption
@@ -116,7 +116,7 @@ def accuracy(
         Path,
         typer.Option("--out", "-o", help="Folder for tables and figure; an interrupted run resumes from it."),
     ] = Path("gene_gcn_accuracy"),
-) -> None:
+) -> dict[str, Any]:
     """Compare the default with controls and baselines, on the same splits of every set (mean ± sd)."""
     check_memory_limit()
     from gene_gcn.benchmark.external_baselines import external_baselines
@@ -152,12 +152,17 @@ def accuracy(
         Spelling(option for option in context.command.params if isinstance(option, TyperOption)),
     )
     out.mkdir(parents=True, exist_ok=True)
+    compared = []
     if on_splits := [kind for kind in kinds if kind in KINDS]:
-        compare_on_splits(comparison, on_splits, sizes, seeds)
+        compared.append(compare_on_splits(comparison, on_splits, sizes, seeds))
     if on_pairs := [kind for kind in kinds if kind in PAIR_KINDS]:
-        compare_on_pairs(comparison, on_pairs)
+        compared.append(compare_on_pairs(comparison, on_pairs))
     if "markers" in kinds:
-        compare_on_markers(comparison, markers, baselines, _parts(methods))
+        compared.append(compare_on_markers(comparison, markers, baselines, _parts(methods)))
+    return {
+        "methods": [row for each in compared for row in each.methods.to_dict("records")],
+        "written": [path for each in compared for path in each.paths],
+    }
 
 
 def _echo_missing(external: Mapping[str, External]) -> None:
@@ -232,7 +237,7 @@ def label_errors(
     seeds: Annotated[int, typer.Option(min=1, help="Repeats with other flips.")] = 1,
     genome: Genome = None,
     out: RowsFile = None,
-) -> None:
+) -> dict[str, Any]:
     """Flip labels at random and measure how well gene-gcn suspicious finds them."""
     check_memory_limit()
     import pandas as pd
@@ -258,6 +263,7 @@ def label_errors(
     results = pd.DataFrame(rows)
     _write_rows(out, results)
     typer.echo("\n" + "\n".join(bench.markdown(results)))
+    return {"runs": results, "written": [] if out is None else [out]}
 
 
 @app.command()
@@ -302,7 +308,7 @@ def scale(
         ),
     ] = Path("gene_gcn_scale"),
     genome: Genome = None,
-) -> None:
+) -> dict[str, Any]:
     """Measure how time, memory and F1 grow with cells, types and genes, on cells made from real ones.
 
     Each axis is varied in turn, the others stay at the first of their values. Three values or more of an axis
@@ -321,7 +327,7 @@ def scale(
         raise ArgumentError("types", Argument("types", types), " must be numbers from 2.")
     check_cells_path(source)
     check_output_folder(out)
-    measure_growth(
+    return measure_growth(
         read_cells(source, obs_columns=[label], genome=genome),
         label,
         numbers,
@@ -350,7 +356,7 @@ def epochs(
     ] = 0,
     device: str = "cpu",
     genome: Genome = None,
-) -> None:
+) -> dict[str, Any]:
     """Time an epoch with and without the graphs, and compare it with the head alone."""
     check_memory_limit()
     import pandas as pd
@@ -381,6 +387,7 @@ def epochs(
     if naive:
         speedup = table["naive, one cell at a time"].median() / table["both graphs"].median()
         typer.echo(f"\nBoth graphs are {speedup:,.0f} times faster than the naive implementation.")
+    return {"epochs": [{"seconds": row} for row in rows]}
 
 
 @app.command()
@@ -400,7 +407,7 @@ def attention(
         Path | None, typer.Option("--plot", help="Draw time by number of genes (.png, .pdf, .svg).")
     ] = None,
     genome: Genome = None,
-) -> None:
+) -> dict[str, Any]:
     """Measure time, memory and error of attention over all genes, by each method."""
     check_memory_limit()
     _check_out(out)
@@ -443,8 +450,11 @@ def attention(
             f"| {row.memory:,.3g} | {row.error:.1e} |"
         )
     typer.echo("\n| method | C | batch | time grows with N to the power of |\n|---|---|---|---|")
-    for row in bench.exponents(results).itertuples():
+    exponents = bench.exponents(results)
+    for row in exponents.itertuples():
         typer.echo(f"| {row.method} | {row.channels} | {row.batch} | {row.exponent:.2f} |")
+    written = [path for path in (out, figure) if path is not None]
+    return {"runs": results, "exponents": exponents, "written": written}
 
 
 @app.command()
@@ -453,7 +463,7 @@ def kernels(
     batch_size: BatchSize = 64,
     channels: Annotated[int, typer.Option(min=1)] = 1,
     device: str = "cpu",
-) -> None:
+) -> dict[str, Any]:
     """Time the sparse products of the global graph; the one that the layers use is the first of the table."""
     check_memory_limit()
     from gene_gcn.benchmark.kernels import measure
@@ -461,8 +471,9 @@ def kernels(
     net = _read_network_file(network)
     typer.echo(f"{net!r}; {batch_size} cells, {channels} channels\n")
     typer.echo("| kernel | forward, ms | backward, ms | times the first | error |\n|---|---|---|---|---|")
-    first = None
+    first, rows = None, []
     for row in measure(net, batch_size, channels, device):
+        rows.append(row)
         first = first or row["forward"] + row["backward"]
         forward = f"{1e3 * row['forward']:.2f}" if row["forward"] == row["forward"] else "–"
         times = (row["forward"] + row["backward"]) / first
@@ -470,3 +481,4 @@ def kernels(
             f"| {row['kernel']} | {forward} | {1e3 * row['backward']:.2f} "
             f"| {f'{times:.2f}' if times == times else '–'} | {row['error']:.1e} |"
         )
+    return {"kernels": rows}

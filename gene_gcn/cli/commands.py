@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -20,35 +20,45 @@ class Program(TyperGroup):
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        for _, command in all_commands(self):
+        for _, command in _with_those_below(self):
             command.params.append(_json_option())
 
 
-def all_commands(command: Command, path: Sequence[str] = ()) -> Iterator[tuple[tuple[str, ...], Command]]:
-    """Return a command and those below it, each with the words that call it."""
-    yield tuple(path), command
-    if isinstance(command, TyperGroup):
-        for name, below in command.commands.items():
-            yield from all_commands(below, (*path, name))
+def all_commands(app: typer.Typer) -> Iterator[tuple[tuple[str, ...], Command]]:
+    """Yield every command and group with the words that call it: first the program, with none."""
+    return _with_those_below(_program(app))
 
 
 def called_command(app: typer.Typer, argv: Sequence[str]) -> tuple[tuple[str, ...], Command]:
     """Return the words of the command that `argv` calls, and the command: a group if no more is known."""
     path: list[str] = []
-    command: Command = get_command(app)  # type: ignore[assignment]
+    command = _program(app)
     for word in argv:
         if word.startswith("-"):  # groups have only flags
             continue
         if not isinstance(command, TyperGroup) or word not in command.commands:
             break
         path.append(word)
-        command = command.commands[word]
+        command = cast("Command", command.commands[word])
     return tuple(path), command
 
 
 def wants_json(argv: Sequence[str]) -> bool:
     """Return whether to print JSON, of arguments that need not be correct."""
     return JSON in argv
+
+
+def _program(app: typer.Typer) -> Command:
+    return cast("Command", get_command(app))
+
+
+def _with_those_below(
+    command: Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Command]]:
+    yield path, command
+    if isinstance(command, TyperGroup):
+        for name, below in command.commands.items():
+            yield from _with_those_below(cast("Command", below), (*path, name))
 
 
 def _json_option() -> TyperOption:
@@ -60,8 +70,8 @@ def _json_option() -> TyperOption:
             typer.Option(
                 JSON,
                 expose_value=False,
-                help="Print result, warnings and errors as one JSON object on stdout, all else on stderr; see "
-                "gene-gcn schema.",
+                help="Print result, warnings and errors as one JSON object on stdout, all else on stderr. "
+                "See gene-gcn schema.",
             ),
         ] = False,
     ) -> None:

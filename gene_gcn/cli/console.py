@@ -23,8 +23,8 @@ __all__ = [
     "flush_output",
     "is_silent",
     "new_table",
+    "prepare_streams",
     "say",
-    "tolerate_any_encoding",
 ]
 
 
@@ -60,11 +60,13 @@ def say(content: str | Table = "") -> None:
         discard_output()
 
 
-def tolerate_any_encoding() -> None:
+def prepare_streams() -> None:
     r"""Let characters that the terminal or pipe cannot show be printed as ``\xe9``.
 
-    So are the bytes of a file name that is not UTF-8.
+    So are the bytes of a file name that is not UTF-8. What is closed (``>&-``) is discarded.
     """
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for all that follows
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

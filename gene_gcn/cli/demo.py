@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def demo(
     network_info: NetworkInfo = None,
     organism: Organism = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the split and of the training.")] = 0,
-) -> None:
+) -> dict[str, Any]:
     """Annotate blood cells that ship with scanpy, beside logistic regression.
 
     One half of 700 cells annotates the other: with all genes, with a third of them, and with a tenth of the
@@ -70,11 +70,23 @@ def demo(
         rows.append((split.name, _compare(new_classifier().fit(degraded[0], LABEL), *degraded)))
     _say_comparison(rows, len(whole.test))
     known = train.obs[LABEL] != HELD_OUT
-    _say_unknown(new_classifier().fit(train[known.to_numpy()].copy(), LABEL), query)
+    unknown = _find_unknown(new_classifier().fit(train[known.to_numpy()].copy(), LABEL), query)
+    _say_unknown(unknown)
     write(out, clf, query, typed_command(context))
     say("\nWritten")
     for name, description in OUTPUTS.items():
         say(f"  {out / name!s:<36} {description}")
+    methods = "gene_gcn", "logistic regression"
+    return {
+        "cells": {"training": len(whole.train), "test": len(whole.test)},
+        "comparison": [
+            {"cells": name, "method": method, **metrics}
+            for name, both in rows
+            for method, metrics in zip(methods, both, strict=True)
+        ],
+        "unknown": unknown,
+        "written": [out / name for name in OUTPUTS],
+    }
 
 
 # ---- steps ----
@@ -150,6 +162,21 @@ def _compare(clf: GeneGCNClassifier, train: AnnData, query: AnnData) -> list[dic
         return [metrics.evaluate(truth, each.predict(query)) for each in (clf, baseline)]
 
 
+def _find_unknown(clf: GeneGCNClassifier, query: AnnData) -> dict[str, Any]:
+    """Count the cells that a model without their type calls unknown, and those that it wrongly calls so."""
+    query = query.copy()
+    clf.annotate(query, unknown=True)
+    is_unknown = (query.obs["gene_gcn"] == "unknown").to_numpy()
+    is_new = (query.obs[LABEL] == HELD_OUT).to_numpy()
+    return {
+        "held_out_type": HELD_OUT,
+        "held_out_cells": int(is_new.sum()),
+        "held_out_called_unknown": int(is_unknown[is_new].sum()),
+        "other_cells": int((~is_new).sum()),
+        "others_called_unknown": int(is_unknown[~is_new].sum()),
+    }
+
+
 # ---- printing ----
 
 
@@ -179,13 +206,9 @@ def _say_comparison(rows: list[tuple[str, list[dict[str, float]]]], n: int) -> N
     )
 
 
-def _say_unknown(clf: GeneGCNClassifier, query: AnnData) -> None:
-    query = query.copy()
-    clf.annotate(query, unknown=True)
-    is_unknown = (query.obs["gene_gcn"] == "unknown").to_numpy()
-    is_new = (query.obs[LABEL] == HELD_OUT).to_numpy()
+def _say_unknown(found: dict[str, Any]) -> None:
     say(
         f"\nUnknown   Trained without {HELD_OUT} cells and asked for unknown ones, it calls\n"
-        f"          {is_unknown[is_new].sum()} of the {is_new.sum()} {HELD_OUT} cells and "
-        f'{is_unknown[~is_new].sum()} of the {(~is_new).sum()} others "unknown".'
+        f"          {found['held_out_called_unknown']} of the {found['held_out_cells']} {HELD_OUT} cells and "
+        f'{found["others_called_unknown"]} of the {found["other_cells"]} others "unknown".'
     )

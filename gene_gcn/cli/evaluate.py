@@ -54,7 +54,7 @@ def evaluate(
     genome: Genome = None,
     report: ReportFile = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Compare the predictions of a trained model with known types."""
     if out is not None:
         check_output_folder(out)
@@ -90,15 +90,25 @@ def evaluate(
     if unknown:
         say(_about_unknown_types(recall, unknown))
         _warn_of_spellings(unknown, types)
+    written: list[Path] = []
     if out is not None:
         counts = {"cells": adata.n_obs, "unknown_types": unknown, "recall": recall["recall"].to_dict()}
         _write(out, adata, truth, predicted, scores | counts)
-        say(f"Written   {', '.join(str(out / name) for name in OUTPUTS)}")
+        written += [out / name for name in OUTPUTS]
+        say(f"Written   {', '.join(map(str, written))}")
     if report is not None:
-        from gene_gcn.report import write_report
+        from gene_gcn.report import report_files, write_report
 
         write_report(report, clf, adata, y=label, name=cells.name, command=typed_command(context))
         say(f"Report    {report}")
+        written += report_files(report)
+    return {
+        "cells": adata.n_obs,
+        "metrics": scores,
+        "types": recall.rename_axis("type").reset_index(),
+        "unknown_types": unknown,
+        "written": written,
+    }
 
 
 def _say_recall(recall: pd.DataFrame) -> None:

@@ -86,7 +86,7 @@ def explain(
     organism: QueryOrganism = None,
     orthologs: Orthologs = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Say which genes, and which edges of the network, make cells their types."""
     _check_out(out, types)
     check_output_file(out, cells, force=force)
@@ -101,12 +101,15 @@ def explain(
     adata = read_cells(cells, genome=genome)
     check_writable(out, adata)
     species: dict[str, Any] = {"organism": organism, "orthologs": orthologs}
-    chosen, cells_of_types = _choose_cells(clf, adata, chosen, other, whose, species)
+    cells_of_types, left_out = _choose_cells(clf, adata, chosen, other, whose, species)
+    chosen = list(cells_of_types)
     explanation = clf.explain(adata, chosen, other, **species)
     cells_of_types = _limit(cells_of_types, max_cells, explanation)
-    _say(explanation, cells_of_types, top)
+    explained = _explained(explanation, cells_of_types, top)
+    _say(explained, explanation)
     _write(out, explanation, cells_of_types, top, adata, edges_of=chosen if types else [])
     say(f"Written   {out}")
+    return {"against": against, "types": explained, "left_out_types": left_out, "written": [out]}
 
 
 def _check_out(out: Path, types: list[str] | None) -> None:
@@ -134,8 +137,8 @@ def _choose_cells(
     other: Any,
     whose: Any,
     species: dict[str, Any],
-) -> tuple[list[Any], dict[Any, np.ndarray]]:
-    """Return the types to explain that have cells, and the positions of the cells of each."""
+) -> tuple[dict[Any, np.ndarray], list[str]]:
+    """Return the types to explain with the positions of the cells of each, and the types that have none."""
     import warnings
 
     import numpy as np
@@ -152,8 +155,7 @@ def _choose_cells(
         raise ArgumentError("cells_of", problem, Argument("cells_of"), ".")
     if without:
         say(f"Left out  {', '.join(without)}: no cell is predicted to be of it")
-    cells = {label: found for label, found in cells.items() if len(found)}
-    return list(cells), cells
+    return {label: found for label, found in cells.items() if len(found)}, without
 
 
 def _limit(
@@ -197,24 +199,37 @@ def _write(
         write_table(out, explanation.to_frame(cells).set_index("type"), index_label="type")
 
 
+def _explained(explanation: BaseExplanation, cells: dict[Any, np.ndarray], top: int) -> list[dict[str, Any]]:
+    """Return for each type its cells, the sum that its mean logit is, and its top genes and edges."""
+    summary = explanation.summary(cells)
+    return [
+        {
+            "type": str(label),
+            "cells": len(cells[label]),
+            "logit": summary.loc[label].to_dict(),
+            "genes": explanation.genes(label, top, cells=cells[label]),
+            "edges": explanation.edges(label, top, cells=cells[label]).query("contribution != 0"),
+        }
+        for label in explanation.types
+    ]
+
+
 # ---- the screen ----
 
 
-def _say(explanation: BaseExplanation, cells: dict[Any, np.ndarray], top: int) -> None:
-    summary = explanation.summary(cells)
-    if len(explanation.types) > MOST_DETAILED:
-        _say_overview(explanation, cells)
+def _say(explained: list[dict[str, Any]], explanation: BaseExplanation) -> None:
+    if len(explained) > MOST_DETAILED:
+        _say_overview(explained, explanation.against)
         return
-    for label in explanation.types:
-        positions = cells[label]
+    for each in explained:
         against = "" if explanation.against is None else f" against {explanation.against}"
-        say(f"\n{label}{against}: mean over {count(positions, 'cell')}")
-        _say_logit(summary.loc[label], explanation)
-        _say_genes(explanation.genes(label, top, cells=positions), explanation.parts)
-        _say_edges(explanation.edges(label, top, cells=positions), explanation.parts)
+        say(f"\n{each['type']}{against}: mean over {count(range(each['cells']), 'cell')}")
+        _say_logit(each["logit"], explanation)
+        _say_genes(each["genes"], explanation.parts)
+        _say_edges(each["edges"], explanation.parts)
 
 
-def _say_logit(row: pd.Series, explanation: BaseExplanation) -> None:
+def _say_logit(row: dict[str, float], explanation: BaseExplanation) -> None:
     shown = [part for part in explanation.parts if row[part]]
     what = "logit" if explanation.against is None else "difference of logits"
     parts = " ".join(f"{'−' if row[part] < 0 else '+'} {abs(row[part]):.2f} {_words(part)}" for part in shown)
@@ -237,7 +252,6 @@ def _say_genes(genes: pd.DataFrame, parts: list[str]) -> None:
 
 
 def _say_edges(edges: pd.DataFrame, parts: list[str]) -> None:
-    edges = edges[edges["contribution"] != 0]
     if edges.empty:
         reason = "the model takes nothing of a network"
         if "from_network" not in parts:
@@ -250,17 +264,15 @@ def _say_edges(edges: pd.DataFrame, parts: list[str]) -> None:
     say(table)
 
 
-def _say_overview(explanation: BaseExplanation, cells: dict[Any, np.ndarray]) -> None:
+def _say_overview(explained: list[dict[str, Any]], other: Any) -> None:
     title = "Genes that add most to each type"
-    if explanation.against is not None:
-        title += f" against {explanation.against}"
+    if other is not None:
+        title += f" against {other}"
     table = new_table(title, "type", "cells", "genes")
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
-    for label in explanation.types:
-        genes = explanation.genes(label, FEW, cells=cells[label])
-        text = ", ".join(
-            f"{gene} {total:.2f}" for gene, total in zip(genes["gene"], genes["total"], strict=True)
-        )
-        table.add_row(str(label), f"{len(cells[label]):,}", text)
+    for each in explained:
+        genes = each["genes"].head(FEW)
+        text = ", ".join(f"{row.gene} {row.total:.2f}" for row in genes.itertuples())
+        table.add_row(each["type"], f"{each['cells']:,}", text)
     say(table)
     say(f"For more genes, and for edges, pass --type: up to {MOST_DETAILED} types are shown in detail.")

@@ -26,24 +26,35 @@ def fit(
     batch: str | None = None,
     checkpoint: Path | None = None,
     parents: Path | OntologyMap | None = None,
-) -> None:
-    """Fit `clf`; say how long it took, and what the network contributed."""
+) -> dict[str, Any]:
+    """Fit `clf`; say, and return, how long it took; say what the network contributed."""
     start = time.perf_counter()
     clf.fit(cells, label, batch=batch, parents=parents, checkpoint=checkpoint)
     seconds = time.perf_counter() - start
+    fitted: dict[str, Any] = {"seconds": round(seconds, 3), "epochs": None, "validation_accuracy": None}
     if "epoch" in clf.history_:
-        say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s; {_validation(clf.history_)}")
+        best = _best_epoch(clf.history_)
+        fitted["epochs"] = len(clf.history_)
+        fitted["validation_accuracy"] = None if best is None else best["validation_accuracy"]
+        say(f"Trained   {len(clf.history_)} epochs in {seconds:.1f} s; {_validation(best)}")
     else:
         say(f"Fitted    in {seconds:.1f} s{_network_weight(clf)}")
     if clf.network_ is not None:
         _say_genes(clf, clf.network_)
+    return fitted
 
 
-def _validation(history: pd.DataFrame) -> str:
-    """Say how the best epoch, whose weights were kept, did on the validation cells."""
+def _best_epoch(history: pd.DataFrame) -> pd.Series | None:
+    """Return the epoch whose weights were kept; None without validation cells."""
     if "validation_loss" not in history:
+        return None
+    return history.loc[history["validation_loss"].idxmin()]
+
+
+def _validation(best: pd.Series | None) -> str:
+    """Say how the best epoch did on the validation cells."""
+    if best is None:
         return "too few cells for a validation set"
-    best = history.loc[history["validation_loss"].idxmin()]
     return f"kept epoch {int(best['epoch']) + 1}, validation accuracy {best['validation_accuracy']:.1%}"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gene_gcn.cli.checks import check_inputs, check_output_model
 from gene_gcn.cli.console import new_table, say
+from gene_gcn.cli.model_facts import describe_model
 from gene_gcn.cli.model_options import NJobs, Seed
 from gene_gcn.cli.options import (
     Cells,
@@ -52,7 +53,7 @@ def markers(
     seed: Seed = None,
     n_jobs: NJobs = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Train on cells without labels, by marker genes of their types, and write a model folder."""
     check_inputs(cells, network=network, network_info=network_info)
     if not markers.expanduser().is_file():
@@ -88,6 +89,13 @@ def markers(
         say(f"Network   {clf.network_}; {used}")
     clf.save(out)
     say(f"Written   {out}")
+    return {
+        "cells": adata.n_obs,
+        "types": clf.markers_,
+        "damping": clf.damping_,
+        "model": describe_model(clf),
+        "written": [out],
+    }
 
 
 def _say_types(found: pd.DataFrame) -> None:

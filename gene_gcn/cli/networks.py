@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from gene_gcn.cli.console import DownloadProgress, say
 from gene_gcn.genes.organisms import find_organism
+
+if TYPE_CHECKING:
+    from gene_gcn.networks.source import NetworkSource
 
 Evidence = Literal["physical", "genetic", "all"]
 
@@ -41,7 +45,7 @@ def fetch(
     vectors: Annotated[
         bool, typer.Option("--vectors", help="STRING: also the vectors of genes, for --orthologs string.")
     ] = False,
-) -> None:
+) -> dict[str, Any]:
     """Download a network, the Cell Ontology or orthologs (hcop) into the cache, to have them offline."""
     from gene_gcn import networks
     from gene_gcn.errors import Argument, ArgumentError
@@ -51,11 +55,9 @@ def fetch(
         if is_given and database is not Database.string:
             raise ArgumentError(name, Argument(name), " is for STRING; other databases have none.")
     if database is Database.cell_ontology:
-        _fetch_cell_ontology(version)
-        return
+        return _fetch_cell_ontology(version)
     if database is Database.hcop:
-        _fetch_orthologs(organism, version)
-        return
+        return _fetch_orthologs(organism, version)
     if database is Database.string:
         network = networks.string(organism, version=version, min_score=min_score, progress=DownloadProgress())
         assert network.source is not None and network.source.version is not None
@@ -73,15 +75,19 @@ def fetch(
     assert source is not None
     say(repr(network))
     say(network.summary().to_string())
+    extra: dict[str, Any] = {"genes": network.num_genes, "edges": network.num_edges}
     if terms:
-        say(repr(networks.string_terms(organism, version=source.version, progress=DownloadProgress())))
+        annotations = networks.string_terms(organism, version=source.version, progress=DownloadProgress())
+        say(repr(annotations))
+        extra["terms"] = len(annotations.terms)
     if vectors:
         found = networks.string_vectors(organism, version=source.version, progress=DownloadProgress())
         say(f"Vectors   {len(found.genes):,} genes, {found.vectors.shape[1]} dimensions")
-    say(f"License   {source.license}; please cite {source.citation}")
+        extra["vectors"] = len(found.genes)
+    return _say_source(source, extra)
 
 
-def _fetch_cell_ontology(version: str | None) -> None:
+def _fetch_cell_ontology(version: str | None) -> dict[str, Any]:
     from gene_gcn.ontology import cell_ontology, fetch_obo
     from gene_gcn.ontology.sources import VERSION
 
@@ -89,19 +95,30 @@ def _fetch_cell_ontology(version: str | None) -> None:
     source = terms.source
     assert source is not None
     say(repr(terms))
+    return _say_source(source, {"terms": len(terms)})
+
+
+def _say_source(source: NetworkSource, extra: dict[str, int]) -> dict[str, Any]:
+    """Say how what was fetched may be used; return what `--json` prints."""
     say(f"License   {source.license}; please cite {source.citation}")
+    return {**asdict(source), **extra}
 
 
-def _fetch_orthologs(organism: str, version: str | None) -> None:
+def _fetch_orthologs(organism: str, version: str | None) -> dict[str, Any]:
     from gene_gcn.errors import Argument, ArgumentError
+    from gene_gcn.networks.source import NetworkSource
     from gene_gcn.orthologs import hcop
 
     if version is not None:
         text = " is for STRING, BioGRID and the Cell Ontology; HCOP has no releases."
         raise ArgumentError("version", Argument("version", version), text)
     table = hcop(organism, progress=DownloadProgress())
-    say(f"HCOP      {len(table):,} pairs of human genes and those of {find_organism(organism)}")
-    say("Please cite Yates et al. 2021, doi:10.1093/bib/bbab155")
+    name = str(find_organism(organism))
+    citation = "Yates et al. 2021, doi:10.1093/bib/bbab155"
+    say(f"HCOP      {len(table):,} pairs of human genes and those of {name}")
+    say(f"Please cite {citation}")
+    source = NetworkSource("HCOP", organism=name, citation=citation)
+    return asdict(source) | {"pairs": len(table)}
 
 
 def list_networks(
@@ -109,19 +126,22 @@ def list_networks(
         str | None,
         typer.Option(metavar="NAME", help="Remove the files of this name; * stands for any characters."),
     ] = None,
-) -> None:
+) -> dict[str, Any]:
     """List the cached network files, or remove some."""
     from gene_gcn import networks
     from gene_gcn.storage.cache import cache_folder
 
+    folder = cache_folder()
     if remove is not None:
-        for name in networks.remove(remove):
+        removed = networks.remove(remove)
+        for name in removed:
             say(f"Removed   {name}")
-        return
+        return {"folder": folder, "removed": removed, "files": networks.cached()}
     files = networks.cached()
-    say(f"{len(files)} files in {cache_folder()}")
+    say(f"{len(files)} files in {folder}")
     if len(files):
         table = files.drop(columns="path").assign(
             size=(files["size"] / 1e6).map("{:.1f} MB".format), sha256=files["sha256"].str[:12]
         )
         say(table.to_string(index=False))
+    return {"folder": folder, "removed": [], "files": files}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ def ontology(
         str | None, typer.Option(help="Words to prefer in suggestions, such as pancreatic.")
     ] = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Map names of types to the Cell Ontology; suggest terms where that is not certain."""
     check_table_path(out)
     check_output_file(out, cells, force=force)
@@ -48,6 +48,7 @@ def ontology(
     write_table(out, table.set_index("name"), "name")
     _say_names(table)
     say(f"Written   {out}; fill in the empty ids, and pass it on with gene-gcn train --parents {out}")
+    return {"ontology": str(terms.source), "names": table, "written": [out]}
 
 
 def _names(path: Path, labels: list[str]) -> list[str]:

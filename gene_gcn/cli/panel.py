@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,8 @@ from gene_gcn.cli.options import Force, ModelFolder
 from gene_gcn.errors import Argument, ArgumentError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gene_gcn.estimators.panel import Panel
 
 MOST_PAIRS = 8  # that are printed
@@ -29,7 +31,7 @@ def panel(
         typer.Option("--out", "-o", help="Table of the expected confusion to write (.csv, .tsv, also .gz)."),
     ] = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Say which types a panel of genes can and cannot tell apart, and which genes to add."""
     check_inputs(genes)
     if out is not None:
@@ -37,10 +39,19 @@ def panel(
         check_output_file(out, genes, force=force)
     names = _read_names(genes)
     found = load_model(model).panel(names, n_added)
-    _say(found)
+    types = _types(found)
+    _say(found, types)
     if out is not None:
         write_table(out, found.confusion)
         say(f"Written   {out}")
+    return {
+        "genes": len(found.genes),
+        "unknown_genes": found.unknown,
+        "balanced_accuracy": found.balanced_accuracy,
+        "types": types,
+        "added_genes": found.added["gene"],
+        "written": [] if out is None else [out],
+    }
 
 
 def _read_names(path: Path) -> list[str]:
@@ -55,16 +66,25 @@ def _read_names(path: Path) -> list[str]:
     return names
 
 
-def _say(found: Panel) -> None:
+def _types(found: Panel) -> pd.DataFrame:
+    """Return a row per type, the least recognized first, with the type that it is mostly confused with."""
+    table = found.recall.sort_values(kind="stable").rename("recall").rename_axis("type").reset_index()
+    worst = found.pairs.drop_duplicates("type").set_index("type")
+    table["confused_with"] = table["type"].map(worst["called"]).astype(object)
+    table["confused_fraction"] = table["type"].map(worst["fraction"])
+    return table
+
+
+def _say(found: Panel, types: pd.DataFrame) -> None:
     verb = "is" if len(found.unknown) == 1 else "are"
     lacking = f"; {len(found.unknown):,} {verb} unknown to it" if found.unknown else ""
     say(f"Panel     {count(found.genes, 'gene')} of the model{lacking}")
     table = new_table("Expected of cells with these genes", "type", "recognized", "mostly confused with")
     table.columns[2].justify = "left"
-    worst = found.pairs.drop_duplicates("type").set_index("type")
-    for name, recall in found.recall.sort_values(kind="stable").items():
-        other = f"{worst.called[name]} ({worst.fraction[name]:.0%})" if name in worst.index else ""
-        table.add_row(str(name), f"{recall:.0%}", other)
+    for row in types.itertuples():
+        is_confused = row.confused_fraction == row.confused_fraction
+        other = f"{row.confused_with} ({row.confused_fraction:.0%})" if is_confused else ""
+        table.add_row(str(row.type), f"{row.recall:.0%}", other)
     table.add_row("mean", f"{found.balanced_accuracy:.0%}", "")
     say(table)
     if len(found.added):

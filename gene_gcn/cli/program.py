@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from gene_gcn import __version__
 from gene_gcn.cli.benchmark import app as benchmark
 from gene_gcn.cli.commands import Program, called_command, wants_json
-from gene_gcn.cli.console import discard_output, flush_output, is_silent, tolerate_any_encoding
+from gene_gcn.cli.console import discard_output, flush_output, is_silent, prepare_streams
 from gene_gcn.cli.demo import demo
 from gene_gcn.cli.errors import argument_of, message_for_user, warnings_in_one_line
 from gene_gcn.cli.evaluate import evaluate
@@ -32,15 +32,13 @@ from gene_gcn.cli.predict import predict
 from gene_gcn.cli.processes import is_told_by_first, let_first_leave
 from gene_gcn.cli.report import report
 from gene_gcn.cli.reproduce import reproduce
-from gene_gcn.cli.results import Outcome, stdout_for_json
+from gene_gcn.cli.results import BUG, INTERRUPTED, USER_ERROR, Outcome, as_plain, stdout_for_json
 from gene_gcn.cli.schema import schema
 from gene_gcn.cli.spelling import Spelling, find_options
 from gene_gcn.cli.suspicious import suspicious
 from gene_gcn.cli.train import train
 
 __all__ = ["app", "main"]
-
-BUG, USER_ERROR, INTERRUPTED = 1, 2, 130  # exit statuses, as shells have them
 
 app = typer.Typer(
     name="gene-gcn",
@@ -108,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     prepare_for_memory_limit()
     atexit.register(gc.freeze)  # the last collection, of all that torch has made, takes a sixth of the time
-    tolerate_any_encoding()
+    prepare_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     path, command = called_command(app, argv)
     if isinstance(command, TyperGroup) and len(argv) == len(path):
@@ -129,10 +127,10 @@ def _run(argv: Sequence[str], spell: Spelling, outcome: Outcome) -> None:
         with _rare_garbage_collection(), warnings_in_one_line(spell) as outcome.warnings:
             returned = app(args=argv, prog_name="gene-gcn", standalone_mode=False)
             flush_output()
-        if isinstance(returned, int):  # after --help; newer versions of typer also return 130
-            outcome.status, outcome.command = returned, ()
-        else:
-            outcome.result = returned
+            if isinstance(returned, int):  # after --help; newer versions of typer also return 130
+                outcome.status = returned
+            else:
+                outcome.result = as_plain(returned)
     except (KeyboardInterrupt, typer.Abort):
         outcome.status = INTERRUPTED
     except SystemExit as error:  # typer and rich exit so when they cannot print, for instance the help

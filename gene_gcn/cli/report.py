@@ -24,6 +24,7 @@ from gene_gcn.cli.options import (
     QueryUseRaw,
     Unknown,
 )
+from gene_gcn.cli.predicted import describe_query
 from gene_gcn.cli.spelling import typed_command
 
 
@@ -56,7 +57,7 @@ def report(
         ),
     ] = 4,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Predict the types of cells, and write a page to read about them.
 
     Beside it, files for MultiQC are written (_mqc.json).
@@ -66,7 +67,7 @@ def report(
     clf = load_model(model, layer, use_raw, gene_column, scale)
     adata, source = read_query(cells, clf, *([] if label is None else [label]), genome=genome)
     from gene_gcn.cells import read_labels
-    from gene_gcn.report import write_report
+    from gene_gcn.report import report_files, write_report
 
     if label is not None:
         read_labels(adata, label, allow_missing=True)  # raises before cells are annotated
@@ -76,3 +77,4 @@ def report(
     shown: dict[str, Any] = {"name": cells.name, "command": command, "subnetworks": subnetworks}
     write_report(out, clf, adata, X=source, y=label, **shown)
     say(f"Report    {out}")
+    return describe_query(adata) | {"written": report_files(out)}

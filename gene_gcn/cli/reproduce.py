@@ -64,7 +64,7 @@ def reproduce(
         Path,
         typer.Option("--out", "-o", help="Folder for tables and figure; an interrupted run resumes from it."),
     ] = Path("gene_gcn_reproduce"),
-) -> None:
+) -> dict[str, Any]:
     """Repeat the paper's experiments (mean ± sd beside the paper's accuracy) and test its conclusions."""
     check_memory_limit()
     from gene_gcn.benchmark import reproduce as experiments
@@ -118,10 +118,16 @@ def reproduce(
         "network": repr(net),
     }
     paths = tables.write(out, "future" if future else "paper", results, tests, settings)
-    _echo_systems(tables.summarize(results))
+    summary = tables.summarize(results)
+    _echo_systems(summary)
     if tests is not None:
         _echo_conclusions(tests)
     typer.echo(f"\nWritten: {', '.join(map(str, paths))}")
+    return {
+        "systems": summary,
+        "conclusions": [] if tests is None else tests,
+        "written": paths,
+    }
 
 
 def _echo_trial(result: dict[str, Any], stored: bool) -> None:

@@ -11,13 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from gene_gcn import __version__
-from gene_gcn.cli.console import flush_output, is_silent
+from gene_gcn.cli.console import discard_output, is_silent
 
-__all__ = ["Outcome", "as_plain", "commands_with_schema", "read_schema", "stdout_for_json"]
+__all__ = [
+    "BUG",
+    "INTERRUPTED",
+    "USER_ERROR",
+    "Outcome",
+    "as_plain",
+    "commands_with_schema",
+    "read_schema",
+    "stdout_for_json",
+]
 
+BUG, USER_ERROR, INTERRUPTED = 1, 2, 130  # exit statuses, as shells have them
 SCHEMAS = Path(__file__).with_name("schemas")
 ENVELOPE = "envelope"  # what the outputs of all commands share
 
@@ -33,7 +43,7 @@ class Outcome:
     status : int
         Exit status.
     result : object, optional
-        What the command returned; see `as_plain` for what it may hold.
+        What the command returned, as plain values; None after its help.
     error : dict, optional
         Its type, message and, if known, the argument that it is about.
     warnings : list of dict
@@ -52,9 +62,10 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is printed, of plain values."""
-        told = {"result": as_plain(self.result)} if self.error is None else {"error": self.error}
+        is_help = self.error is None and self.result is None
+        told = {"result": self.result} if self.error is None else {"error": self.error}
         return {
-            "schema": read_schema(self.command)["$id"],
+            "schema": read_schema(() if is_help else self.command)["$id"],
             "version": __version__,
             "status": self.status,
             "seconds": round(time.perf_counter() - self._start, 3),
@@ -75,8 +86,18 @@ def stdout_for_json(outcome: Outcome) -> Iterator[None]:
             yield
     finally:
         if not is_silent():
-            stdout.write(json.dumps(outcome.to_dict(), allow_nan=False) + "\n")
-            flush_output()
+            _print(outcome, stdout)
+
+
+def _print(outcome: Outcome, stdout: TextIO) -> None:
+    try:
+        print(json.dumps(outcome.to_dict(), allow_nan=False), file=stdout, flush=True)
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:  # such as a full disk
+        discard_output()
+        outcome.status = outcome.status or USER_ERROR
+        print(f"gene-gcn: error: The result cannot be printed: {error.strerror}", file=sys.stderr)
 
 
 def as_plain(value: Any) -> Any:

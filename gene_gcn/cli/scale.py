@@ -19,7 +19,7 @@ def measure_growth(
     methods: Sequence[str],
     out: Path,
     **options: Any,
-) -> None:
+) -> dict[str, Any]:
     """Measure methods on made cells of several sizes; print and write the tables.
 
     Parameters
@@ -36,6 +36,11 @@ def measure_growth(
         Folder of tables and finished runs.
     options : dict
         Passed to `gene_gcn.benchmark.scale.measure`.
+
+    Returns
+    -------
+    dict
+        What `--json` prints.
 
     Raises
     ------
@@ -57,7 +62,9 @@ def measure_growth(
         _echo(row)
     results = pd.DataFrame(rows)
     typer.echo("\n" + "\n".join(tables.markdown(results)))
-    typer.echo(f"\nWritten: {', '.join(map(str, tables.write(results, out, {'label': label, **options})))}")
+    written = tables.write(results, out, {"label": label, **options})
+    typer.echo(f"\nWritten: {', '.join(map(str, written))}")
+    return {"runs": results, "written": written}
 
 
 def _echo(row: dict[str, Any]) -> None:

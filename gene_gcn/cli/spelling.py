@@ -9,7 +9,6 @@ from shlex import join
 
 import typer
 from typer.core import TyperOption
-from typer.main import get_command
 
 from gene_gcn.cli.commands import all_commands, called_command
 from gene_gcn.errors import Argument
@@ -29,7 +28,7 @@ def find_options(app: typer.Typer, argv: Sequence[str]) -> list[TyperOption]:
     The latter are for remedies such as training with other options before predicting.
     """
     _, called = called_command(app, argv)
-    others = (command for _, command in all_commands(get_command(app)))
+    others = (command for _, command in all_commands(app))
     parameters = chain.from_iterable(each.params for each in (called, *others))
     return [parameter for parameter in parameters if isinstance(parameter, TyperOption)]
 

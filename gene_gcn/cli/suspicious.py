@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,8 +16,6 @@ from gene_gcn.cli.options import Cells, Force, GeneColumn, Genome, Label, Layer,
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from gene_gcn.estimators.suspicious import SuspiciousLabels
 
 MOST_PAIRS = 8  # that are printed
 
@@ -44,7 +42,7 @@ def suspicious(
     seed: Seed = None,
     n_jobs: NJobs = None,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Find labels that are probably wrong, near duplicates, and types that are hard to tell apart."""
     check_table_path(out)
     check_output_file(out, cells, force=force)
@@ -64,19 +62,43 @@ def suspicious(
     adata = read_cells(cells, label, genome=genome)
     found = find_suspicious(adata, label, estimator=clf, n_folds=n_folds, random_state=seed)
     write_table(out, found.cells)
-    _say_types(found.cells)
+    types, duplicates = _types(found.cells), _duplicates(found.duplicates)
+    unscored = int(found.cells["quality"].isna().sum())
+    _say_types(types)
     _say_pairs(found.pairs)
-    _say_duplicates(found)
-    _say_unjudged(found.cells)
+    _say_duplicates(duplicates)
+    _say_unscored(unscored)
     say(f"Written   {out}")
+    return {
+        "cells": adata.n_obs,
+        "types": types,
+        "pairs": found.pairs,
+        "duplicates": duplicates,
+        "unscored_cells": unscored,
+        "written": [out],
+    }
 
 
-def _say_types(cells: pd.DataFrame) -> None:
-    table = new_table("Suspicious labels", "type", "scored", "suspicious", "share")
+def _types(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per type: type, scored and suspicious (numbers of cells), most suspicious first."""
     scored = cells[cells["quality"].notna()]
-    groups = scored.groupby("label", observed=True)["is_suspicious"].agg(["size", "sum"])
-    for name, row in groups.sort_values("sum", ascending=False, kind="stable").iterrows():
-        table.add_row(str(name), f"{row['size']:,}", f"{row['sum']:,}", f"{row['sum'] / row['size']:.1%}")
+    groups = scored.groupby("label", observed=True)["is_suspicious"]
+    table = groups.agg(scored="size", suspicious="sum").rename_axis("type").reset_index()
+    return table.sort_values("suspicious", ascending=False, kind="stable")
+
+
+def _duplicates(copied: pd.DataFrame) -> dict[str, int]:
+    """Return the numbers of near duplicates, of their groups, and of groups whose labels differ."""
+    differing = copied.loc[copied["labels_differ"], "duplicate_group"]
+    groups = copied["duplicate_group"].nunique()
+    return {"cells": len(copied), "groups": groups, "differing_groups": differing.nunique()}
+
+
+def _say_types(types: pd.DataFrame) -> None:
+    table = new_table("Suspicious labels", "type", "scored", "suspicious", "share")
+    for row in types.itertuples():
+        share = f"{row.suspicious / row.scored:.1%}"
+        table.add_row(str(row.type), f"{row.scored:,}", f"{row.suspicious:,}", share)
     say(table)
 
 
@@ -93,17 +115,15 @@ def _say_pairs(pairs: pd.DataFrame) -> None:
     say(table)
 
 
-def _say_duplicates(found: SuspiciousLabels) -> None:
-    copied = found.duplicates
-    groups, differing = copied["duplicate_group"], copied.loc[copied["labels_differ"], "duplicate_group"]
-    text = f"{count(copied, 'cell')} in {count(groups.unique(), 'group')}" if len(copied) else "none"
-    if len(differing):
-        text += f"; labels differ in {count(differing.unique(), 'group')}"
+def _say_duplicates(found: dict[str, int]) -> None:
+    cells, groups, differing = found.values()
+    text = f"{count(range(cells), 'cell')} in {count(range(groups), 'group')}" if cells else "none"
+    if differing:
+        text += f"; labels differ in {count(range(differing), 'group')}"
     say(f"Near duplicates: {text}")
 
 
-def _say_unjudged(cells: pd.DataFrame) -> None:
-    unjudged = cells[cells["quality"].isna()]
-    if len(unjudged):
+def _say_unscored(cells: int) -> None:
+    if cells:
         why = "without a label, without expression, or of a type with too few cells"
-        say(f"Without a score: {count(unjudged, 'cell')} {why}")
+        say(f"Without a score: {count(range(cells), 'cell')} {why}")

@@ -13,6 +13,7 @@ from gene_gcn.cli.checks import check_inputs, check_output_model
 from gene_gcn.cli.console import say
 from gene_gcn.cli.fitting import fit
 from gene_gcn.cli.inputs import read_labeled_cells, read_parents
+from gene_gcn.cli.model_facts import describe_model
 from gene_gcn.cli.options import (
     Force,
     GeneColumn,
@@ -82,7 +83,7 @@ def train(
     ] = None,
     paper: model.Paper = False,
     force: Force = False,
-) -> None:
+) -> dict[str, Any]:
     """Train on labeled cells, of one file or several, and write a model folder."""
     check_inputs(*cells, network=network, network_info=network_info)
     check_output_model(out, force=force)
@@ -153,7 +154,7 @@ def train(
         say(f"Network   {clf.network}")
     columns = label[0] if len(label) == 1 else label if len(cells) == 1 else [label] * len(cells)
     given = references if len(references) > 1 else references[0]
-    fit(clf, given, columns, batch, checkpoint, hierarchy)
+    fitted = fit(clf, given, columns, batch, checkpoint, hierarchy)
     say(f"Types     {len(clf.classes_)}")
     if clf.hierarchy_ is not None:
         say(f"Hierarchy {clf.hierarchy_!r}")
@@ -161,3 +162,5 @@ def train(
         if process_rank() == 0:
             clf.save(out)
     say(f"Written   {out}")
+    n_cells = sum(each.shape[0] for each in references)
+    return {"cells": n_cells, "fit": fitted, "model": describe_model(clf), "written": [out]}

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 from command_line import run
+from json_output import check, run_json
 
 from gene_gcn import __version__
 from gene_gcn.cli import main
@@ -69,7 +72,7 @@ def test_mistake_in_its_own_process(tmp_path):
     assert result.stderr == "gene-gcn: error: The cell file 'absent.h5ad' does not exist.\n"
 
 
-def test_bugs_raise_and_full_disks_do_not(folder, tmp_path, error_of, monkeypatch):
+def test_bugs_raise_and_full_disks_do_not(folder, tmp_path, error_of, monkeypatch, capsys):
     arguments = ["predict", folder / "query.h5ad", "-m", folder / "model", "-o", tmp_path / "p.csv"]
 
     def fail_with(error):
@@ -81,13 +84,20 @@ def test_bugs_raise_and_full_disks_do_not(folder, tmp_path, error_of, monkeypatc
     fail_with(KeyError("a bug"))
     with pytest.raises(KeyError):
         run(*arguments)
+    capsys.readouterr()
+    with pytest.raises(KeyError):
+        run(*arguments, "--json")
+    output = check(json.loads(capsys.readouterr().out), ("predict",))
+    assert output["status"] == 1 and output["error"]["type"] == "KeyError"
     fail_with(ValueError("a bug of a library"))
     with pytest.raises(ValueError, match="a bug of a library"):
         run(*arguments)
     fail_with(OSError(28, "No space left on device", "p.csv"))
     assert "No space left" in error_of(*arguments)
+    assert run_json(capsys, *arguments, status=2)["error"]["type"] == "OSError"
     fail_with(KeyboardInterrupt())
     assert run(*arguments) == 130
+    assert run_json(capsys, *arguments, status=130)["error"]["message"] == "interrupted"
 
 
 def environment(**variables):
@@ -136,7 +146,8 @@ def test_file_names_that_are_not_utf8(folder, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
 def test_a_closed_pipe_is_no_error_and_the_work_is_done(folder, tmp_path):
     out = tmp_path / "types.csv"
-    for arguments in (["predict", folder / "query.h5ad", "-m", folder / "model", "-o", out], ["--help"]):
+    predict = ["predict", folder / "query.h5ad", "-m", folder / "model", "-o", out]
+    for arguments in (predict, ["--help"]):
         reader, writer = os.pipe()
         os.close(reader)
         result = subprocess.run(
@@ -145,6 +156,38 @@ def test_a_closed_pipe_is_no_error_and_the_work_is_done(folder, tmp_path):
         os.close(writer)
         assert (result.returncode, result.stderr) == (0, "")
     assert out.exists()
+    command = " ".join(map(str, [*PROGRAM[:2], f"'{PROGRAM[2]}'", *predict, "--force", "--json"]))
+    for redirected in ("| true", ">&-", "2>&-"):
+        script = f"set -o pipefail; {command} {redirected}"
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120)
+        assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_a_full_disk_behind_stdout_is_one_line(folder, tmp_path):
+    for option in ((), ("--json",)):
+        with open("/dev/full", "w") as full:
+            arguments = ["predict", folder / "query.h5ad", "-m", folder / "model", "--force", *option]
+            result = subprocess.run(
+                [*PROGRAM, *arguments, "-o", tmp_path / "types.csv"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=120,
+            )
+        assert result.returncode == 2 and "Traceback" not in result.stderr
+        assert result.stderr.splitlines()[-1].endswith("No space left on device")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupted_command_says_so_in_json():
+    command = [*PROGRAM, "benchmark", "attention", "--genes", "60,20000", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline().startswith("N 60")  # the first measurement; others take long
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    output = check(json.loads(out), ("benchmark", "attention"))
+    assert process.returncode == output["status"] == 130 and "gene-gcn: interrupted" in err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of a process are those of Linux")

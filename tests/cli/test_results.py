@@ -9,14 +9,13 @@ import pytest
 from command_line import run
 from json_output import run_json
 from typer.core import TyperGroup
-from typer.main import get_command
 
 from gene_gcn import __version__
 from gene_gcn.cli import app
 from gene_gcn.cli.commands import all_commands
 from gene_gcn.cli.results import as_plain, commands_with_schema, read_schema
 
-COMMANDS = {path for path, command in all_commands(get_command(app)) if not isinstance(command, TyperGroup)}
+COMMANDS = {path for path, command in all_commands(app) if not isinstance(command, TyperGroup)}
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)
