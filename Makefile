@@ -1,12 +1,13 @@
 # make demo   train on 700 blood cells and annotate the rest      make test   run the whole test suite
 # make lint   check style and types                               make clean  remove the environment
 # make audit  look for known vulnerabilities of what is installed
+# make integrations  test integrations/ with Snakemake and Galaxy's libraries, in .venv-integrations
 # make sparse build torch-scatter and torch-sparse (a quarter of an hour, once) and test with them
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint audit sparse clean
+.PHONY: demo test lint audit integrations sparse clean
 
 demo: .venv/installed
 	$(BIN)/gene-gcn demo
@@ -22,6 +23,9 @@ lint: .venv/installed
 audit: .venv/installed
 	$(BIN)/python scripts/audit.py
 
+integrations: .venv/installed .venv-integrations/installed
+	$(BIN)/python -m pytest tests/integrations -m integrations -rs
+
 sparse: .venv/sparse
 	$(BIN)/python -m pytest -m sparse
 
@@ -29,6 +33,11 @@ sparse: .venv/sparse
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv-integrations/installed: integrations/requirements.txt
+	$(PYTHON) -m venv .venv-integrations
+	.venv-integrations/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # Both are compiled against the torch that is installed; ninja uses all cores for it.
@@ -40,4 +49,4 @@ sparse: .venv/sparse
 	touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-integrations
