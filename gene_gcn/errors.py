@@ -141,7 +141,7 @@ class DuplicateGenesWarning(GeneGCNWarning):
 
 
 class EmptyCellsWarning(GeneGCNWarning):
-    """Cells express none of the model's genes."""
+    """There are no cells, or cells express none of the model's genes."""
 
 
 class ExplanationWarning(GeneGCNWarning):

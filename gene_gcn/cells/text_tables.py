@@ -89,8 +89,7 @@ def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ())
         if head.shape[1] not in (0, len(layout.names)):  # below a blank line
             raise _not_under(file, layout.names, head.shape[1])
         if not len(head):
-            no_cells = sparse.csr_matrix((0, len(layout.names) - 1), dtype=np.float32)
-            return AnnData(no_cells, var=_named(layout.names[1:]))
+            return _no_cells(layout.names[1:], obs_columns)
         if not _names_cells(layout, head):
             head = head.set_axis(range(1, head.shape[1] + 1), axis=1)
             head[1] = _numbers(head[1], layout.decimal)
@@ -109,6 +108,12 @@ def read_text_table(file: Path, separator: str, obs_columns: Sequence[str] = ())
         raise ArgumentError("path", text) from error
     genes = [name for name, describes in zip(layout.names[1:], is_obs[1:], strict=True) if not describes]
     return AnnData(X, obs=obs.set_axis(cells), var=_named(genes))
+
+
+def _no_cells(names: Sequence[str], obs_columns: Sequence[str]) -> AnnData:
+    genes = [name for name in names if name not in obs_columns]
+    obs = _named([]).reindex(columns=[name for name in names if name in obs_columns])
+    return AnnData(sparse.csr_matrix((0, len(genes)), dtype=np.float32), obs=obs, var=_named(genes))
 
 
 def _named(names: Sequence[str]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,13 +30,19 @@ from gene_gcn.cli.options import (
     QueryUseRaw,
     ReportFile,
 )
+from gene_gcn.cli.results import as_plain
 from gene_gcn.cli.spelling import typed_command
 from gene_gcn.errors import LabelWarning, warn
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from matplotlib.figure import Figure
 
+    from gene_gcn import GeneGCNClassifier
+    from gene_gcn.ontology import Hierarchy
+
+SCORES = ("accuracy", "macro_f1", "weighted_f1", "balanced_accuracy")
 METRICS, PREDICTIONS, FIGURE = OUTPUTS = ("metrics.json", "predictions.csv", "confusion_matrix.png")
 
 
@@ -64,23 +71,14 @@ def evaluate(
         check_output_report(report, cells, force=force)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    adata = read_labeled_cells(cells, label, genome)
-    from gene_gcn.benchmark import metrics
-    from gene_gcn.cells import UNASSIGNED, labels_as_text, read_labels, to_same_kind
-
-    truth, types = (
-        labels_as_text(labels).tolist() for labels in to_same_kind(read_labels(adata, label), clf.classes_)
-    )
+    adata = read_labeled_cells(cells, label, genome, may_be_none=True)
+    truth, types = _truth_and_types(adata, label, clf)
     clf.annotate(adata)
+    from gene_gcn.cells import UNASSIGNED
+
     names = [*types, UNASSIGNED]
     predicted = [names[code] for code in adata.obs["gene_gcn"].cat.codes]
-    recall = metrics.recall_per_type(truth, predicted)
-    scores = metrics.evaluate(truth, predicted)
-    if clf.hierarchy_ is not None and any(name in clf.hierarchy_ for name in truth):
-        from gene_gcn.ontology import cl_scores, hierarchical_scores
-
-        scores |= cl_scores(truth, predicted, clf.hierarchy_)
-        scores |= hierarchical_scores(truth, predicted, clf.hierarchy_)
+    scores, recall = _score(truth, predicted, clf.hierarchy_)
     unknown = sorted(set(truth) - set(types))
     _say_recall(recall)
     width = max(20, *(len(name) + 2 for name in scores))
@@ -105,10 +103,41 @@ def evaluate(
     return {
         "cells": adata.n_obs,
         "metrics": scores,
-        "types": recall.rename_axis("type").reset_index(),
+        "types": recall.reset_index(),
         "unknown_types": unknown,
         "written": written,
     }
+
+
+def _truth_and_types(adata: AnnData, label: str, clf: GeneGCNClassifier) -> tuple[list[str], list[str]]:
+    """Return the known types of the cells and the types of the model, as text."""
+    from gene_gcn.cells import labels_as_text, read_labels, to_same_kind
+
+    if not adata.n_obs:
+        return [], labels_as_text(clf.classes_).tolist()
+    both = to_same_kind(read_labels(adata, label), clf.classes_)
+    truth, types = (labels_as_text(labels).tolist() for labels in both)
+    return truth, types
+
+
+def _score(
+    truth: list[str], predicted: list[str], hierarchy: Hierarchy | None
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """Return the metrics, NaN without cells, and the recall of each type."""
+    import pandas as pd
+
+    from gene_gcn.benchmark import metrics
+
+    if not truth:
+        no_types = pd.DataFrame(columns=["cells", "correct", "recall"]).rename_axis("type")
+        return dict.fromkeys(SCORES, math.nan), no_types
+    scores = metrics.evaluate(truth, predicted)
+    if hierarchy is not None and any(name in hierarchy for name in truth):
+        from gene_gcn.ontology import cl_scores, hierarchical_scores
+
+        scores |= cl_scores(truth, predicted, hierarchy)
+        scores |= hierarchical_scores(truth, predicted, hierarchy)
+    return scores, metrics.recall_per_type(truth, predicted)
 
 
 def _say_recall(recall: pd.DataFrame) -> None:
@@ -144,7 +173,17 @@ def _write(
     from gene_gcn.storage.atomic import replacing
 
     with replacing(out / METRICS) as file:
-        file.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(as_plain(metrics), indent=2) + "\n", encoding="utf-8")
     write_predictions(out / PREDICTIONS, adata)
     with replacing(out / FIGURE) as file:
-        plots.save_figure(plots.confusion_matrix(truth, predicted), file)
+        figure = plots.confusion_matrix(truth, predicted) if truth else _no_cells()
+        plots.save_figure(figure, file)
+
+
+def _no_cells() -> Figure:
+    """Return what is drawn of no cells, so that the file is there."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3, 1))
+    figure.text(0.5, 0.5, "no cells", ha="center", va="center")
+    return figure

@@ -24,7 +24,7 @@ from gene_gcn.cli.options import (
     QueryScale,
     QueryUseRaw,
 )
-from gene_gcn.errors import Argument, ArgumentError, GeneGCNWarning
+from gene_gcn.errors import Argument, ArgumentError, EmptyCellsWarning, GeneGCNWarning, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,7 @@ GRAPHS = (".graphml", ".cyjs")
 ENDINGS = (*TABLES, *GRAPHS, ".h5ad")
 MOST_DETAILED = 3  # types with tables of their own; of more, there is one table with a row per type
 FEWER_CELLS = 100  # of a type, for models whose explanation takes tenths of a second per cell
+PARTS = ("own", "from_network", "through_missing")  # columns of a table without types
 FEW = 4  # genes in a row of that table
 
 
@@ -103,6 +104,10 @@ def explain(
     species: dict[str, Any] = {"organism": organism, "orthologs": orthologs}
     cells_of_types, left_out = _choose_cells(clf, adata, chosen, other, whose, species)
     chosen = list(cells_of_types)
+    if not chosen:
+        _write_nothing(out, adata)
+        say(f"Written   {out}")
+        return {"against": against, "types": [], "left_out_types": left_out, "written": [out]}
     explanation = clf.explain(adata, chosen, other, **species)
     cells_of_types = _limit(cells_of_types, max_cells, explanation)
     explained = _explained(explanation, cells_of_types, top)
@@ -149,11 +154,13 @@ def _choose_cells(
     wanted = chosen or [label for label in clf.classes_.tolist() if label != other]
     cells = {label: np.flatnonzero(predicted == (label if whose is None else whose)) for label in wanted}
     without = [str(label) for label, found in cells.items() if not len(found)]
-    if len(without) == len(wanted):
+    if not adata.n_obs:
+        warn(EmptyCellsWarning("The file contains no cells, so the explanation is empty."))
+    elif len(without) == len(wanted):
         named = ", ".join(without[:5]) if whose is None else str(whose)
-        problem = f"No cell is predicted to be of {named}; choose the cells of another type with "
-        raise ArgumentError("cells_of", problem, Argument("cells_of"), ".")
-    if without:
+        problem = f"No cell is predicted to be of {named}, so the explanation is empty; "
+        warn(EmptyCellsWarning(problem, "choose the cells of another type with ", Argument("cells_of"), "."))
+    elif without:
         say(f"Left out  {', '.join(without)}: no cell is predicted to be of it")
     return {label: found for label, found in cells.items() if len(found)}, without
 
@@ -197,6 +204,25 @@ def _write(
         write(out, label, top, cells=cells[label])
     else:
         write_table(out, explanation.to_frame(cells).set_index("type"), index_label="type")
+
+
+def _write_nothing(out: Path, adata: AnnData) -> None:
+    """Write what is well-formed but has no type, as a pipeline expects a file."""
+    import networkx as nx
+    import numpy as np
+    import pandas as pd
+
+    from gene_gcn.explain.graph_files import write_cyjs, write_graphml
+
+    name = out.name.lower()
+    if name.endswith(".h5ad"):
+        adata.varm["explain"] = np.zeros((adata.n_vars, 0))
+        adata.uns["explain"] = {"types": np.zeros(0, dtype=object), "against": "", "baseline": np.zeros(0)}
+        write_cells(out, adata)
+    elif name.endswith(GRAPHS):
+        (write_cyjs if name.endswith(".cyjs") else write_graphml)(nx.DiGraph(), out)
+    else:
+        write_table(out, pd.DataFrame(columns=["gene", *PARTS, "total"]), index_label="type")
 
 
 def _explained(explanation: BaseExplanation, cells: dict[Any, np.ndarray], top: int) -> list[dict[str, Any]]:

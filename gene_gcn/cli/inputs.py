@@ -120,10 +120,12 @@ def read_labeled_cells(
     genome: str | None = None,
     batch: str | None = None,
     coarser: Sequence[str] = (),
+    *,
+    may_be_none: bool = False,
 ) -> AnnData:
     """Read a cell file, with a column of batches if it has one, and keep the cells that have a label.
 
-    `coarser` are further columns of labels.
+    `coarser` are further columns of labels. With `may_be_none`, a file without cells is no mistake.
 
     Raises
     ------
@@ -132,6 +134,8 @@ def read_labeled_cells(
     """
     adata = read_cells(path, label, *coarser, *([] if batch is None else [batch]), genome=genome)
     if not adata.n_obs:
+        if may_be_none:
+            return adata
         raise ArgumentError("cells", f"{str(path)!r} contains no cells.")
     import numpy as np
 

@@ -75,6 +75,8 @@ def markers(
     )
     clf.check_parameters()
     adata = read_cells(cells, genome=genome)
+    if not adata.n_obs:
+        raise ArgumentError("cells", f"{str(cells)!r} contains no cells.")
     clf.set_params(
         network=read_network(None if network == "none" else network, organism=organism, info=network_info)
     )

@@ -80,7 +80,7 @@ def predict(
         _refuse_report_of_other_species(organism, orthologs)
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    adata, source = read_query(cells, clf, genome=genome)
+    adata, source = read_query(cells, clf, *([] if over is None else [over]), genome=genome)
     partial = None if source is None else partial_folder(out)
     if partial is not None and (n := num_finished(partial)):
         say(f"Found     {partial} with {n:,} finished blocks, which are not read again")

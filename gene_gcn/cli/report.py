@@ -65,11 +65,11 @@ def report(
     check_output_report(out, cells, force=force, argument="out")
     check_inputs(cells)
     clf = load_model(model, layer, use_raw, gene_column, scale)
-    adata, source = read_query(cells, clf, *([] if label is None else [label]), genome=genome)
+    adata, source = read_query(cells, clf, *(name for name in (label, over) if name), genome=genome)
     from gene_gcn.cells import read_labels
     from gene_gcn.report import report_files, write_report
 
-    if label is not None:
+    if label is not None and adata.n_obs:
         read_labels(adata, label, allow_missing=True)  # raises before cells are annotated
     how: dict[str, Any] = {"unknown": unknown, "alpha": alpha, "over": over}
     clf.annotate(adata, X=source, adapt="auto" if adapt else None, **how)

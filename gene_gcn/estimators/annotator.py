@@ -20,7 +20,7 @@ from gene_gcn.cells import Normalizer, as_cells, is_anndata, read_labels, stays_
 from gene_gcn.cells.keys import check_key
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, ShiftWarning, first_few, warn
 from gene_gcn.estimators.annotation import Annotation
-from gene_gcn.estimators.base import CellEstimator, Query
+from gene_gcn.estimators.base import CellEstimator, Query, has_no_cells
 from gene_gcn.estimators.consensus import Clusters, Neighbors, find_clusters, read_over
 from gene_gcn.estimators.fitted import GradientModel, LinearModel
 from gene_gcn.estimators.hierarchy import Placement
@@ -460,12 +460,15 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
             probability = logits.softmax(1).numpy()
         if alpha is not None and view is not None:
             _warn_of_lost_coverage(view.shift)
+        novelty = None
+        if unknown:
+            novelty = np.zeros(0) if view is None else view.novelty()  # without a view, there are no cells
         annotation = Annotation(
             self.classes_,
             query.evidence.shrink(probability, self.prior_),
             query.evidence.is_empty,
             None if view is None or not adapt else view.shift,
-            view.novelty() if view is not None and unknown else None,
+            novelty,
             None if alpha is None else self._sets(logits, alpha),
         )
         if over is not None and groups is None:
@@ -479,7 +482,7 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
     def _stays_on_disk(self, X: Any) -> bool:
         check_is_fitted(self)
         cells = X.cells if isinstance(X, OtherSpecies) else X
-        return stays_on_disk(cells, self.layer, self.use_raw)
+        return stays_on_disk(cells, self.layer, self.use_raw) and not has_no_cells(cells)
 
     def _annotation_from_disk(
         self,

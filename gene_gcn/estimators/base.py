@@ -197,7 +197,7 @@ class CellEstimator(BaseEstimator):
         check_is_fitted(self)
         species = X if isinstance(X, OtherSpecies) else None
         X = as_cells(X if species is None else species.cells)
-        if _has_no_cells(X):
+        if has_no_cells(X):
             warn(EmptyCellsWarning("X contains no cells, so the result is empty."))
             return Query.empty(self.normalizer_.n_genes)
         expression = self._read(X)
@@ -244,7 +244,7 @@ def _check_orientation(cells: tuple[str, ...], genes: tuple[str, ...] | None) ->
         raise ArgumentError("X", text)
 
 
-def _has_no_cells(X: CellsLike) -> bool:
+def has_no_cells(X: CellsLike) -> bool:
     shape: tuple[int, ...] = getattr(X, "shape", ())
     return len(shape) == 2 and shape[0] == 0
 

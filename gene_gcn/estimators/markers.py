@@ -148,6 +148,9 @@ class MarkerClassifier(GeneGCNClassifier):
             raise ArgumentError(
                 "X", "X has no gene names, among which markers could be found; pass an AnnData."
             )
+        if expression.X.shape[0] < 2:
+            problem = "X has one cell, but markers are scored over a cell and its neighbors; pass more cells."
+            raise ArgumentError("X", problem)
         markers, signs = markers.among(expression.genes)
         groups = None if batch is None else pd.factorize(read_batches(X, batch))[0]
         seed = self._seed()

@@ -35,7 +35,7 @@ from gene_gcn.errors import (
     first_few,
     warn,
 )
-from gene_gcn.estimators.base import LEARNED_ZEROS
+from gene_gcn.estimators.base import LEARNED_ZEROS, has_no_cells
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.estimators.targets import Targets
 from gene_gcn.estimators.training_input import TrainingInput
@@ -81,6 +81,16 @@ class SuspiciousLabels:
 
     cells: pd.DataFrame
     pairs: pd.DataFrame
+
+    @classmethod
+    def empty(cls) -> SuspiciousLabels:
+        """Return what is found in no cells."""
+        types = {"label": "category", "predicted": "category"}
+        numbers = dict.fromkeys(("label_probability", "predicted_probability", "quality"), float)
+        cells = types | numbers | {"is_suspicious": bool, "duplicate_group": "Int64"}
+        none = np.zeros(0, np.int64)
+        pairs = confusable_pairs(none, none, 0).astype(types)
+        return cls(pd.DataFrame(columns=list(cells)).astype(cells), pairs)
 
     @property
     def duplicates(self) -> pd.DataFrame:
@@ -150,6 +160,9 @@ def suspicious(
         text = "suspicious looks at one reference at a time; join them with anndata.concat first."
         raise ArgumentError("cells", text)
     cells = as_cells(cells, [y] if isinstance(y, str) else ())
+    if has_no_cells(cells):
+        warn(EmptyCellsWarning("There are no cells, so there is nothing to judge."))
+        return SuspiciousLabels.empty()
     given = TrainingInput.read(cells, y, None, clf._read_reference, allow_missing=True)
     expression, targets = given.expression, Targets.of(given.labels, clf.class_weight)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -107,6 +107,8 @@ def test_table_without_cells_is_an_empty_sample(tmp_path):
     (tmp_path / "a.csv").write_text("cell,A,B\n")
     cells = read_cells(tmp_path / "a.csv")
     assert cells.shape == (0, 2) and list(cells.var_names) == ["A", "B"]
+    cells = read_cells(tmp_path / "a.csv", obs_columns=["B"])
+    assert list(cells.var_names) == ["A"] and list(cells.obs) == ["B"]
 
 
 @pytest.mark.parametrize("comment", ["##\n## BD Rhapsody\n", "# made by X, in 2020\n", "\n", "sep=,\n"])

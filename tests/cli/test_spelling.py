@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from command_line import run
 
 from gene_gcn.cli import app
 from gene_gcn.cli.spelling import _NONE, _OPTION_NAMES, Spelling, find_options
@@ -68,6 +69,14 @@ def test_options_of_the_command_come_first():
         for option in find_options(app, [argv]):
             options.setdefault(option.name, option.default)
     assert [str(options["out"]) for options in first.values()] == ["predictions.csv", "suspicious.csv"]
+
+
+def test_json_is_no_part_of_the_command_that_made_a_report(folder, tmp_path):
+    for option in ((), ("--json",)):
+        page = tmp_path / "r.html"
+        line = ("report", folder / "query.h5ad", "-m", folder / "model", "-o", page, "--force", *option)
+        assert run(*line) == 0
+        assert "gene-gcn report" in page.read_text("utf-8") and "--json" not in page.read_text("utf-8")
 
 
 def test_special_spellings_are_those_of_options():

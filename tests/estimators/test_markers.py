@@ -99,6 +99,11 @@ def test_too_little_evidence_is_refused_and_changes_nothing(fitted):
     assert not hasattr(clf, "classes_")
 
 
+def test_one_cell_has_no_neighbors():
+    with pytest.raises(ArgumentError, match="X has one cell, but markers are scored over"):
+        from_markers(MARKERS).fit(make_cells()[:1].copy())
+
+
 def test_batches_and_empty_cells():
     cells = make_cells()
     counts = cells.X.toarray()

@@ -17,7 +17,7 @@ from stored_cells import Rows, log1p, typed_cells
 
 from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.cells import blocks, open_cells
-from gene_gcn.errors import ArgumentError, LabelWarning
+from gene_gcn.errors import ArgumentError, EmptyCellsWarning, LabelWarning
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = typed_cells(2000, seed=9)
@@ -101,6 +101,16 @@ def test_few_cells_give_the_same_model(cells, path):
     for X in (open_cells(path), ad.read_h5ad(path, backed="r"), [ad.read_h5ad(path, backed="r")]):
         assert_alike(fit(X), expected)
     assert_alike(fit(ad.read_h5ad(path, backed="r")[100:700]), fit(cells[100:700].copy()))
+
+
+def test_no_cells_are_annotated_as_in_memory(cells, tmp_path):
+    cells[:0].copy().write_h5ad(tmp_path / "none.h5ad")
+    backed, empty = ad.read_h5ad(tmp_path / "none.h5ad", backed="r"), cells[:0].copy()
+    clf = fit(cells)
+    for each in (backed, empty):
+        with pytest.warns(EmptyCellsWarning, match="contains no cells"):
+            clf.annotate(each, unknown=True)
+    assert list(backed.obs) == list(empty.obs) and "gene_gcn_novelty" in backed.obs
 
 
 def test_large_files_are_streamed_by_themselves(cells, path, monkeypatch):

@@ -74,6 +74,15 @@ def test_planted_errors_come_first(flipped, found):
     assert table["duplicate_group"].isna().all() and found.duplicates.empty
 
 
+def test_nothing_is_found_in_no_cells(flipped, found):
+    with pytest.warns(EmptyCellsWarning, match="nothing to judge"):
+        none = suspicious(flipped[:0].copy(), "cell_type")
+    for name in ("cells", "pairs", "duplicates"):
+        empty, full = getattr(none, name), getattr(found, name)
+        assert not len(empty) and list(empty.columns) == list(full.columns)
+    assert (none.cells.dtypes.map(str) == found.cells.dtypes.map(str)).all()
+
+
 def test_columns_agree_with_each_other_and_with_the_labels(flipped, found):
     table = found.cells
     assert (table["label"].astype(object) == flipped.obs["cell_type"].loc[table.index]).all()

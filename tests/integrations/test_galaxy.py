@@ -33,4 +33,4 @@ def test_the_tests_of_a_tool_pass(name, test_data, tmp_path):
 
 
 def test_the_tools_are_of_this_version():
-    assert re.findall(r'"@TOOL_VERSION@">(.*?)<', (FOLDER / "macros.xml").read_text()) == [__version__]
+    assert re.findall(r'name="@TOOL_VERSION@">(.*?)<', (FOLDER / "macros.xml").read_text()) == [__version__]
