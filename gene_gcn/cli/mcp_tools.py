@@ -93,7 +93,8 @@ def _told_to_client(method: Callable[..., R]) -> Callable[..., R]:
                 if message is None:  # a bug: the traceback goes to stderr, not to the client
                     raise
                 raise ToolError(message) from error
-        return result.model_copy(update={"warnings": [each["message"] for each in caught]})
+        # Cells that are explained are read twice.
+        return result.model_copy(update={"warnings": [*dict.fromkeys(each["message"] for each in caught)]})
 
     return call
 

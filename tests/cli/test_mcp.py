@@ -166,6 +166,8 @@ def test_warnings_come_with_the_result(call, folder):
     for _ in range(2):  # each time
         result = call("annotate", cells="few_genes.h5ad", model="model")
         assert any("genes" in warning for warning in result["warnings"])
+    reasons = call("explain", cells="few_genes.h5ad", model="model", type="CD19+ B")
+    assert len(reasons["warnings"]) == len(set(reasons["warnings"])) > 0
 
 
 @pytest.mark.parametrize(
