@@ -131,3 +131,4 @@ class Files(Result):
 
     folders: list[str]
     files: list[FoundFile]
+    more: bool = Field(description="Whether there are others, which are not listed.")

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Tools"]
 
-MODELS_KEPT = 4  # in memory, some 100 MB each with 20,000 genes and 30 types
+MODELS_KEPT = 4  # in memory: a model and some to compare it with
 FILES_LISTED = 200
+URLS = ("https://", "http://", "hf://")  # all else is a path
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 FEWER_CELLS = 100  # are explained where a cell takes tenths of a second, as by the command line
 
@@ -117,8 +119,10 @@ class Tools:
     @_told_to_client
     def list_files(self) -> Files:
         """List the cell files and models that the other tools can read."""
-        found = [each for folder in self.folders.folders for each in _readable(folder)]
-        return Files(folders=[*map(str, self.folders.folders)], files=as_plain(found[:FILES_LISTED]))
+        folders = self.folders.folders
+        found = list(islice(chain.from_iterable(map(_readable, folders)), FILES_LISTED + 1))
+        listed = as_plain(found[:FILES_LISTED])
+        return Files(folders=[*map(str, folders)], files=listed, more=len(found) > FILES_LISTED)
 
     @_told_to_client
     def annotate(
@@ -284,7 +288,7 @@ class Tools:
         scale: str | None = None,
     ) -> GeneGCNClassifier:
         """Return a model that reads cells as asked; it is loaded again when it was trained again."""
-        if "://" in model:
+        if model.lower().startswith(URLS):
             if not self.urls:
                 text = " is a URL, which this server does not load; start it with --urls, or pass a folder."
                 raise ArgumentError("model", Argument("model", model), text)
@@ -308,7 +312,11 @@ def _readable(folder: Path) -> Iterator[dict[str, Any]]:
     """Find cell files and models, without hidden ones and those behind links."""
     from gene_gcn.storage.model_folder import FILES
 
-    for path in sorted(folder.iterdir()):
+    try:
+        inside = sorted(folder.iterdir())
+    except PermissionError:
+        return
+    for path in inside:
         if path.name.startswith(".") or path.is_symlink():
             continue
         if path.is_dir() and all((path / name).is_file() for name in FILES):

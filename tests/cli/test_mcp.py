@@ -73,7 +73,9 @@ def test_tools_describe_themselves(call, folder):
 
 
 def test_files_are_listed_without_links(call, folder):
-    found = {Path(file["path"]).name: file["kind"] for file in call("list_files")["files"]}
+    result = call("list_files")
+    found = {Path(file["path"]).name: file["kind"] for file in result["files"]}
+    assert result["folders"] == [str(folder)] and result["more"] is False
     assert found.pop("query.h5ad") == "cells" and found.pop("model") == "model"
     assert "link.h5ad" not in found and "config.json" not in found
 
@@ -180,6 +182,7 @@ def test_warnings_come_with_the_result(call, folder):
         ("report", {"out": "../page.html"}, "is outside"),
         ("annotate", {"model": "../model"}, 'model: "../model" is outside'),
         ("annotate", {"model": "https://example.org/model.zip"}, "start it with --urls"),
+        ("annotate", {"model": "x://../../model"}, "is outside"),
         ("annotate", {"cells": "absent.h5ad"}, "does not exist"),
         ("annotate", {"out": "types.docx"}, "types.docx"),
         ("annotate", {"over": "absent"}, 'over: "absent" is not in .obs'),
