@@ -12,6 +12,8 @@ import yaml
 from command_line import make_cells, run
 from integration_tools import INTEGRATIONS, PROJECT, environment, tool
 
+from gene_gcn import __version__
+
 PAGE = (PROJECT / "docs/guide/pipelines.md").read_text(encoding="utf-8")
 
 
@@ -77,6 +79,12 @@ def test_clients_are_told_a_command_that_exists(capsys, tmp_path):
     assert server["command"] == "gene-gcn"
     assert run(*server["args"][:-1], tmp_path / "absent") == 2  # refused for its folder alone
     assert "is not a folder" in capsys.readouterr().err
+
+
+def test_environments_are_of_this_version():
+    environments = [path.read_text() for path in INTEGRATIONS.rglob("*.y*ml")]
+    versions = [each for text in environments for each in re.findall(r"gene-gcn==([\w.]+)", text)]
+    assert len(versions) == 2 and set(versions) == {__version__}
 
 
 def test_every_folder_and_tool_is_on_the_page():
