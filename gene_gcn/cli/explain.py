@@ -226,18 +226,20 @@ def _write_nothing(out: Path, adata: AnnData) -> None:
 
 
 def _explained(explanation: BaseExplanation, cells: dict[Any, np.ndarray], top: int) -> list[dict[str, Any]]:
-    """Return for each type its cells, the sum that its mean logit is, and its top genes and edges."""
+    """Return for each type its cells, the sum that its mean logit is, and its top genes and edges.
+
+    Of many types, edges would take long, and are None.
+    """
     summary = explanation.summary(cells)
-    return [
-        {
-            "type": str(label),
-            "cells": len(cells[label]),
-            "logit": summary.loc[label].to_dict(),
-            "genes": explanation.genes(label, top, cells=cells[label]),
-            "edges": explanation.edges(label, top, cells=cells[label]).query("contribution != 0"),
-        }
-        for label in explanation.types
-    ]
+    explained = []
+    for label in explanation.types:
+        each = {"type": str(label), "cells": len(cells[label]), "logit": summary.loc[label].to_dict()}
+        each["genes"] = explanation.genes(label, top, cells=cells[label])
+        each["edges"] = None
+        if len(explanation.types) <= MOST_DETAILED:
+            each["edges"] = explanation.edges(label, top, cells=cells[label]).query("contribution != 0")
+        explained.append(each)
+    return explained
 
 
 # ---- the screen ----

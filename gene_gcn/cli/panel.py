@@ -70,9 +70,9 @@ def _types(found: Panel) -> pd.DataFrame:
     """Return a row per type, the least recognized first, with the type that it is mostly confused with."""
     table = found.recall.sort_values(kind="stable").rename("recall").rename_axis("type").reset_index()
     worst = found.pairs.drop_duplicates("type").set_index("type")
-    table["confused_with"] = table["type"].map(worst["called"]).astype(object)
+    table["confused_with"] = table["type"].map(worst["called"].astype(str)).astype(object)
     table["confused_fraction"] = table["type"].map(worst["fraction"])
-    return table
+    return table.astype({"type": str})
 
 
 def _say(found: Panel, types: pd.DataFrame) -> None:
@@ -84,7 +84,7 @@ def _say(found: Panel, types: pd.DataFrame) -> None:
     for row in types.itertuples():
         is_confused = row.confused_fraction == row.confused_fraction
         other = f"{row.confused_with} ({row.confused_fraction:.0%})" if is_confused else ""
-        table.add_row(str(row.type), f"{row.recall:.0%}", other)
+        table.add_row(row.type, f"{row.recall:.0%}", other)
     table.add_row("mean", f"{found.balanced_accuracy:.0%}", "")
     say(table)
     if len(found.added):

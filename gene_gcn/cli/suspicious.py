@@ -72,7 +72,7 @@ def suspicious(
     return {
         "cells": adata.n_obs,
         "types": types,
-        "pairs": found.pairs,
+        "pairs": found.pairs.astype({"label": str, "predicted": str}),
         "duplicates": duplicates,
         "unscored_cells": unscored,
         "written": [out],
@@ -84,7 +84,7 @@ def _types(cells: pd.DataFrame) -> pd.DataFrame:
     scored = cells[cells["quality"].notna()]
     groups = scored.groupby("label", observed=True)["is_suspicious"]
     table = groups.agg(scored="size", suspicious="sum").rename_axis("type").reset_index()
-    return table.sort_values("suspicious", ascending=False, kind="stable")
+    return table.sort_values("suspicious", ascending=False, kind="stable").astype({"type": str})
 
 
 def _duplicates(copied: pd.DataFrame) -> dict[str, int]:
@@ -98,7 +98,7 @@ def _say_types(types: pd.DataFrame) -> None:
     table = new_table("Suspicious labels", "type", "scored", "suspicious", "share")
     for row in types.itertuples():
         share = f"{row.suspicious / row.scored:.1%}"
-        table.add_row(str(row.type), f"{row.scored:,}", f"{row.suspicious:,}", share)
+        table.add_row(row.type, f"{row.scored:,}", f"{row.suspicious:,}", share)
     say(table)
 
 

@@ -82,6 +82,27 @@ def test_numbers_are_those_of_the_cells(files, tmp_path, capsys):
     assert result["fraction_unknown"] is None and result["written"] == [str(tmp_path / "p.csv")]
 
 
+def test_types_that_are_numbers_are_text(tmp_path, capsys):
+    cells, model = tmp_path / "cells.h5ad", ("-m", tmp_path / "model")
+    adata = make_cells(0)[2:].copy()
+    adata.obs["number"] = adata.obs["cell_type"].map({name: k for k, name in enumerate(TYPES)}).astype(int)
+    adata.obs.loc[adata.obs_names[:6], "number"] = 0  # some labels are wrong
+    adata.write_h5ad(cells)
+    (tmp_path / "genes.txt").write_text("\n".join(GENES[:10]))
+    label = ("-l", "number")
+    for line in (
+        ("train", cells, *label, "-o", model[1], "--seed", "0"),
+        ("predict", cells, *model, "-o", tmp_path / "p.csv", "--unknown"),
+        ("evaluate", cells, *model, *label),
+        ("explain", cells, *model, "-o", tmp_path / "e.csv"),
+        ("suspicious", cells, *label, "-o", tmp_path / "s.csv", "--n-folds", "2", "--seed", "0"),
+        ("panel", tmp_path / "genes.txt", *model),
+        ("models", "subset", *model, "-t", "0", "-t", "1", "-o", tmp_path / "m"),
+    ):
+        result = run_json(capsys, *line)["result"]
+        assert result.get("types", True) and result.get("pairs", True)
+
+
 def test_the_check_refuses_what_a_schema_does_not_describe(files, tmp_path, capsys):
     line = ("predict", files / "query.h5ad", "-m", files / "model", "-o", tmp_path / "p.csv")
     output = run_json(capsys, *line)
