@@ -3,12 +3,13 @@
 # make audit  look for known vulnerabilities of what is installed
 # make docs   build the documentation, docs/_build/html/index.html
 # make wheel  build the distributions into dist/ and use the wheel in a clean environment
+# make integrations  test integrations/ with Snakemake and Galaxy's libraries, in .venv-integrations
 # make sparse build torch-scatter and torch-sparse (a quarter of an hour, once) and test with them
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint audit docs wheel sparse clean
+.PHONY: demo test lint audit docs wheel integrations sparse clean
 
 demo: .venv/installed
 	$(BIN)/gene-gcn demo
@@ -32,6 +33,9 @@ docs: .venv/docs
 wheel:
 	$(PYTHON) scripts/check_wheel.py --dist dist
 
+integrations: .venv/installed .venv-integrations/installed
+	$(BIN)/python -m pytest tests/integrations -m integrations -rs
+
 sparse: .venv/sparse
 	$(BIN)/python -m pytest -m sparse
 
@@ -45,6 +49,11 @@ sparse: .venv/sparse
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
+.venv-integrations/installed: integrations/requirements.txt
+	$(PYTHON) -m venv .venv-integrations
+	.venv-integrations/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 # Both are compiled against the torch that is installed; ninja uses all cores for it.
 .venv/sparse: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel ninja
@@ -54,4 +63,4 @@ sparse: .venv/sparse
 	touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-integrations

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "load_model",
+    "read_as",
     "read_backoff",
     "read_cells",
     "read_labeled_cells",
@@ -164,7 +165,17 @@ def load_model(
     """Load a trained model; options that are given replace those of training."""
     from gene_gcn import GeneGCNClassifier
 
-    clf = GeneGCNClassifier.load(folder)
+    return read_as(GeneGCNClassifier.load(folder), layer, use_raw, gene_column, scale)
+
+
+def read_as(
+    clf: GeneGCNClassifier,
+    layer: str | None,
+    use_raw: bool | None,
+    gene_column: str | None,
+    scale: str | None,
+) -> GeneGCNClassifier:
+    """Set where and how a model reads cells; what is None stays as in training."""
     if layer is not None:
         clf.set_params(layer=layer or None, use_raw=bool(use_raw))  # the layer, not the .raw of training
     elif use_raw is not None:

@@ -22,6 +22,7 @@ from gene_gcn.cli.errors import argument_of, message_for_user, warnings_in_one_l
 from gene_gcn.cli.evaluate import evaluate
 from gene_gcn.cli.explain import explain
 from gene_gcn.cli.markers import markers
+from gene_gcn.cli.mcp import mcp
 from gene_gcn.cli.memory import prepare_for_memory_limit
 from gene_gcn.cli.models import models
 from gene_gcn.cli.networks import fetch, list_networks
@@ -62,6 +63,7 @@ app.command()(suspicious)
 app.command()(ontology)
 app.command()(panel)
 app.add_typer(models, name="models")
+app.command()(mcp)
 app.command()(fetch)
 app.command("networks")(list_networks)
 app.command()(reproduce)
