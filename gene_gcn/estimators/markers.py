@@ -13,6 +13,7 @@ from scipy import sparse
 from gene_gcn.cells import as_cells, read_batches
 from gene_gcn.cells.marker_lists import MarkerLists
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.estimators.card import Provenance, described_cells
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.estimators.fitting import TrainingCells
 from gene_gcn.estimators.targets import Targets
@@ -152,6 +153,7 @@ class MarkerClassifier(GeneGCNClassifier):
         groups = None if batch is None else pd.factorize(read_batches(X, batch))[0]
         seed = self._seed()
         self.genes_ = expression.genes
+        self.card_ = described_cells([X])
         matrix = self._normalize_training(expression)
         rows = _rows_to_learn_from(matrix, seed)
         matrix, groups = matrix[rows], None if groups is None else groups[rows]
@@ -189,6 +191,7 @@ class MarkerClassifier(GeneGCNClassifier):
         targets = Targets.of(labels, self.class_weight)
         self.classes_, self.prior_, self.batches_ = targets.classes, targets.prior, ()
         self._fit(TrainingCells.of(matrix, targets, batch, None, self.network_), seed)
+        self.provenance_ = Provenance.now("markers")
         named = self.fitted_.logits(matrix, None, self.device).argmax(1).numpy()
         cells = pd.Series(self.classes_[named]).value_counts()
         self.markers_["cells"] = self.markers_["type"].map(cells).fillna(0).astype(int)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from gene_gcn.cells import Normalizer
 from gene_gcn.errors import ArgumentError
+from gene_gcn.estimators.card import ModelCard, Provenance
+from gene_gcn.estimators.card_page import write_card
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
 from gene_gcn.estimators.fitting import head_refit
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -54,6 +56,9 @@ class SavedClassifier:
     feature_names : ndarray of str or None
         scikit-learn's `feature_names_in_`.
     hierarchy : Hierarchy or None
+    card : ModelCard
+    provenance : Provenance or None
+        None for models that were saved without one.
     """
 
     parameters: dict[str, Any]
@@ -67,9 +72,11 @@ class SavedClassifier:
     batches: tuple[str, ...]
     feature_names: np.ndarray | None
     hierarchy: Hierarchy | None = None
+    card: ModelCard = field(default_factory=ModelCard)
+    provenance: Provenance | None = None
 
     def write(self, path: str | Path) -> None:
-        """Write a folder, whole or not at all; see `gene_gcn.storage.model_folder.write_model` for errors.
+        """Write a folder or a .zip, whole or not at all; see `gene_gcn.storage.model_folder.write_model`.
 
         What `read` would refuse is refused.
         """
@@ -80,7 +87,7 @@ class SavedClassifier:
             check_values(tensors)
 
         with writing():
-            write_model(path, config, tensors, check)
+            write_model(path, config, tensors, check, lambda: write_card(self))
 
     def _to_json(self) -> dict[str, Any]:
         return {
@@ -93,6 +100,8 @@ class SavedClassifier:
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
             "history": _history_to_json(self.history),
             "batches": list(self.batches),
+            "card": self.card.to_dict(),
+            "provenance": None if self.provenance is None else self.provenance.to_dict(),
         }
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -118,7 +127,7 @@ class SavedClassifier:
 
     @classmethod
     def read(cls, path: str | Path, parameter_names: Collection[str]) -> SavedClassifier:
-        """Read a folder; no code of it is run. See `gene_gcn.storage.model_folder.read_model` for errors.
+        """Read a folder or a .zip; no code of it is run. See `gene_gcn.storage.model_folder.read_model`.
 
         Contents are checked before anything is built, `parameter_names` being those of the constructor.
         """
@@ -163,6 +172,8 @@ class SavedClassifier:
             history=pd.DataFrame(config["history"]),
             batches=tuple(config["batches"]),
             feature_names=None if names is None else np.array(names, dtype=object),
+            card=ModelCard.of(config.get("card")),
+            provenance=Provenance.from_dict(values) if (values := config.get("provenance")) else None,
         )
 
 
