@@ -151,16 +151,16 @@ def read_labeled_cells(
 
 
 def load_model(
-    folder: Path,
+    path: str,
     layer: str | None = None,
     use_raw: bool | None = None,
     gene_column: str | None = None,
     scale: str | None = None,
 ) -> GeneGCNClassifier:
-    """Load a trained model; options that are given replace those of training."""
+    """Load a trained model, from wherever it is; options that are given replace those of training."""
     from gene_gcn import GeneGCNClassifier
 
-    clf = GeneGCNClassifier.load(folder)
+    clf = GeneGCNClassifier.load(path, progress=DownloadProgress())
     if layer is not None:
         clf.set_params(layer=layer or None, use_raw=bool(use_raw))  # the layer, not the .raw of training
     elif use_raw is not None:

@@ -19,7 +19,7 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")
 
 @models.command()
 def merge(
-    folders: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Two or more model folders.")],
+    folders: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Two or more models.")],
     out: Out,
     force: Force = False,
 ) -> None:

@@ -96,7 +96,15 @@ ReportFile = Annotated[
 ]
 
 # Options of a trained model; what is not given stays as in training.
-ModelFolder = Annotated[Path, typer.Option("--model", "-m", help="Model folder, written by gene-gcn train.")]
+ModelFolder = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model: a folder or .zip, written by gene-gcn train; https://…/model.zip, https://…/folder/, or "
+        "hf://owner/name@revision (downloaded once).",
+    ),
+]
 QueryLayer = Annotated[
     str | None, typer.Option("--layer", help="Layer to read; '' is .X. Default: as in training.")
 ]

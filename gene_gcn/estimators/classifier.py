@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from gene_gcn.estimators.base import CellsLike
     from gene_gcn.estimators.hierarchy import Parents
     from gene_gcn.nn.gene_gcn import GeneGCN
+    from gene_gcn.storage.download import ProgressBar
 
 
 class GeneGCNClassifier(CombinableClassifier):
@@ -589,19 +590,30 @@ class GeneGCNClassifier(CombinableClassifier):
         ).write(path)
 
     @classmethod
-    def load(cls, path: str | Path) -> GeneGCNClassifier:
+    def load(cls, path: str | Path, *, progress: bool | ProgressBar = False) -> GeneGCNClassifier:
         """Read a classifier that `save` wrote; it predicts the same, bit for bit.
 
-        No code in the folder is run. A `GeneNetwork` comes back aligned to the training genes.
+        No code in the model is run. A `GeneNetwork` comes back aligned to the training genes.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder or a .zip; or an address: ``"https://…/model.zip"``, ``"https://…/folder/"``, or
+            ``"hf://owner/name@revision/subfolder"`` on the Hugging Face Hub. A model that was downloaded
+            stays in the cache and works offline (docs/guide/sharing_models.md).
+        progress : bool or ProgressBar
+            Whether to show a progress bar of a download.
 
         Raises
         ------
         FileNotFoundError
             There is nothing at the path.
+        gene_gcn.networks.DownloadError
+            The model cannot be downloaded, and is not in the cache.
         ArgumentError
-            The folder is not a model, is damaged, or was written by a newer version.
+            It is not a model, is damaged, differs from what was asked for, or was written by a newer version.
         """
-        saved = SavedClassifier.read(path, cls._get_param_names())
+        saved = SavedClassifier.read(path, GeneGCNClassifier._get_param_names(), progress)
         clf = cls(**saved.parameters)
         with reading(path):
             clf.check_parameters()

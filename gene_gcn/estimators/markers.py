@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gene_gcn.estimators.base import CellsLike
+    from gene_gcn.storage.download import ProgressBar
 
     MarkersLike: TypeAlias = "MarkerLists | Mapping[str, Any] | pd.DataFrame | str | os.PathLike[str]"
 
@@ -198,9 +199,9 @@ class MarkerClassifier(GeneGCNClassifier):
         _warn_of_unused(self.markers_)
 
     @classmethod
-    def load(cls, path: str | Path) -> GeneGCNClassifier:
+    def load(cls, path: str | Path, *, progress: bool | ProgressBar = False) -> GeneGCNClassifier:
         """Read a classifier that `save` wrote, as a `GeneGCNClassifier`: markers are not kept."""
-        return GeneGCNClassifier.load(path)
+        return GeneGCNClassifier.load(path, progress=progress)
 
 
 def _rows_to_learn_from(matrix: sparse.csr_matrix, seed: int) -> np.ndarray:

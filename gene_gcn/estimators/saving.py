@@ -31,7 +31,9 @@ from gene_gcn.estimators.saved_checks import (
 )
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.ontology import Hierarchy
+from gene_gcn.storage.download import ProgressBar
 from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
+from gene_gcn.storage.model_source import local_model
 from gene_gcn.training.imputation import PPCAImputer
 
 
@@ -126,8 +128,10 @@ class SavedClassifier:
         return {"baseline": {"mean": self.fitted.mean} if self.imputer is None else {}}
 
     @classmethod
-    def read(cls, path: str | Path, parameter_names: Collection[str]) -> SavedClassifier:
-        """Read a folder or a .zip; no code of it is run. See `gene_gcn.storage.model_folder.read_model`.
+    def read(
+        cls, path: str | Path, parameter_names: Collection[str], progress: bool | ProgressBar = False
+    ) -> SavedClassifier:
+        """Read a model, wherever `gene_gcn.storage.model_source.local_model` finds it; run no code of it.
 
         Contents are checked before anything is built, `parameter_names` being those of the constructor.
         """
@@ -136,7 +140,8 @@ class SavedClassifier:
             with reading(path):
                 _check_contents(config, specs, parameter_names)
 
-        config, tensors = read_model(path, check)
+        with local_model(path, progress) as folder:
+            config, tensors = read_model(folder, check)
         with reading(path):
             check_values(tensors)
             return cls._build(config, tensors)

@@ -211,7 +211,7 @@ def download(
     token: str | None = None,
     progress: bool | ProgressBar = False,
 ) -> Answered:
-    """Download a file to a place of the caller's, with retries as in :func:`fetch`; what it holds is not checked.
+    """Download a file to a place of the caller's, with retries as in :func:`fetch`, and check nothing in it.
 
     Parameters
     ----------
@@ -261,8 +261,9 @@ def _download(
 ) -> Answered:
     from gene_gcn.storage import http_client
 
-    limits = {"pace": pace, "connect": policy.connect, "read": policy.read}
-    with http_client.open_answer(url, **limits, headers=headers, private=private) as answer:
+    with http_client.open_answer(
+        url, pace=pace, connect=policy.connect, read=policy.read, headers=headers, private=private
+    ) as answer:
         found: dict[str, str] = {}
         for each in (answer, *reversed(answer.history)):
             found |= {name.lower(): value for name, value in each.headers.items()}

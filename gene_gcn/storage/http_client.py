@@ -143,7 +143,11 @@ def open_answer(
                 address,
                 data=data,
                 # Without a coding, so that the length is the length of the file.
-                headers={"Accept-Encoding": "identity", **(headers or {}), **_for_host(private, start, address)},
+                headers={
+                    "Accept-Encoding": "identity",
+                    **(headers or {}),
+                    **_for_host(private, start, address),
+                },
                 timeout=(min(connect, pace.remaining), min(read, pace.remaining)),
                 allow_redirects=False,
                 stream=True,

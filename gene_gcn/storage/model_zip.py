@@ -120,7 +120,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
         found[place.name] = member
         folders.add(place.parent)
     if MANIFEST_FILE not in found or len(folders) > 1:
-        problem = "its files are in several folders" if found else f"it has no {MANIFEST_FILE}"
+        problem = "its files are in several folders" if len(folders) > 1 else f"it has no {MANIFEST_FILE}"
         raise ArgumentError("path", f"{path} is not a zip archive of one gene_gcn model: {problem}.")
     return found
 
