@@ -145,6 +145,16 @@ Orthologs = Annotated[
     ),
 ]
 
+CardFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        metavar="CARD.yaml",
+        help="YAML file of what the model's card should say: title, tissue, organism, assay, disease, "
+        "donors, license, source, citation … Default: what columns of .obs of these names say.",
+    ),
+]
+
 # How a query is annotated.
 Unknown = Annotated[
     bool,

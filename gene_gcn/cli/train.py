@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from gene_gcn.cli import model_options as model
-from gene_gcn.cli.checks import check_inputs, check_output_model
+from gene_gcn.cli.checks import check_card, check_inputs, check_output_model
 from gene_gcn.cli.console import say
 from gene_gcn.cli.fitting import fit
 from gene_gcn.cli.inputs import read_labeled_cells, read_parents
 from gene_gcn.cli.options import (
+    CardFile,
     Force,
     GeneColumn,
     Genome,
@@ -33,7 +34,7 @@ from gene_gcn.cli.options import (
 def train(
     cells: References,
     label: Labels,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder or .zip to write.")],
     network: Network = "none",
     network_info: NetworkInfo = None,
     organism: Organism = None,
@@ -81,11 +82,13 @@ def train(
         ),
     ] = None,
     paper: model.Paper = False,
+    card: CardFile = None,
     force: Force = False,
 ) -> None:
     """Train on labeled cells, of one file or several, and write a model folder."""
     check_inputs(*cells, network=network, network_info=network_info)
     check_output_model(out, force=force)
+    check_card(card)
     from gene_gcn import GeneGCNClassifier
     from gene_gcn.cells import open_cells, stays_on_disk
     from gene_gcn.cli.processes import join
@@ -159,5 +162,5 @@ def train(
         say(f"Hierarchy {clf.hierarchy_!r}")
     with agreed():
         if process_rank() == 0:
-            clf.save(out)
+            clf.save(out, card)
     say(f"Written   {out}")

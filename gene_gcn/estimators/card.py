@@ -59,6 +59,8 @@ class ModelCard:
         License of the model, such as "CC-BY-4.0".
     authors : str or sequence of str, optional
         Who made the model.
+    measured : str, optional
+        How accurate the model is and on which cells that was measured, if the authors did so.
     intended_use, limitations : str, optional
         Paragraphs, which the card adds to its own.
 
@@ -86,6 +88,7 @@ class ModelCard:
     cells_license: str | None = None
     license: str | None = None
     authors: str | Sequence[str] = ()
+    measured: str | None = None
     intended_use: str | None = None
     limitations: str | None = None
 
@@ -93,7 +96,7 @@ class ModelCard:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name == "donors":
-                _check_number(value)
+                object.__setattr__(self, field.name, _as_number(value))
             elif field.name in LISTS:
                 object.__setattr__(self, field.name, _as_texts(field.name, value))
             elif value is not None and not _is_text(value):
@@ -283,10 +286,11 @@ def _as_texts(name: str, value: Any) -> tuple[str, ...]:
     return _refuse(name, value, "must be text or a list of texts")
 
 
-def _check_number(value: Any) -> None:
+def _as_number(value: Any) -> int | None:
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if value is not None and not (is_whole and 0 < value < 10**9):
         _refuse("donors", value, "must be a whole number, 1 or more")
+    return None if value is None else int(value)
 
 
 def _is_text(value: Any) -> bool:

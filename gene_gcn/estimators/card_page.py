@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from gene_gcn.estimators.card import Provenance
     from gene_gcn.estimators.saving import SavedClassifier
 
-__all__ = ["HeldOutMetrics", "write_card"]
+__all__ = ["PLACEHOLDER", "HeldOutMetrics", "without_front_matter", "write_card"]
+
+PLACEHOLDER = "hf://owner/name"  # where the card says how to load the model
 
 FEW_CELLS = 20  # types with fewer training cells are named among the limits
 CONFUSED = 0.05  # the fraction of a type's held-out cells from which a confusion is worth a word
@@ -158,7 +160,7 @@ class _Writer:
             "## How to use it\n",
             _USAGE,
             "## Cells\n",
-            _table(("", ""), [(name, value) for name, value in self.cells() if value]),
+            _list(self.cells()),
             "## Types\n",
             self.types_table(),
             "## Accuracy\n",
@@ -166,7 +168,7 @@ class _Writer:
             "## Gene network\n",
             self.network(),
             "## Model\n",
-            _table(("", ""), self.model()),
+            _list(self.model()),
             "## Intended use\n",
             *self.intended_use(),
             "## What it cannot tell\n",
@@ -282,6 +284,7 @@ class _Writer:
 
     def accuracy(self) -> Iterator[str]:
         provenance = self.saved.provenance
+        yield from _paragraphs(self.card.measured)
         if self.metrics is None:
             yield f"Not measured: {self._why_not_measured(provenance)}.\n"
             return
@@ -292,10 +295,11 @@ class _Writer:
         yield _table(("Metric" + counted, "Value"), rows)
         yield f"{HOW_HELD_OUT[provenance.held_out]} F1 in the table of types is of the same cells.\n"
         yield (
-            "Held-out cells are drawn evenly from the types as far as these have cells, so rare types weigh "
-            "more than among the training cells. The temperature of the probabilities and the weight of the "
-            "network were chosen on the same cells, which flatters these numbers a little. Cells of another "
-            "laboratory are classified less well.\n"
+            "These cells are drawn evenly from the types as far as they have cells, so rare types weigh more "
+            "than among the training cells, and the models that classified them had seen no more than the "
+            "others of them: a model of all training cells tends to do better. The temperature of the "
+            "probabilities and the weight of the network were chosen on the same cells, which flatters "
+            "these numbers a little. Cells of another laboratory are classified less well.\n"
         )
 
     def _why_not_measured(self, provenance: Provenance | None) -> str:
@@ -322,7 +326,7 @@ class _Writer:
             ("License", _md(source.license) if source and source.license else ""),
             ("Please cite", _linked(source.citation) if source and source.citation else ""),
         ]
-        return _table(("", ""), [(name, value) for name, value in rows if value])
+        return _list(rows)
 
     def model(self) -> list[tuple[str, str]]:
         saved, provenance = self.saved, self.saved.provenance
@@ -407,17 +411,17 @@ class _Writer:
             yield f"The gene network in it: {_md(source.license)}.\n"
 
 
-_USAGE = """\
+_USAGE = f"""\
 ```python
 from gene_gcn import GeneGCNClassifier
 
-# A folder, a .zip, https://… or hf://owner/name@revision
-clf = GeneGCNClassifier.load("MODEL")
+# Or a folder, a .zip, https://…/model.zip
+clf = GeneGCNClassifier.load("{PLACEHOLDER}")
 clf.annotate(adata)  # obs["gene_gcn"], obs["gene_gcn_confidence"]
 ```
 
 ```sh
-gene-gcn predict cells.h5ad --model MODEL --out annotated.h5ad
+gene-gcn predict cells.h5ad --model {PLACEHOLDER} --out annotated.h5ad
 ```
 """
 
@@ -439,8 +443,12 @@ def _line(text: str) -> str:
 
 def _md(text: str) -> str:
     """Return text that Markdown, also in a table, and HTML show as it is."""
-    text = _line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", text)
+    return _escaped(_line(text))
+
+
+def _escaped(line: str) -> str:
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", line)
 
 
 def _linked(text: str) -> str:
@@ -449,10 +457,9 @@ def _linked(text: str) -> str:
     parts, end = [], 0
     for match in _ADDRESS.finditer(text):
         address = match[0].rstrip(".,;)")
-        parts += [_md(text[end : match.start()]), f"<{address}>"]
+        parts += [_escaped(text[end : match.start()]), f"<{address}>"]
         end = match.start() + len(address)
-    spaced = "".join(part if part.startswith("<") else f" {part} " for part in [*parts, _md(text[end:])])
-    return " ".join(spaced.split())
+    return "".join([*parts, _escaped(text[end:])])
 
 
 def _paragraphs(text: str | None) -> list[str]:
@@ -472,6 +479,10 @@ def _listed(values: Sequence[str]) -> str:
 
 def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+
+
+def _list(rows: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"- **{name}:** {value}" for name, value in rows if value) + "\n"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

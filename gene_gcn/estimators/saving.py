@@ -32,7 +32,7 @@ from gene_gcn.estimators.saved_checks import (
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.ontology import Hierarchy
 from gene_gcn.storage.download import ProgressBar
-from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
+from gene_gcn.storage.model_folder import TensorSpec, read_config, read_model, write_model
 from gene_gcn.storage.model_source import local_model
 from gene_gcn.training.imputation import PPCAImputer
 
@@ -180,6 +180,19 @@ class SavedClassifier:
             card=ModelCard.of(config.get("card")),
             provenance=Provenance.from_dict(values) if (values := config.get("provenance")) else None,
         )
+
+
+def count_types_and_genes(folder: str | Path) -> tuple[int, int]:
+    """Return the number of types and genes of a model folder, without reading its tensors.
+
+    Raises
+    ------
+    ArgumentError
+        It is not a model, or is damaged.
+    """
+    config = read_config(folder)
+    with reading(folder):
+        return len(config["classes"]["values"]), int(config["normalizer"]["n_genes"])
 
 
 def _check_contents(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from gene_gcn.errors import Argument, ArgumentError
+from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.download import base_url
 
 __all__ = ["Address", "HubAddress", "WebAddress", "parse_address"]
@@ -127,7 +127,7 @@ def _hub_address(text: str) -> HubAddress:
         problem = (
             " is not an address on the Hugging Face Hub, such as hf://owner/name, hf://owner/name@v1.0 or "
         )
-        raise ArgumentError("path", Argument("path", text), problem, "hf://owner/name@v1.0/folder.")
+        raise ArgumentError("path", f"{text!r:.200}{problem}hf://owner/name@v1.0/folder.")
     return HubAddress(repository, revision, subfolder)
 
 
@@ -139,15 +139,15 @@ def _web_address(text: str) -> WebAddress:
         is_web = False
     if not is_web:
         problem = " is not a web address, or has a user name in it, which everybody would see."
-        raise ArgumentError("path", Argument("path", text.rpartition("@")[2]), problem)
+        raise ArgumentError("path", f"{text.rpartition('@')[2]!r:.200}{problem}")
     name, _, value = parts.fragment.partition("=")
     if parts.fragment and not (name == "sha256" and _SHA256.fullmatch(value.lower())):
         problem = " ends in what is not #sha256= and 64 hexadecimal digits."
-        raise ArgumentError("path", Argument("path", text), problem)
+        raise ArgumentError("path", f"{text!r:.200}{problem}")
     if parts.scheme == "http" and not value and parts.hostname not in _LOOPBACK:
         problem = (
             " is plain http, where nothing proves whose model that is; use https, or add #sha256= and its "
         )
-        raise ArgumentError("path", Argument("path", text), problem, "SHA-256.")
+        raise ArgumentError("path", f"{text!r:.200}{problem}SHA-256.")
     source = urlunsplit(parts._replace(path=parts.path.rstrip("/"), fragment=""))
     return WebAddress(source, value.lower() or None)

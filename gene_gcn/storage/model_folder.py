@@ -39,7 +39,16 @@ from gene_gcn.storage.model_manifest import (
 )
 from gene_gcn.storage.model_zip import ENDING, is_model_zip, unpacked, write_zip
 
-__all__ = ["TensorSpec", "check_destination", "read_card", "read_model", "write_model"]
+__all__ = [
+    "TensorSpec",
+    "check_destination",
+    "copy_model",
+    "is_zip_path",
+    "read_card",
+    "read_config",
+    "read_model",
+    "write_model",
+]
 
 FORMAT = "gene_gcn"
 FORMAT_VERSION = 5
@@ -173,6 +182,30 @@ def read_model(
                 raise
             time.sleep(0.05)
     return _read_folder(path, folder, check)
+
+
+def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the config of a model folder, compared with the manifest, without its tensors."""
+    place = Path(folder).expanduser()
+    if not (place / MANIFEST_FILE).exists():
+        _read_folder(folder, place, None)  # raises, saying what the folder is
+    files = _read_manifest(place / MANIFEST_FILE)
+    document = _parse_document(place, _read_checked(place / CONFIG_FILE, files[CONFIG_FILE]))
+    _check_version(folder, document)
+    return document["config"] if isinstance(document.get("config"), dict) else {}
+
+
+def copy_model(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Copy a model folder to another one, or to a .zip, whole or not at all; see `write_model`."""
+    check_destination(path)
+    place, target = Path(folder), Path(path).expanduser().resolve()
+    files = _read_manifest(place / MANIFEST_FILE)
+    contents = {name: _read_checked(place / name, entry) for name, entry in files.items()}
+    contents[MANIFEST_FILE] = (place / MANIFEST_FILE).read_bytes()
+    if is_zip_path(target):
+        write_zip(target, contents)
+        return
+    replace_folder(target, contents, lambda: check_destination(path))
 
 
 def read_card(folder: str | os.PathLike[str]) -> str | None:

@@ -1,0 +1,102 @@
+"""`gene-gcn models list`, `info` and `pull`: models of others, their cards, and the cache of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gene_gcn.cli.checks import check_output_model
+from gene_gcn.cli.console import DownloadProgress, new_table, say, say_wrapped
+from gene_gcn.cli.options import Force
+from gene_gcn.errors import Argument, ArgumentError
+
+__all__ = ["info", "list_models", "pull"]
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A folder or .zip; https://…/model.zip, https://…/folder/, or hf://owner/name@revision.",
+    ),
+]
+
+
+def list_models(
+    remove: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Remove models of this address; * stands for any characters."),
+    ] = None,
+) -> None:
+    """List the models that were downloaded, or remove some."""
+    from gene_gcn.storage.cache import cache_folder
+    from gene_gcn.storage.model_cache import cached_models, remove_models
+
+    if remove is not None:
+        for model in remove_models(remove):
+            say(f"Removed   {model.source} {model.version[:12]}")
+        return
+    models = cached_models()
+    say(f"{len(models)} models in {cache_folder() / 'models'}")
+    if not models:
+        return
+    from gene_gcn.estimators.saving import count_types_and_genes
+
+    table = new_table("", "model", "version", "types", "genes", "MB", "date")
+    for model in models:
+        types, genes = count_types_and_genes(model.folder)
+        sizes = (f"{types:,}", f"{genes:,}", f"{model.size / 1e6:.1f}")
+        table.add_row(model.source, model.version[:12], *sizes, model.date[:10])
+    say_wrapped(table)
+
+
+def info(model: Source) -> None:
+    """Show the card of a model: what it was fitted to, how well it does, what it cannot tell."""
+    from rich.markdown import Markdown
+
+    from gene_gcn.estimators.card_page import PLACEHOLDER, without_front_matter
+    from gene_gcn.estimators.saving import count_types_and_genes
+    from gene_gcn.storage.model_folder import read_card
+    from gene_gcn.storage.model_source import local_model
+
+    with local_model(model, DownloadProgress()) as folder:
+        types, genes = count_types_and_genes(folder)
+        card = read_card(folder)
+    if card is None:
+        say(f"{model} tells {types:,} types apart by {genes:,} genes.")
+        say("It has no card, because it was saved before there were any; load and save it to write one.")
+        return
+    page = without_front_matter(card).replace(PLACEHOLDER, model)
+    printable = "".join(c if c.isprintable() or c == "\n" else " " for c in page)
+    say_wrapped(Markdown(printable, hyperlinks=False))
+
+
+def pull(
+    model: Source,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder or .zip to write the model to. Default: the cache only."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Download a model, to have it offline."""
+    from gene_gcn.estimators.saving import count_types_and_genes
+    from gene_gcn.storage.model_address import parse_address
+    from gene_gcn.storage.model_folder import copy_model
+    from gene_gcn.storage.model_source import local_model
+
+    if out is not None:
+        check_output_model(out, force=force)
+    elif isinstance(parse_address(model), Path):
+        text = " is on this computer already; pass its address, or where to write a copy with "
+        raise ArgumentError("model", Argument("model", model), text, Argument("out"), ".")
+    with local_model(model, DownloadProgress()) as folder:
+        types, genes = count_types_and_genes(folder)
+        size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+        say(f"Model     {types:,} types, {genes:,} genes, {size:.1f} MB")
+        if out is not None:
+            copy_model(folder, out)
+            say(f"Written   {out}")
+        else:
+            say(f"Cached    {folder}")
