@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from gene_gcn.cli.options import Force
 from gene_gcn.errors import Argument, ArgumentError
 
 __all__ = ["info", "list_models", "pull"]
+
+_ADDRESS = re.compile(r"<(https?://[^<>\s]+)>")  # which rich would print twice
 
 Source = Annotated[
     str,
@@ -67,7 +70,7 @@ def info(model: Source) -> None:
         say(f"{model} tells {types:,} types apart by {genes:,} genes.")
         say("It has no card, because it was saved before there were any; load and save it to write one.")
         return
-    page = without_front_matter(card).replace(PLACEHOLDER, model)
+    page = _ADDRESS.sub(r"\1", without_front_matter(card).replace(PLACEHOLDER, model))
     printable = "".join(c if c.isprintable() or c == "\n" else " " for c in page)
     say_wrapped(Markdown(printable, hyperlinks=False))
 

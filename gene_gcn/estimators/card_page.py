@@ -363,7 +363,7 @@ class _Writer:
 
     def limits(self) -> Iterator[str]:
         tested = [name for name in ("tissue", "assay", "disease") if getattr(self.card, name)]
-        stated = " and ".join(tested) if tested else "tissue, assay or disease"
+        stated = " or ".join(tested or ["tissue", "assay", "disease"])
         lines = [
             "Types that are not in the table. Their cells get the most similar type, unless `unknown=True` "
             "(`--unknown`) calls them unknown, which finds many of them, not all.",

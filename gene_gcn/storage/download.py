@@ -194,11 +194,16 @@ class Answered:
         By names in lower case. Where the host redirected, those of the first answer that has them count, as
         the Hugging Face Hub says of a file before it redirects to a host of others.
     is_modified : bool
-        False if the file is that of the etag which was sent, so that nothing was downloaded.
+        False if the file is the version that the caller has, so that nothing was downloaded.
     """
 
     headers: dict[str, str]
     is_modified: bool = True
+
+    @property
+    def version(self) -> str:
+        """What the host says to tell versions of a file apart: its ETag, or its date; "" for nothing."""
+        return self.headers.get("etag") or self.headers.get("last-modified", "")
 
 
 def download(
@@ -207,7 +212,7 @@ def download(
     *,
     remedy: str,
     largest: int | None = None,
-    etag: str | None = None,
+    known: str = "",
     token: str | None = None,
     progress: bool | ProgressBar = False,
 ) -> Answered:
@@ -222,8 +227,8 @@ def download(
         What to do if it fails, for messages.
     largest : int, optional
         Bytes to accept; by default those of the policy.
-    etag : str, optional
-        Of what the caller has: if the file still has it, nothing is downloaded.
+    known : str
+        The `Answered.version` that the caller has; if it is still that, nothing is downloaded.
     token : str, optional
         Sent to the host of `url`, to no other that it redirects to. Errors do not show it.
     progress : bool or ProgressBar
@@ -236,7 +241,8 @@ def download(
     policy = RETRY_POLICY
     if largest is not None:
         policy = replace(policy, largest=largest, largest_unannounced=largest)
-    headers = {} if etag is None else {"If-None-Match": etag}
+    is_etag = known.startswith(('"', "W/"))
+    headers = {("If-None-Match" if is_etag else "If-Modified-Since"): known} if known else {}
     private = {} if token is None else {"Authorization": f"Bearer {token}"}
     return with_retries(
         lambda pace: _download(url, path, progress, policy, pace, headers, private),

@@ -25,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError
 
 CHUNK = 1 << 16
 MOST_REDIRECTS = 10
+CONDITIONS = {"If-None-Match", "If-Modified-Since"}
 
 _ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]+", re.IGNORECASE)
@@ -118,7 +119,8 @@ def open_answer(
     secret : str, optional
         If given, redirects to other hosts are refused.
     headers : mapping, optional
-        Further headers of the request. With If-None-Match, the answer 304 (not modified) is yielded, too.
+        Further headers of the request. If they ask for what was modified only, the answer 304 is yielded,
+        too.
     private : mapping, optional
         Headers for the host of `url` alone: where that redirects to another one, they are left out.
 
@@ -133,7 +135,7 @@ def open_answer(
     The `history` of the answer holds those that redirected to it, as in requests.
     """
     start, address = _parts(url), url
-    wanted = (200, 304) if headers and "If-None-Match" in headers else (200,)
+    wanted = (200, 304) if CONDITIONS & set(headers or ()) else (200,)
     history: list[requests.Response] = []
     with _session(pace) as session:
         for _ in range(MOST_REDIRECTS + 1):

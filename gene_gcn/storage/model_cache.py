@@ -49,8 +49,8 @@ class CachedModel:
         When it was downloaded, in UTC, in ISO 8601.
     manifest : str
         The SHA-256 of its manifest.
-    etag : str
-        What the host calls this version of an archive; "" for none.
+    host_version : str
+        What the host calls this version of an archive: its ETag or date; "" for none.
     """
 
     source: str
@@ -58,7 +58,7 @@ class CachedModel:
     revision: str
     date: str
     manifest: str
-    etag: str = ""
+    host_version: str = ""
 
     @property
     def folder(self) -> Path:
@@ -96,7 +96,7 @@ def latest_model(source: str, revision: str) -> CachedModel | None:
 
 
 def add_model(
-    source: str, version: str, revision: str, write: Callable[[Path], None], etag: str = ""
+    source: str, version: str, revision: str, write: Callable[[Path], None], host_version: str = ""
 ) -> CachedModel:
     """Put a model into the cache, whole or not at all, and note that the revision is this version.
 
@@ -112,7 +112,7 @@ def add_model(
         with replacing_folder(target, FILES, lambda: None) as temporary:
             write(temporary)
             manifest = sha256_of(temporary / MANIFEST_FILE)
-        model = CachedModel(source, version, revision, cache.now(), manifest, etag)
+        model = CachedModel(source, version, revision, cache.now(), manifest, host_version)
         cache.write_json(target.with_name(f"{version}{_RECORD}"), asdict(model))
     cache.write_json(_latest_path(source, revision), {"revision": revision, "version": version})
     return model

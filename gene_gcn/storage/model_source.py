@@ -165,10 +165,8 @@ def _pull_zip(address: WebAddress, progress: bool | ProgressBar) -> CachedModel:
     with tempfile.TemporaryDirectory(prefix="gene_gcn-") as folder:
         file = Path(folder) / "model.zip"
         try:
-            etag = known.etag if known is not None else ""
-            answer = download.download(
-                address.source, file, remedy=REMEDY, etag=etag or None, progress=progress
-            )
+            version = known.host_version if known is not None else ""
+            answer = download.download(address.source, file, remedy=REMEDY, known=version, progress=progress)
         except DownloadError as error:
             if error.missing:
                 raise
@@ -186,7 +184,7 @@ def _pull_zip(address: WebAddress, progress: bool | ProgressBar) -> CachedModel:
                 text = str(error).replace(str(file), address.source)
                 raise ArgumentError("path", text) from error
 
-        return add_model(address.source, digest, "", write, answer.headers.get("etag", ""))
+        return add_model(address.source, digest, "", write, answer.version)
 
 
 def _check_pin(address: WebAddress, digest: str) -> None:
