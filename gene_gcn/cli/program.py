@@ -103,7 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     spell = Spelling(find_options(app, argv))
     try:
         with _rare_garbage_collection(), warnings_in_one_line(spell):
-            status = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False) or 0
+            returned = app(args=argv or ["--help"], prog_name="gene-gcn", standalone_mode=False)
+            status = returned if isinstance(returned, int) else 0
             flush_output()
     except (KeyboardInterrupt, typer.Abort):  # newer versions of typer return 130 instead
         status = INTERRUPTED
