@@ -106,6 +106,11 @@ class ModelCard:
     def of(cls, card: ModelCard | Mapping[str, Any] | str | Path | None) -> ModelCard:
         """Return the card that is given as one, as its fields by name, or as the path of a YAML file.
 
+        Parameters
+        ----------
+        card : ModelCard, dict, path or None
+            None is a card that states nothing.
+
         Raises
         ------
         ArgumentError
@@ -133,13 +138,28 @@ class ModelCard:
         return cls(**{name: value for name, value in card.items() if value is not None})
 
     def updated(self, other: ModelCard) -> ModelCard:
-        """Return this card with what another one states."""
+        """Return this card with what another one states.
+
+        Parameters
+        ----------
+        other : ModelCard
+            Prevails where both state something.
+        """
         return replace(
             self, **{name: value for name, value in vars(other).items() if value not in (None, ())}
         )
 
     def joined(self, other: ModelCard) -> ModelCard:
-        """Return the card of a model that is made of two: what both state; title and uses are not kept."""
+        """Return the card of a model that is made of two models.
+
+        Tissues, organisms, sources and such are those of both; the license is kept if both have the same.
+        Title, description, measurements and intended use are not kept, nor is the number of donors, who may
+        be the same.
+
+        Parameters
+        ----------
+        other : ModelCard
+        """
         values: dict[str, Any] = {
             name: tuple(dict.fromkeys((*getattr(self, name), *getattr(other, name)))) for name in LISTS
         }

@@ -604,6 +604,11 @@ class GeneGCNClassifier(CombinableClassifier):
         progress : bool or ProgressBar
             Whether to show a progress bar of a download.
 
+        Returns
+        -------
+        GeneGCNClassifier
+            Fitted.
+
         Raises
         ------
         FileNotFoundError

@@ -21,6 +21,10 @@ def calibration_error(correct: np.ndarray, confidence: np.ndarray, n_bins: int =
         Probability of the predicted type, in [0, 1].
     n_bins : int
 
+    Returns
+    -------
+    float
+
     References
     ----------
     Guo et al. (2017), On calibration of modern neural networks, arXiv:1706.04599.
