@@ -6,6 +6,7 @@ from . import ontology as ontology
 from . import orthologs as orthologs
 from . import plots as plots
 from . import report as report
+from .estimators.card import ModelCard as ModelCard
 from .estimators.classifier import GeneGCNClassifier as GeneGCNClassifier
 from .estimators.combining import merge_models as merge_models
 from .estimators.embedding import CellEmbedding as CellEmbedding

@@ -30,6 +30,7 @@ __all__ = [
     "Message",
     "MissingGenesWarning",
     "NetworkWarning",
+    "OfflineWarning",
     "ScaleWarning",
     "ShiftWarning",
     "StorageWarning",
@@ -160,6 +161,10 @@ class ShiftWarning(GeneGCNWarning):
 
 class NetworkWarning(GeneGCNWarning):
     """Part of a gene network, or all of it, could not be used."""
+
+
+class OfflineWarning(GeneGCNWarning):
+    """A host could not be asked, so that what was downloaded before is used."""
 
 
 class StorageWarning(GeneGCNWarning):

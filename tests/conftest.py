@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +39,25 @@ def host():
     host.close()
 
 
+@pytest.fixture
+def secure_host(tmp_path, monkeypatch):
+    """A host at https://localhost, whose certificate is trusted."""
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("needs the program openssl to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    make += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(make, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    host = Host()
+    host.server.socket = context.wrap_socket(host.server.socket, server_side=True)
+    host.url = f"https://localhost:{host.server.server_address[1]}"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    yield host
+    host.close()
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch) -> Path:
     """An empty cache; hosts are unreachable unless a test sets one, and retries do not wait long."""
@@ -44,6 +65,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("GENE_GCN_CACHE", str(folder))
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.delenv("BIOGRID_ACCESS_KEY", raising=False)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
     for variable in download.HOSTS:
         monkeypatch.setenv(variable, "http://127.0.0.1:9/closed")
     policy = download.RetryPolicy(attempts=3, backoff=0.01, longest_wait=0.2, connect=1, read=0.3)

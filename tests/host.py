@@ -48,6 +48,7 @@ class Host:
         self.folders: dict[str, Path] = {}
         self.forms: dict[str, Callable[[dict[str, str]], bytes | Answer]] = {}
         self.seen: list[tuple[str, str, dict[str, str]]] = []
+        self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
         self.next: dict[str, list[Answer]] = defaultdict(list)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -94,10 +95,11 @@ class Host:
                 fields = parse_qs(self.rfile.read(length).decode() or parts.query, keep_blank_values=True)
                 form = {name: values[0] for name, values in fields.items()}
                 host.seen.append((self.command, parts.path, form))
+                host.headers.append(dict(self.headers))
                 host.times.append(time.monotonic())
                 self.give(parts.path, host.answer_to(parts.path, form))
 
-            do_POST = do_GET
+            do_POST = do_HEAD = do_GET
 
             def give(self, path: str, answer: Answer) -> None:
                 body = (host.find(path) or b"") if answer.body is None else answer.body
@@ -108,7 +110,7 @@ class Host:
                 self.send_header("Content-Length", str(length))
                 self.end_headers()
                 try:
-                    self.wfile.write(body[: answer.sent])
+                    self.wfile.write(b"" if self.command == "HEAD" else body[: answer.sent])
                     self.wfile.flush()
                     if answer.silence:
                         host.closing.wait(answer.silence)

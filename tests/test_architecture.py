@@ -42,6 +42,7 @@ PUBLIC = {
     "from_markers": "estimators",
     "suspicious": "estimators",
     "GeneNetwork": "networks",
+    "ModelCard": "estimators",
 }
 
 

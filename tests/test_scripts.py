@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sklearn.metrics import f1_score
 from small_ontology import ONTOLOGY
 
 from gene_gcn import GeneGCNClassifier
+from gene_gcn.storage.text_files import sha256_of
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "scripts").glob("[!_]*.py"))
 
@@ -98,3 +100,16 @@ def test_genes_are_restored_by_principal_components_before_training(load):
     model = script.MaskedGenes(x.mean(0), axes, attention=False)
     expected = x.mean(0) + (x - x.mean(0)) @ axes @ axes.T
     torch.testing.assert_close(model(x, torch.ones(12, dtype=torch.bool)), expected)
+
+
+def test_reference_models_are_built_and_listed(load, tmp_path, monkeypatch, capsys):
+    script = load(next(path for path in SCRIPTS if path.stem == "reference_models"))
+    arguments = ["reference_models.py", "--out", str(tmp_path), "--only", "blood_human"]
+    monkeypatch.setattr("sys.argv", arguments)
+    script.main()
+    (row,) = json.loads((tmp_path / "index.json").read_text())["models"]
+    assert json.loads(capsys.readouterr().out) == row and row["types"] == 10
+    assert row["measured"]["five stratified folds"]["macro_f1"] > 0.6
+    folder, archive = (GeneGCNClassifier.load(tmp_path / name) for name in ("blood_human", "blood_human.zip"))
+    assert folder.card_ == archive.card_ and folder.card_.donors == 1
+    assert sha256_of(tmp_path / "blood_human.zip") == row["sha256"]

@@ -11,6 +11,7 @@ from sklearn import metrics
 
 from gene_gcn.cells import to_same_kind
 from gene_gcn.errors import ArgumentError
+from gene_gcn.uncertainty import calibration_error
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -112,9 +113,7 @@ def expected_calibration_error(
             "confidence",
             f"confidence has shape {confidence.shape}; pass one value for each of the {len(true):,} cells.",
         )
-    indexer = np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
-    gap = np.bincount(indexer, (true == predicted) - confidence, minlength=n_bins)
-    return float(np.abs(gap).sum() / len(true))
+    return calibration_error(true == predicted, confidence, n_bins)
 
 
 def _as_labels(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from gene_gcn.errors import Argument, ArgumentError
 from gene_gcn.storage.atomic import check_replaceable
 
 __all__ = [
+    "check_card",
     "check_inputs",
     "check_output_file",
     "check_output_folder",
@@ -37,11 +38,11 @@ def check_inputs(*cells: Path, network: str = "none", network_info: Path | None 
 
 
 def check_output_model(out: Path, *, force: bool) -> None:
-    """Refuse a model folder that exists, unless forced, and places that no model can be written to."""
+    """Refuse a model that exists, unless forced, and places that no model can be written to."""
     from gene_gcn.storage.model_folder import check_destination
 
     check_destination(out)
-    if not force and out.is_dir() and any(out.iterdir()):
+    if not force and (any(out.iterdir()) if out.is_dir() else out.exists()):
         raise ArgumentError(
             "out",
             Argument("out", out),
@@ -49,6 +50,14 @@ def check_output_model(out: Path, *, force: bool) -> None:
             Argument("force", True),
             " to replace it.",
         )
+
+
+def check_card(card: Path | None) -> None:
+    """Refuse a file that is not a model card."""
+    if card is not None:
+        from gene_gcn import ModelCard
+
+        ModelCard.of(card)
 
 
 def check_output_file(out: Path, cells: Path, *, force: bool, argument: str = "out") -> None:

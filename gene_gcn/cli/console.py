@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "new_table",
     "prepare_streams",
     "say",
+    "say_wrapped",
 ]
 
 
@@ -57,6 +58,14 @@ def say(content: str | Table = "") -> None:
     try:
         _console().print(content)
     except BrokenPipeError:  # from versions of rich without on_broken_pipe
+        discard_output()
+
+
+def say_wrapped(content: RenderableType) -> None:
+    """Print a text or a table within the width of the terminal, if somebody still reads."""
+    try:
+        _console().print(content, soft_wrap=False)
+    except BrokenPipeError:
         discard_output()
 
 

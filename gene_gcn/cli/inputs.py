@@ -156,16 +156,17 @@ def read_labeled_cells(
 
 
 def load_model(
-    folder: Path,
+    path: str,
     layer: str | None = None,
     use_raw: bool | None = None,
     gene_column: str | None = None,
     scale: str | None = None,
 ) -> GeneGCNClassifier:
-    """Load a trained model; options that are given replace those of training."""
+    """Load a trained model, from wherever it is; options that are given replace those of training."""
     from gene_gcn import GeneGCNClassifier
 
-    return read_as(GeneGCNClassifier.load(folder), layer, use_raw, gene_column, scale)
+    clf = GeneGCNClassifier.load(path, progress=DownloadProgress())
+    return read_as(clf, layer, use_raw, gene_column, scale)
 
 
 def read_as(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gene_gcn.cli.checks import check_inputs, check_output_model
+from gene_gcn.cli.checks import check_card, check_inputs, check_output_model
 from gene_gcn.cli.console import new_table, say
 from gene_gcn.cli.model_facts import describe_model
 from gene_gcn.cli.model_options import NJobs, Seed
 from gene_gcn.cli.options import (
+    CardFile,
     Cells,
     Force,
     GeneColumn,
@@ -41,7 +42,7 @@ def markers(
             "gene), or .gmt.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder or .zip to write.")],
     network: Network = "none",
     network_info: NetworkInfo = None,
     organism: Organism = None,
@@ -52,6 +53,7 @@ def markers(
     genome: Genome = None,
     seed: Seed = None,
     n_jobs: NJobs = None,
+    card: CardFile = None,
     force: Force = False,
 ) -> dict[str, Any]:
     """Train on cells without labels, by marker genes of their types, and write a model folder."""
@@ -59,6 +61,7 @@ def markers(
     if not markers.expanduser().is_file():
         raise ArgumentError("markers", Argument("markers", markers), " is not a file.")
     check_output_model(out, force=force)
+    check_card(card)
     from gene_gcn import from_markers
     from gene_gcn.cli.inputs import read_cells
     from gene_gcn.networks.resolve import read_network
@@ -89,7 +92,7 @@ def markers(
             else "not used for markers"
         )
         say(f"Network   {clf.network_}; {used}")
-    clf.save(out)
+    clf.save(out, card)
     say(f"Written   {out}")
     return {
         "cells": adata.n_obs,

@@ -96,7 +96,15 @@ ReportFile = Annotated[
 ]
 
 # Options of a trained model; what is not given stays as in training.
-ModelFolder = Annotated[Path, typer.Option("--model", "-m", help="Model folder, written by gene-gcn train.")]
+ModelFolder = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model: a folder or .zip, written by gene-gcn train; https://…/model.zip, https://…/folder/, or "
+        "hf://owner/name@revision (downloaded once).",
+    ),
+]
 QueryLayer = Annotated[
     str | None, typer.Option("--layer", help="Layer to read; '' is .X. Default: as in training.")
 ]
@@ -134,6 +142,16 @@ Orthologs = Annotated[
         help="Orthologs of the two species: a table (.tsv, .csv, also .gz) with a pair in each row; hcop "
         "(downloaded once); or string, which also pairs genes without orthologs by STRING's vectors. "
         "Default: hcop.",
+    ),
+]
+
+CardFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        metavar="CARD.yaml",
+        help="YAML file of what the model's card should say: title, tissue, organism, assay, disease, "
+        "donors, license, source, citation … Default: what columns of .obs of these names say.",
     ),
 ]
 

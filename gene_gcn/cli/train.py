@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from gene_gcn.cli import model_options as model
-from gene_gcn.cli.checks import check_inputs, check_output_model
+from gene_gcn.cli.checks import check_card, check_inputs, check_output_model
 from gene_gcn.cli.console import say
 from gene_gcn.cli.fitting import fit
 from gene_gcn.cli.inputs import read_labeled_cells, read_parents
 from gene_gcn.cli.model_facts import describe_model
 from gene_gcn.cli.options import (
+    CardFile,
     Force,
     GeneColumn,
     Genome,
@@ -34,7 +35,7 @@ from gene_gcn.cli.options import (
 def train(
     cells: References,
     label: Labels,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder or .zip to write.")],
     network: Network = "none",
     network_info: NetworkInfo = None,
     organism: Organism = None,
@@ -82,11 +83,13 @@ def train(
         ),
     ] = None,
     paper: model.Paper = False,
+    card: CardFile = None,
     force: Force = False,
 ) -> dict[str, Any]:
     """Train on labeled cells, of one file or several, and write a model folder."""
     check_inputs(*cells, network=network, network_info=network_info)
     check_output_model(out, force=force)
+    check_card(card)
     from gene_gcn import GeneGCNClassifier
     from gene_gcn.cells import open_cells, stays_on_disk
     from gene_gcn.cli.processes import join
@@ -160,7 +163,7 @@ def train(
         say(f"Hierarchy {clf.hierarchy_!r}")
     with agreed():
         if process_rank() == 0:
-            clf.save(out)
+            clf.save(out, card)
     say(f"Written   {out}")
     n_cells = sum(each.shape[0] for each in references)
     return {"cells": n_cells, "fit": fitted, "model": describe_model(clf), "written": [out]}

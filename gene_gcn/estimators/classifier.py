@@ -23,6 +23,7 @@ from gene_gcn.cells import (
     stays_on_disk,
 )
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, MissingGenesWarning, warn
+from gene_gcn.estimators.card import HeldOut, ModelCard, Provenance, described_cells
 from gene_gcn.estimators.combining import CombinableClassifier
 from gene_gcn.estimators.fit_state import FitState, fingerprint
 from gene_gcn.estimators.fitted import LinearModel
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from gene_gcn.estimators.base import CellsLike
     from gene_gcn.estimators.hierarchy import Parents
     from gene_gcn.nn.gene_gcn import GeneGCN
+    from gene_gcn.storage.download import ProgressBar
 
 
 class GeneGCNClassifier(CombinableClassifier):
@@ -175,6 +177,10 @@ class GeneGCNClassifier(CombinableClassifier):
         The nodes above the types, if `fit` was told of any.
     batches_ : tuple of str
         Names of the batches that the model can `forget`; empty if it keeps none apart.
+    card_ : gene_gcn.ModelCard
+        What the training cells say of themselves, and what `save` was told.
+    provenance_ : gene_gcn.estimators.card.Provenance or None
+        When and with what the model was fitted; None for models saved without it.
     history_ : DataFrame
         Losses: of each epoch, or with "lbfgs" of each member of the ensemble and of the cross-validation.
     n_features_in_ : int
@@ -398,6 +404,7 @@ class GeneGCNClassifier(CombinableClassifier):
         self.batches_ = given.batch_names
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, expression.genes
         self.hierarchy_ = given_hierarchy.build(self.classes_)
+        self.card_ = given.card
         matrix = self._normalize_training(expression)
         self.network_, self.gene_match_ = resolve_network(
             self.network, expression.genes, num_genes=matrix.shape[1], organism=self.organism, cells=matrix
@@ -436,6 +443,7 @@ class GeneGCNClassifier(CombinableClassifier):
         seed = same_everywhere(self._seed())
         self.classes_, self.prior_, self.genes_ = targets.classes, targets.prior, cells.genes
         self.hierarchy_ = given_hierarchy.build(self.classes_)
+        self.card_ = described_cells(cells.frames)
         place = process_rank(), num_processes()
         cells, self.normalizer_ = cells.fit_normalizer(self.normalization, *place, in_turn)
         blocks = JoinedBlocks(cells, self.normalizer_, kept, *place)
@@ -483,6 +491,7 @@ class GeneGCNClassifier(CombinableClassifier):
             refit=head_refit(self.missing_genes, self.prior_, self.normalizer_),
         )
         self.imputer_, self.history_ = self.fitted_.imputer, pd.DataFrame(history)
+        self.provenance_ = Provenance.now(_held_out(cells))
         if not isinstance(self.fitted_, LinearModel) or len(self.fitted_.reference.moments.counts) == 1:
             self.batches_ = ()  # whose sums are not kept apart
 
@@ -563,10 +572,18 @@ class GeneGCNClassifier(CombinableClassifier):
 
     # ---- saving ----
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted classifier into a folder of safetensors and JSON, whole or not at all.
+    def save(self, path: str | Path, card: ModelCard | Mapping[str, Any] | str | Path | None = None) -> None:
+        """Write the fitted classifier and a model card, whole or not at all.
 
-        A model that is already there is replaced.
+        The card, README.md, says what the model was fitted to, how well it did on held-out cells, and what it
+        cannot tell (docs/guide/sharing_models.md). A model that is already there is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder; or a file that ends in .zip, to share it.
+        card : gene_gcn.ModelCard, dict or path of a YAML file, optional
+            What the card should say besides what `card_` has from the cells; it prevails over that.
 
         Parameters
         ----------
@@ -576,11 +593,13 @@ class GeneGCNClassifier(CombinableClassifier):
         Raises
         ------
         ArgumentError
-            The path is something other than a model, or the classifier was changed after `fit` such that
-            `load` would refuse it: other parameters, weights that are not finite, repeated types.
+            The card has unknown fields; the path is something other than a model; or the classifier was
+            changed after `fit` such that `load` would refuse it: other parameters, weights that are not
+            finite, repeated types.
         """
         check_is_fitted(self)
         self.check_parameters()
+        given = ModelCard.of(card)
         SavedClassifier(
             parameters={name: getattr(self, name) for name in GeneGCNClassifier._get_param_names()},
             classes=self.classes_,
@@ -593,13 +612,29 @@ class GeneGCNClassifier(CombinableClassifier):
             history=self.history_,
             batches=self.batches_,
             feature_names=getattr(self, "feature_names_in_", None),
+            card=self.card_.updated(given),
+            provenance=self.provenance_,
         ).write(path)
 
     @classmethod
-    def load(cls, path: str | Path) -> GeneGCNClassifier:
+    def load(cls, path: str | Path, *, progress: bool | ProgressBar = False) -> GeneGCNClassifier:
         """Read a classifier that `save` wrote; it predicts the same, bit for bit.
 
-        No code in the folder is run. A `GeneNetwork` comes back aligned to the training genes.
+        No code in the model is run. A `GeneNetwork` comes back aligned to the training genes.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder or a .zip; or an address: ``"https://…/model.zip"``, ``"https://…/folder/"``, or
+            ``"hf://owner/name@revision/subfolder"`` on the Hugging Face Hub. A model that was downloaded
+            stays in the cache and works offline (docs/guide/sharing_models.md).
+        progress : bool or ProgressBar
+            Whether to show a progress bar of a download.
+
+        Returns
+        -------
+        GeneGCNClassifier
+            Fitted.
 
         Parameters
         ----------
@@ -615,10 +650,12 @@ class GeneGCNClassifier(CombinableClassifier):
         ------
         FileNotFoundError
             There is nothing at the path.
+        gene_gcn.networks.DownloadError
+            The model cannot be downloaded, and is not in the cache.
         ArgumentError
-            The folder is not a model, is damaged, or was written by a newer version.
+            It is not a model, is damaged, differs from what was asked for, or was written by a newer version.
         """
-        saved = SavedClassifier.read(path, cls._get_param_names())
+        saved = SavedClassifier.read(path, GeneGCNClassifier._get_param_names(), progress)
         clf = cls(**saved.parameters)
         with reading(path):
             clf.check_parameters()
@@ -628,9 +665,16 @@ class GeneGCNClassifier(CombinableClassifier):
         clf.network_, clf.gene_match_ = saved.network, None
         clf.fitted_, clf.imputer_ = saved.fitted, saved.imputer
         clf.history_, clf.hierarchy_, clf.batches_ = saved.history, saved.hierarchy, saved.batches
+        clf.card_, clf.provenance_ = saved.card, saved.provenance
         if saved.feature_names is not None:
             clf.feature_names_in_ = saved.feature_names
         return clf
+
+
+def _held_out(cells: TrainingCells) -> HeldOut:
+    if cells.unlabeled is not None:
+        return "labeled"
+    return "cells" if cells.batch is None else "batches"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gene_gcn.cells import as_cells, read_labels
 from gene_gcn.errors import Argument, ArgumentError, first_few
+from gene_gcn.estimators.card import ModelCard, Provenance
 from gene_gcn.estimators.explainer import CellExplainer
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.estimators.merging import ModelParts, add_cells, merge, take_types, without_batch
@@ -28,6 +29,8 @@ class CombinableClassifier(CellExplainer):
     network: Any
     class_weight: Any
     missing_genes: str
+    card_: ModelCard
+    provenance_: Provenance | None
 
     def merge(self, other: CombinableClassifier) -> Self:
         """Return a model of the cells of this one and of another; see `gene_gcn.merge_models`.
@@ -45,7 +48,10 @@ class CombinableClassifier(CellExplainer):
         if not isinstance(other, CombinableClassifier):
             problem = f" must be a fitted GeneGCNClassifier; it is a {type(other).__name__}."
             raise ArgumentError("other", Argument("other"), problem)
-        return self._of_parts(merge(self._parts("self"), other._parts("other"), self._seed()))
+        parts = merge(self._parts("self"), other._parts("other"), self._seed())
+        merged = self._of_parts(parts, f"Merged of {self._named()} and {other._named()}.")
+        merged.card_ = self.card_.joined(other.card_)
+        return merged
 
     def subset(self, types: Sequence[Any]) -> Self:
         """Return a model of some of the types.
@@ -62,7 +68,9 @@ class CombinableClassifier(CellExplainer):
         ArgumentError
             There are fewer than two types, or others than `classes_`; or as in `merge`.
         """
-        return self._of_parts(take_types(self._parts("self"), types), network=True)
+        kept = take_types(self._parts("self"), types)
+        left_out = [str(label) for label in self.classes_ if label not in kept.classes]
+        return self._of_parts(kept, f"Types left out: {first_few(left_out, 20)}.", network=True)
 
     def add(self, X: CellsLike, y: str | Sequence[Any]) -> Self:
         """Return a model of the cells of this one and further ones, which may be of new types.
@@ -86,7 +94,8 @@ class CombinableClassifier(CellExplainer):
         if absent:
             problem = f"X lacks {absent:,} of the model's genes; fit a model to X, and use merge."
             raise ArgumentError("X", problem)
-        return self._of_parts(add_cells(parts, query.matrix, labels, self._seed()))
+        grown = add_cells(parts, query.matrix, labels, self._seed())
+        return self._of_parts(grown, f"{len(labels):,} cells were added to {self._named()}.")
 
     def forget(self, batch: str) -> Self:
         """Return a model without the cells of a batch, such as a donor who withdraws.
@@ -111,7 +120,7 @@ class CombinableClassifier(CellExplainer):
             problem = f" is not among the batches that the model keeps apart: {known}."
             raise ArgumentError("batch", Argument("batch", batch), problem)
         index = self.batches_.index(batch)
-        new = self._of_parts(without_batch(parts, index, self._seed()))
+        new = self._of_parts(without_batch(parts, index, self._seed()), "The cells of a batch were left out.")
         new.batches_ = (*self.batches_[:index], *self.batches_[index + 1 :])
         return new
 
@@ -126,8 +135,18 @@ class CombinableClassifier(CellExplainer):
             self.classes_, self.prior_, self.normalizer_, self.fitted_, self.class_weight, self.missing_genes
         )
 
-    def _of_parts(self, parts: ModelParts, network: bool = False) -> Self:
+    def _named(self) -> str:
+        n = int(self._parts("self").moments.type_counts.sum())
+        return f"a model of {n:,} cells of {len(self.classes_):,} types"
+
+    def _of_parts(self, parts: ModelParts, step: str, network: bool = False) -> Self:
         new = self._unfitted_copy()
+        new.card_ = self.card_
+        if parts.history is None and self.provenance_ is not None:
+            new.provenance_ = self.provenance_.then(step)
+        else:
+            steps = () if self.provenance_ is None else self.provenance_.steps
+            new.provenance_ = None if parts.history is None else Provenance.now("drawn", (*steps, step))
         if not network:
             new.network = None
         new.classes_, new.prior_, new.normalizer_ = parts.classes, parts.prior, parts.normalizer

@@ -13,6 +13,7 @@ from scipy import sparse
 from gene_gcn.cells import as_cells, read_batches
 from gene_gcn.cells.marker_lists import MarkerLists
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.estimators.card import Provenance, described_cells
 from gene_gcn.estimators.classifier import GeneGCNClassifier
 from gene_gcn.estimators.fitting import TrainingCells
 from gene_gcn.estimators.targets import Targets
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gene_gcn.estimators.base import CellsLike
+    from gene_gcn.storage.download import ProgressBar
 
     MarkersLike: TypeAlias = "MarkerLists | Mapping[str, Any] | pd.DataFrame | str | os.PathLike[str]"
 
@@ -155,6 +157,7 @@ class MarkerClassifier(GeneGCNClassifier):
         groups = None if batch is None else pd.factorize(read_batches(X, batch))[0]
         seed = self._seed()
         self.genes_ = expression.genes
+        self.card_ = described_cells([X])
         matrix = self._normalize_training(expression)
         rows = _rows_to_learn_from(matrix, seed)
         matrix, groups = matrix[rows], None if groups is None else groups[rows]
@@ -192,26 +195,27 @@ class MarkerClassifier(GeneGCNClassifier):
         targets = Targets.of(labels, self.class_weight)
         self.classes_, self.prior_, self.batches_ = targets.classes, targets.prior, ()
         self._fit(TrainingCells.of(matrix, targets, batch, None, self.network_), seed)
+        self.provenance_ = Provenance.now("markers")
         named = self.fitted_.logits(matrix, None, self.device).argmax(1).numpy()
         cells = pd.Series(self.classes_[named]).value_counts()
         self.markers_["cells"] = self.markers_["type"].map(cells).fillna(0).astype(int)
         _warn_of_unused(self.markers_)
 
     @classmethod
-    def load(cls, path: str | Path) -> GeneGCNClassifier:
+    def load(cls, path: str | Path, *, progress: bool | ProgressBar = False) -> GeneGCNClassifier:
         """Read a classifier that `save` wrote, as a `GeneGCNClassifier`: markers are not kept.
 
         Parameters
         ----------
-        path : path
-            Folder that `save` wrote.
+        path, progress
+            As in `GeneGCNClassifier.load`.
 
         Returns
         -------
         GeneGCNClassifier
             Fitted.
         """
-        return GeneGCNClassifier.load(path)
+        return GeneGCNClassifier.load(path, progress=progress)
 
 
 def _rows_to_learn_from(matrix: sparse.csr_matrix, seed: int) -> np.ndarray:

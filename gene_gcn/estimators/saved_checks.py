@@ -16,9 +16,11 @@ from gene_gcn.cells.label_values import labels_as_text
 from gene_gcn.cells.normalizer import METHODS
 from gene_gcn.cells.scale import INVERSE, SCALE_NAMES
 from gene_gcn.errors import ArgumentError, is_out_of_memory
+from gene_gcn.estimators.card import ModelCard, Provenance
 from gene_gcn.estimators.fitted import HEAD_BIAS, HEAD_WEIGHT, NETWORK_WEIGHT
 from gene_gcn.ontology import Hierarchy
-from gene_gcn.storage.model_folder import TensorSpec, damaged
+from gene_gcn.storage.model_folder import TensorSpec
+from gene_gcn.storage.model_manifest import damaged
 from gene_gcn.training.imputation import PPCAImputer
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ PARTS = (
     "history",
     "batches",
 )
+LATER_PARTS = ("card", "provenance")  # which models that were saved before there were cards lack
 LONGEST_LABEL = 10_000
 LARGEST_VALUE = 1e15  # of a weight or a depth: far above any, far below what overflows in a product
 LONGEST_AXIS = 1e4  # 1, except along which cells hardly vary
@@ -86,7 +89,7 @@ def check_config(
     config: Mapping[str, Any], specs: Mapping[str, TensorSpec], parameter_names: Collection[str]
 ) -> None:
     """Refuse contents that do not fit each other, before any tensor is read (ArgumentError)."""
-    _require(set(config) == set(PARTS), f"it must hold {', '.join(PARTS)}")
+    _require(set(config) - set(LATER_PARTS) == set(PARTS), f"it must hold {', '.join(PARTS)}")
     _check_parameters(config["parameters"], parameter_names)
     num_genes = _check_normalizer(config["normalizer"], specs)
     _check_classes(config["classes"])
@@ -96,6 +99,7 @@ def check_config(
     _check_hierarchy(config["hierarchy"], config["classes"]["values"])
     _check_history(config["history"])
     _check_batches(config["batches"], specs)
+    _check_card(config)
     unknown = [name for name in specs if name.partition(".")[0] not in ("model", *_SPECS)]
     _require(not unknown, f"tensor {unknown[:1]} is unknown")
     _check_network(config["network"], specs)
@@ -313,6 +317,14 @@ def _check_batches(values: Any, specs: Mapping[str, TensorSpec]) -> None:
     spec = specs.get("reference.moments_counts")
     fits = not values or (spec is not None and spec.shape[:1] == (len(values),))
     _require(fits, "batches are not those whose sums are kept")
+
+
+def _check_card(config: Mapping[str, Any]) -> None:
+    card, provenance = config.get("card"), config.get("provenance")
+    _require(card is None or isinstance(card, dict), "the card is not named values")
+    ModelCard.of(card)  # refuses what is not text
+    if provenance is not None:
+        Provenance.from_dict(provenance)
 
 
 def _check_network(values: Any, specs: Mapping[str, TensorSpec]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from gene_gcn.cells import Normalizer
 from gene_gcn.errors import ArgumentError
+from gene_gcn.estimators.card import ModelCard, Provenance
+from gene_gcn.estimators.card_page import write_card
 from gene_gcn.estimators.fitted import GradientModel, LinearModel, linear_head_of
 from gene_gcn.estimators.fitting import head_refit
 from gene_gcn.estimators.model_settings import ModelSettings
@@ -29,7 +31,9 @@ from gene_gcn.estimators.saved_checks import (
 )
 from gene_gcn.networks import GeneNetwork
 from gene_gcn.ontology import Hierarchy
-from gene_gcn.storage.model_folder import TensorSpec, read_model, write_model
+from gene_gcn.storage.download import ProgressBar
+from gene_gcn.storage.model_folder import TensorSpec, read_config, read_model, write_model
+from gene_gcn.storage.model_source import local_model
 from gene_gcn.training.imputation import PPCAImputer
 
 
@@ -54,6 +58,9 @@ class SavedClassifier:
     feature_names : ndarray of str or None
         scikit-learn's `feature_names_in_`.
     hierarchy : Hierarchy or None
+    card : ModelCard
+    provenance : Provenance or None
+        None for models that were saved without one.
     """
 
     parameters: dict[str, Any]
@@ -67,9 +74,11 @@ class SavedClassifier:
     batches: tuple[str, ...]
     feature_names: np.ndarray | None
     hierarchy: Hierarchy | None = None
+    card: ModelCard = field(default_factory=ModelCard)
+    provenance: Provenance | None = None
 
     def write(self, path: str | Path) -> None:
-        """Write a folder, whole or not at all; see `gene_gcn.storage.model_folder.write_model` for errors.
+        """Write a folder or a .zip, whole or not at all; see `gene_gcn.storage.model_folder.write_model`.
 
         What `read` would refuse is refused.
         """
@@ -80,7 +89,7 @@ class SavedClassifier:
             check_values(tensors)
 
         with writing():
-            write_model(path, config, tensors, check)
+            write_model(path, config, tensors, check, lambda: write_card(self))
 
     def _to_json(self) -> dict[str, Any]:
         return {
@@ -93,6 +102,8 @@ class SavedClassifier:
             "feature_names": None if self.feature_names is None else self.feature_names.tolist(),
             "history": _history_to_json(self.history),
             "batches": list(self.batches),
+            "card": self.card.to_dict(),
+            "provenance": None if self.provenance is None else self.provenance.to_dict(),
         }
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -117,8 +128,10 @@ class SavedClassifier:
         return {"baseline": {"mean": self.fitted.mean} if self.imputer is None else {}}
 
     @classmethod
-    def read(cls, path: str | Path, parameter_names: Collection[str]) -> SavedClassifier:
-        """Read a folder; no code of it is run. See `gene_gcn.storage.model_folder.read_model` for errors.
+    def read(
+        cls, path: str | Path, parameter_names: Collection[str], progress: bool | ProgressBar = False
+    ) -> SavedClassifier:
+        """Read a model, wherever `gene_gcn.storage.model_source.local_model` finds it; run no code of it.
 
         Contents are checked before anything is built, `parameter_names` being those of the constructor.
         """
@@ -127,7 +140,8 @@ class SavedClassifier:
             with reading(path):
                 _check_contents(config, specs, parameter_names)
 
-        config, tensors = read_model(path, check)
+        with local_model(path, progress) as folder:
+            config, tensors = read_model(folder, check)
         with reading(path):
             check_values(tensors)
             return cls._build(config, tensors)
@@ -163,7 +177,22 @@ class SavedClassifier:
             history=pd.DataFrame(config["history"]),
             batches=tuple(config["batches"]),
             feature_names=None if names is None else np.array(names, dtype=object),
+            card=ModelCard.of(config.get("card")),
+            provenance=Provenance.from_dict(values) if (values := config.get("provenance")) else None,
         )
+
+
+def count_types_and_genes(folder: str | Path) -> tuple[int, int]:
+    """Return the number of types and genes of a model folder, without reading its tensors.
+
+    Raises
+    ------
+    ArgumentError
+        It is not a model, or is damaged.
+    """
+    config = read_config(folder)
+    with reading(folder):
+        return len(config["classes"]["values"]), int(config["normalizer"]["n_genes"])
 
 
 def _check_contents(

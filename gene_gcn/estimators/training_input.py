@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from gene_gcn.cells import (
     warn_of_unshared_types,
 )
 from gene_gcn.errors import Argument, ArgumentError, LabelWarning, warn
+from gene_gcn.estimators.card import ModelCard, described_cells
 
 if TYPE_CHECKING:
     from gene_gcn.estimators.base import CellsLike
@@ -56,12 +58,15 @@ class TrainingInput:
         0 to L − 1; −1 for cells without a label.
     batch_names : tuple of str, of length L
         Empty without batches. Those of several references begin with the number of the reference.
+    card : ModelCard
+        What the cells say of themselves.
     """
 
     expression: Expression
     labels: np.ndarray
     batch: np.ndarray | None
     batch_names: tuple[str, ...] = ()
+    card: ModelCard = field(default_factory=ModelCard)
 
     @classmethod
     def read(
@@ -70,11 +75,11 @@ class TrainingInput:
         """Read one matrix of cells."""
         X = as_cells(X, _columns(y, batch))
         expression = read(X)
-        labels = _read_labels(X, y, allow_missing)
+        labels, card = _read_labels(X, y, allow_missing), described_cells([X])
         if batch is None:
-            return cls(expression, labels, None)
+            return cls(expression, labels, None, card=card)
         labeled = ~is_missing(labels)
-        return cls(expression, labels, *_number(read_batches(X, batch, needed=labeled), labeled))
+        return cls(expression, labels, *_number(read_batches(X, batch, needed=labeled), labeled), card)
 
     @classmethod
     def read_several(
@@ -93,16 +98,17 @@ class TrainingInput:
         y, batch
             As for one reference, or a sequence with one for each.
         """
-        parts = []
+        parts, cards = [], []
 
         def open_reference(number: int, columns: list[str]) -> Any:
             cells = as_cells(references[number], columns)
             parts.append(read(cells))
+            cards.append(described_cells([cells]))
             return cells
 
         names = [f"Reference {number}" for number in range(1, len(references) + 1)]
         targets = read_targets(open_reference, names, y, batch, allow_missing)
-        return cls(join_references(parts), *targets)
+        return cls(join_references(parts), *targets, reduce(ModelCard.joined, cards))
 
 
 def read_targets(

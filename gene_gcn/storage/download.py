@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ HOSTS = {
     "GENE_GCN_BIOGRID_API": "https://webservice.thebiogrid.org",
     "GENE_GCN_CL_URL": "https://github.com/obophenotype/cell-ontology/releases/download",
     "GENE_GCN_HCOP_URL": "https://storage.googleapis.com/public-download-files/hcop",
+    "GENE_GCN_HF_URL": "https://huggingface.co",
+    "HF_ENDPOINT": "https://huggingface.co",
 }
 
 RETRY_POLICY = RetryPolicy()
@@ -131,8 +134,9 @@ def fetch(
             f"(or save it as {cache.cache_folder() / name})"
         )
         unannounced = RETRY_POLICY.largest_unannounced if largest_unannounced is None else largest_unannounced
+        policy = replace(RETRY_POLICY, largest_unannounced=unannounced)
         with_retries(
-            lambda pace: _download(url, path, progress, unannounced, pace), url, RETRY_POLICY, remedy=remedy
+            lambda pace: _download(url, path, progress, policy, pace), url, RETRY_POLICY, remedy=remedy
         )
         try:
             check_file(path)
@@ -180,23 +184,106 @@ def request_text(url: str, data: Mapping[str, Any] | None = None, *, secret: str
     return with_retries(request, url, RETRY_POLICY, remedy=remedy, secret=secret)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """How a host answered a request for a file.
+
+    Attributes
+    ----------
+    headers : dict of str to str
+        By names in lower case. Where the host redirected, those of the first answer that has them count, as
+        the Hugging Face Hub says of a file before it redirects to a host of others.
+    is_modified : bool
+        False if the file is the version that the caller has, so that nothing was downloaded.
+    """
+
+    headers: dict[str, str]
+    is_modified: bool = True
+
+    @property
+    def version(self) -> str:
+        """What the host says to tell versions of a file apart: its ETag, or its date; "" for nothing."""
+        return self.headers.get("etag") or self.headers.get("last-modified", "")
+
+
+def download(
+    url: str,
+    path: Path,
+    *,
+    remedy: str,
+    largest: int | None = None,
+    known: str = "",
+    token: str | None = None,
+    progress: bool | ProgressBar = False,
+) -> Answered:
+    """Download a file to a place of the caller's, with retries as in :func:`fetch`, and check nothing in it.
+
+    Parameters
+    ----------
+    url : str
+    path : Path
+        A file to write, in a folder that exists.
+    remedy : str
+        What to do if it fails, for messages.
+    largest : int, optional
+        Bytes to accept; by default those of the policy.
+    known : str
+        The `Answered.version` that the caller has; if it is still that, nothing is downloaded.
+    token : str, optional
+        Sent to the host of `url`, to no other that it redirects to. Errors do not show it.
+    progress : bool or ProgressBar
+
+    Raises
+    ------
+    DownloadError
+        If the file cannot be downloaded.
+    """
+    policy = RETRY_POLICY
+    if largest is not None:
+        policy = replace(policy, largest=largest, largest_unannounced=largest)
+    is_etag = known.startswith(('"', "W/"))
+    headers = {("If-None-Match" if is_etag else "If-Modified-Since"): known} if known else {}
+    private = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return with_retries(
+        lambda pace: _download(url, path, progress, policy, pace, headers, private),
+        url,
+        policy,
+        remedy=remedy,
+        secret=token,
+    )
+
+
 # ---- one attempt ----
 
 
-def _download(url: str, path: Path, progress: bool | ProgressBar, unannounced: int, pace: Pace) -> None:
+def _download(
+    url: str,
+    path: Path,
+    progress: bool | ProgressBar,
+    policy: RetryPolicy,
+    pace: Pace,
+    headers: Mapping[str, str] | None = None,
+    private: Mapping[str, str] | None = None,
+) -> Answered:
     from gene_gcn.storage import http_client
 
     with http_client.open_answer(
-        url, pace=pace, connect=RETRY_POLICY.connect, read=RETRY_POLICY.read
+        url, pace=pace, connect=policy.connect, read=policy.read, headers=headers, private=private
     ) as answer:
+        found: dict[str, str] = {}
+        for each in (answer, *reversed(answer.history)):
+            found |= {name.lower(): value for name, value in each.headers.items()}
+        if answer.status_code == 304:
+            return Answered(found, is_modified=False)
         length = http_client.announced_length(answer)
-        chunks = http_client.read_chunks(answer, RETRY_POLICY.largest, unannounced)
+        chunks = http_client.read_chunks(answer, policy.largest, policy.largest_unannounced)
         with closing(_progress_bar(progress, length or 0)) as bar, path.open("wb") as file:
-            if length is not None and RETRY_POLICY.largest >= length > shutil.disk_usage(path.parent).free:
+            if length is not None and policy.largest >= length > shutil.disk_usage(path.parent).free:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # before an hour is lost
             for chunk in chunks:
                 file.write(chunk)
                 bar.update(len(chunk))
+    return Answered(found)
 
 
 def _progress_bar(progress: bool | ProgressBar, total: int) -> ProgressBar:

@@ -25,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError
 
 CHUNK = 1 << 16
 MOST_REDIRECTS = 10
+CONDITIONS = {"If-None-Match", "If-Modified-Since"}
 
 _ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]+", re.IGNORECASE)
@@ -100,6 +101,8 @@ def open_answer(
     connect: float,
     read: float,
     secret: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    private: Mapping[str, str] | None = None,
 ) -> Iterator[requests.Response]:
     """Send a request and follow its redirects; yield the answer, whose body has not been read yet.
 
@@ -115,14 +118,25 @@ def open_answer(
         Longest silence in seconds, while connecting to one of the host's addresses and while reading.
     secret : str, optional
         If given, redirects to other hosts are refused.
+    headers : mapping, optional
+        Further headers of the request. If they ask for what was modified only, the answer 304 is yielded,
+        too.
+    private : mapping, optional
+        Headers for the host of `url` alone: where that redirects to another one, they are left out.
 
     Raises
     ------
     requests.RequestException
         If there is no answer, or one of another status than 200: an HTTPError, whose text is the beginning
         of the body.
+
+    Notes
+    -----
+    The `history` of the answer holds those that redirected to it, as in requests.
     """
     start, address = _parts(url), url
+    wanted = (200, 304) if CONDITIONS & set(headers or ()) else (200,)
+    history: list[requests.Response] = []
     with _session(pace) as session:
         for _ in range(MOST_REDIRECTS + 1):
             pace.check()
@@ -130,18 +144,25 @@ def open_answer(
                 "GET" if data is None else "POST",
                 address,
                 data=data,
-                headers={"Accept-Encoding": "identity"},  # so that the length is the length of the file
+                # Without a coding, so that the length is the length of the file.
+                headers={
+                    "Accept-Encoding": "identity",
+                    **(headers or {}),
+                    **_for_host(private, start, address),
+                },
                 timeout=(min(connect, pace.remaining), min(read, pace.remaining)),
                 allow_redirects=False,
                 stream=True,
             ) as answer:
                 if not answer.is_redirect:
-                    if answer.status_code != 200:
+                    if answer.status_code not in wanted:
                         raise requests.HTTPError(_excerpt(answer), response=answer)
                     if (encoding := answer.headers.get("Content-Encoding", "").lower()) not in _ENCODINGS:
                         raise Refused(f"is sent in the encoding {encoding[:40]!a}, which cannot be read")
+                    answer.history = history
                     yield answer
                     return
+                history.append(answer)
                 address = _redirected(answer, url, start, secret)
                 if answer.status_code not in (307, 308):
                     data = None
@@ -187,6 +208,12 @@ def printable(text: str) -> str:
 
 
 # ---- redirects ----
+
+
+def _for_host(private: Mapping[str, str] | None, start: SplitResult, address: str) -> Mapping[str, str]:
+    """Return headers that are for one host if the address is on that host, by the same scheme and port."""
+    target = _parts(address)
+    return private or {} if (target.scheme, target.netloc) == (start.scheme, start.netloc) else {}
 
 
 def _redirected(answer: requests.Response, url: str, start: SplitResult, secret: str | None) -> str:

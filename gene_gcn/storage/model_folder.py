@@ -1,11 +1,10 @@
-"""Model folders: JSON, tensors and their checksums, written atomically and read without running code."""
+"""Model folders: JSON, tensors, a card and their checksums, written whole and read without running code."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import math
 import os
 import stat
 import time
@@ -20,22 +19,40 @@ from safetensors import torch as safetensors_torch
 
 from gene_gcn import __version__
 from gene_gcn.errors import ArgumentError, is_out_of_memory
+from gene_gcn.storage.atomic import check_replaceable
 from gene_gcn.storage.atomic_folder import replace_folder, restore_previous
 from gene_gcn.storage.locks import locked
+from gene_gcn.storage.model_manifest import (
+    CARD_FILE,
+    CONFIG_FILE,
+    FILES,
+    LARGEST_CONFIG,
+    LARGEST_MANIFEST,
+    MANIFEST_FILE,
+    REMEDY,
+    TENSOR_FILE,
+    ModelFile,
+    damaged,
+    manifest_of,
+    parse_json,
+    parse_manifest,
+)
+from gene_gcn.storage.model_zip import ENDING, is_model_zip, unpacked, write_zip
 
-__all__ = ["TensorSpec", "check_destination", "damaged", "manifest_of", "read_model", "write_model"]
+__all__ = [
+    "TensorSpec",
+    "check_destination",
+    "copy_model",
+    "is_zip_path",
+    "read_card",
+    "read_config",
+    "read_model",
+    "write_model",
+]
 
 FORMAT = "gene_gcn"
 FORMAT_VERSION = 5
-CONFIG_FILE = "config.json"
-TENSOR_FILE = "model.safetensors"
-MANIFEST_FILE = "manifest.json"
-FILES = (CONFIG_FILE, MANIFEST_FILE, TENSOR_FILE)
-REMEDY = "save the model again, or copy the complete folder again."
-
 ATTEMPTS_WITHOUT_LOCK = 20  # of reading a folder that another process replaces
-LARGEST_MANIFEST = 2**16  # bytes
-LARGEST_CONFIG = 2**28
 LARGEST_HEADER = 10**8  # the limit of safetensors
 
 
@@ -62,8 +79,9 @@ def write_model(
     config: Mapping[str, Any],
     tensors: Mapping[str, Any],
     check: Check | None = None,
+    card: Callable[[], str] | None = None,
 ) -> None:
-    """Write a model folder, completely or not at all.
+    """Write a model folder, or a zip archive of one, completely or not at all.
 
     If that fails, for instance because the disk is full or Ctrl-C is pressed, nothing is left behind and a
     previous model stays.
@@ -71,7 +89,8 @@ def write_model(
     Parameters
     ----------
     path : str or path
-        The folder. Parent folders are created; an existing model or an empty folder is replaced.
+        The folder, or a file that ends in .zip. Parent folders are created; an existing model or an empty
+        folder is replaced.
     config : mapping
         Anything that JSON can represent; NumPy numbers become plain numbers, tuples become lists.
     tensors : mapping of str to array or tensor
@@ -79,6 +98,8 @@ def write_model(
     check : callable, optional
         Called before anything is written with what `read_model` would call it with; raises an ArgumentError
         where the contents do not fit.
+    card : callable, optional
+        Called after `check`; returns what becomes README.md, in Markdown.
 
     Raises
     ------
@@ -105,14 +126,19 @@ def write_model(
         raise ArgumentError("config", f"config cannot be written as JSON: {error}.") from error
     if check is not None:
         check(json.loads(text)["config"], _read_specs(io.BytesIO(data), target / TENSOR_FILE, len(data)))
+    if card is not None:
+        contents[CARD_FILE] = card().encode()
     contents[MANIFEST_FILE] = manifest_of(contents)
+    if is_zip_path(target):
+        write_zip(target, contents)
+        return
     replace_folder(target, contents, lambda: check_destination(path))  # it may have changed meanwhile
 
 
 def read_model(
     path: str | os.PathLike[str], check: Check | None = None
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Read a model folder, without running code from it.
+    """Read a model folder, or a zip archive of one, without running code from it.
 
     All files are compared with the manifest before anything is built. If another process replaces the model
     meanwhile, the old or the new one is read, never a mixture. If a save was killed after it had moved the
@@ -121,7 +147,7 @@ def read_model(
     Parameters
     ----------
     path : str or path
-        A folder that `write_model` wrote.
+        What `write_model` wrote.
     check : callable, optional
         Called with the config and the form of each tensor before tensors are read; raises an ArgumentError
         where they do not fit.
@@ -140,6 +166,9 @@ def read_model(
         If it is not a model of this package, has another format version, or is damaged.
     """
     folder = Path(path).expanduser()
+    if is_zip_path(folder) and folder.is_file():
+        with unpacked(folder) as place:
+            return _read_folder(path, place, check)
     for _ in range(ATTEMPTS_WITHOUT_LOCK):
         before = _stamp(folder)
         try:
@@ -153,6 +182,39 @@ def read_model(
                 raise
             time.sleep(0.05)
     return _read_folder(path, folder, check)
+
+
+def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the config of a model folder, compared with the manifest, without its tensors."""
+    place = Path(folder).expanduser()
+    if not (place / MANIFEST_FILE).exists():
+        _read_folder(folder, place, None)  # raises, saying what the folder is
+    files = _read_manifest(place / MANIFEST_FILE)
+    document = _parse_document(place, _read_checked(place / CONFIG_FILE, files[CONFIG_FILE]))
+    _check_version(folder, document)
+    return document["config"] if isinstance(document.get("config"), dict) else {}
+
+
+def copy_model(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Copy a model folder to another one, or to a .zip, whole or not at all; see `write_model`."""
+    check_destination(path)
+    place, target = Path(folder), Path(path).expanduser().resolve()
+    files = _read_manifest(place / MANIFEST_FILE)
+    contents = {name: _read_checked(place / name, entry) for name, entry in files.items()}
+    contents[MANIFEST_FILE] = (place / MANIFEST_FILE).read_bytes()
+    if is_zip_path(target):
+        write_zip(target, contents)
+        return
+    replace_folder(target, contents, lambda: check_destination(path))
+
+
+def read_card(folder: str | os.PathLike[str]) -> str | None:
+    """Return the card of a model folder, compared with the manifest; None if the model has none."""
+    place = Path(folder)
+    files = _read_manifest(place / MANIFEST_FILE)
+    if CARD_FILE not in files:
+        return None
+    return _read_checked(place / CARD_FILE, files[CARD_FILE]).decode("utf-8", errors="replace")
 
 
 def _stamp(folder: Path) -> tuple[int, int] | None:
@@ -169,7 +231,9 @@ def _read_folder(
     if not folder.exists():
         raise FileNotFoundError(f"There is no model folder {str(path)!r}.")
     if not folder.is_dir():
-        text = f"{str(path)!r} is a file; a model is a folder with {CONFIG_FILE} and {TENSOR_FILE}."
+        text = (
+            f"{str(path)!r} is a file; a model is a folder with {CONFIG_FILE} and {TENSOR_FILE}, or a .zip."
+        )
         raise ArgumentError("path", text)
     if not (folder / MANIFEST_FILE).exists():
         _check_version(path, _read_document(folder))  # older models have no manifest
@@ -180,10 +244,12 @@ def _read_folder(
     config = document.get("config")
     if not isinstance(config, dict):
         raise damaged(folder / CONFIG_FILE, "it has no config")
+    if CARD_FILE in files:
+        _read_checked(folder / CARD_FILE, files[CARD_FILE])
     file = folder / TENSOR_FILE
     with _open_regular(file) as stream:
-        _check_size(stream, file, files[TENSOR_FILE])
-        specs = _read_specs(stream, file, files[TENSOR_FILE]["bytes"])
+        files[TENSOR_FILE].check_size(os.fstat(stream.fileno()).st_size, file)
+        specs = _read_specs(stream, file, files[TENSOR_FILE].size)
         if check is not None:
             check(config, specs)
         data = _read_stream(stream, file, files[TENSOR_FILE])
@@ -210,7 +276,12 @@ def check_destination(path: str | os.PathLike[str]) -> None:
         If `path` is not writable.
     """
     target = Path(path).expanduser().resolve()
-    if target.is_dir():
+    if is_zip_path(target) and not target.is_dir():
+        check_replaceable(path)
+        if target.exists() and not is_model_zip(target):
+            text = f"{str(path)!r} is a file but not a gene_gcn model, so it is not replaced"
+            raise ArgumentError("path", f"{text}. Choose another path.")
+    elif target.is_dir():
         names = sorted(entry.name for entry in target.iterdir())
         if names and not _is_model(target):
             raise ArgumentError(
@@ -218,14 +289,15 @@ def check_destination(path: str | os.PathLike[str]) -> None:
                 f"{str(path)!r} is a folder that contains {_listed(names)} but no gene_gcn model, so it is "
                 "not replaced. Choose another path.",
             )
-        if others := [name for name in names if name not in FILES]:
+        own = FILES if _has_card(target) else set(FILES) - {CARD_FILE}
+        if others := [name for name in names if name not in own]:
             raise ArgumentError(
                 "path",
                 f"The model folder {str(path)!r} also contains {_listed(others)}, which replacing it would "
                 "delete. Move these files, or choose another path.",
             )
     elif target.exists():
-        text = f"{str(path)!r} is a file, but a model is a folder. Choose another path."
+        text = f"{str(path)!r} is a file, but a model is a folder or ends in .zip. Choose another path."
         raise ArgumentError("path", text)
     parent = next(folder for folder in target.parents if folder.exists())
     if not parent.is_dir():
@@ -233,11 +305,6 @@ def check_destination(path: str | os.PathLike[str]) -> None:
         raise ArgumentError("path", text)
     if not os.access(parent, os.W_OK | os.X_OK):
         raise PermissionError(f"{str(path)!r} cannot be written: no permission to write to {str(parent)!r}.")
-
-
-def damaged(file: Path | str, problem: str) -> ArgumentError:
-    """Return the error of a file of a model that cannot be used."""
-    return ArgumentError("path", f"{file} is damaged: {problem}; {REMEDY}")
 
 
 # ---- reading ----
@@ -259,43 +326,23 @@ def _check_version(path: str | os.PathLike[str], document: dict[str, Any]) -> No
         )
 
 
-def _read_manifest(file: Path) -> dict[str, dict[str, Any]]:
+def _read_manifest(file: Path) -> dict[str, ModelFile]:
     with _open_regular(file) as stream:
-        manifest = _parse_json(file, stream.read(LARGEST_MANIFEST))
-    digest = manifest.pop("sha256", None)
-    if digest != _digest_of(manifest):
-        raise damaged(file, "its digest does not match")
-    files = manifest.get("files")
-    if not isinstance(files, dict) or set(files) != {CONFIG_FILE, TENSOR_FILE}:
-        raise damaged(file, f"it does not list {CONFIG_FILE} and {TENSOR_FILE}")
-    for entry in files.values():
-        if not isinstance(entry, dict) or type(entry.get("bytes")) is not int:
-            raise damaged(file, "it does not list the sizes of the files")
-    return files
+        return parse_manifest(stream.read(LARGEST_MANIFEST + 1), file)
 
 
-def _read_checked(file: Path, expected: Mapping[str, Any]) -> bytes:
+def _read_checked(file: Path, expected: ModelFile) -> bytes:
     with _open_regular(file) as stream:
         return _read_stream(stream, file, expected)
 
 
-def _read_stream(stream: BinaryIO, file: Path, expected: Mapping[str, Any]) -> bytes:
+def _read_stream(stream: BinaryIO, file: Path, expected: ModelFile) -> bytes:
     """Read a file once, so that the bytes checked are the bytes used."""
-    size = _check_size(stream, file, expected)
-    if file.name == CONFIG_FILE and size > LARGEST_CONFIG:
-        raise damaged(file, f"it has {size:,} bytes, more than any model's")
+    expected.check_size(os.fstat(stream.fileno()).st_size, file)
     stream.seek(0)
-    data = stream.read(size)
-    if hashlib.sha256(data).hexdigest() != expected.get("sha256"):
-        raise damaged(file, f"its SHA-256 differs from the one in {MANIFEST_FILE}")
+    data = stream.read(expected.size)
+    expected.check(data, file)
     return data
-
-
-def _check_size(stream: BinaryIO, file: Path, expected: Mapping[str, Any]) -> int:
-    size = os.fstat(stream.fileno()).st_size
-    if size != expected["bytes"]:
-        raise damaged(file, f"it has {size:,} bytes instead of {expected['bytes']:,}")
-    return size
 
 
 def _read_specs(stream: BinaryIO, file: Path, size: int) -> dict[str, TensorSpec]:
@@ -303,7 +350,7 @@ def _read_specs(stream: BinaryIO, file: Path, size: int) -> dict[str, TensorSpec
     length = int.from_bytes(stream.read(8), "little")
     if length > min(size, LARGEST_HEADER):
         raise damaged(file, "it is not a safetensors file (its header has no valid length)")
-    header = _parse_json(file, stream.read(length))
+    header = parse_json(file, stream.read(length))
     header.pop("__metadata__", None)
     specs = {}
     for name, entry in header.items():
@@ -346,53 +393,32 @@ def _read_document(folder: Path) -> dict[str, Any]:
 
 
 def _parse_document(folder: Path, data: bytes) -> dict[str, Any]:
-    document = _parse_json(folder / CONFIG_FILE, data, is_object=False)
+    document = parse_json(folder / CONFIG_FILE, data, is_object=False)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         text = f'{str(folder)!r} is not a gene_gcn model: its {CONFIG_FILE} lacks "format": "{FORMAT}".'
         raise ArgumentError("path", text)
     return document
 
 
-def _parse_json(file: Path, data: bytes, is_object: bool = True) -> Any:
-    try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise damaged(file, f"it is not JSON ({error})") from error
-    if is_object and not isinstance(value, dict):
-        raise damaged(file, "it is not a JSON object")
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ArgumentError("path", f"{name} is not a number")
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ArgumentError("path", f"{text:.40} is too large")
-    return value
-
-
 # ---- helpers ----
-
-
-def _digest_of(manifest: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def manifest_of(contents: Mapping[str, bytes]) -> bytes:
-    """Return the sizes and checksums of files, with a digest of them all, as JSON."""
-    files = {
-        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        for name, data in contents.items()
-    }
-    manifest = {"files": files}
-    return json.dumps({**manifest, "sha256": _digest_of(manifest)}, indent=1).encode()
 
 
 def _is_model(folder: Path) -> bool:
     try:
         return bool(_read_document(folder))
+    except (ValueError, OSError):
+        return False
+
+
+def is_zip_path(path: Path) -> bool:
+    """Return whether a model at this path is one file, a zip archive."""
+    return path.suffix.lower() == ENDING
+
+
+def _has_card(folder: Path) -> bool:
+    """Return whether the README of a model is its card, not a file of the user's."""
+    try:
+        return CARD_FILE in _read_manifest(folder / MANIFEST_FILE)
     except (ValueError, OSError):
         return False
 

@@ -1,3 +1,4 @@
+from .calibration import calibration_error as calibration_error
 from .clusters import leiden_clusters as leiden_clusters
 from .conformal import class_p_values as class_p_values
 from .conformal import uncertified_types as uncertified_types

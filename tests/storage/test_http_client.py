@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -64,23 +61,6 @@ def test_printable():
 
 
 # ---- TLS ----
-
-
-@pytest.fixture
-def secure_host(host, tmp_path, monkeypatch):
-    """A host at https://localhost, whose certificate is trusted."""
-    if (openssl := shutil.which("openssl")) is None:
-        pytest.skip("needs the program openssl to make a certificate")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    make += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(make, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    host.server.socket = context.wrap_socket(host.server.socket, server_side=True)
-    host.url = f"https://localhost:{host.server.server_address[1]}"
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    return host
 
 
 def test_redirects_from_https_to_http_are_refused(secure_host):
