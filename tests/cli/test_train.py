@@ -24,6 +24,7 @@ def test_train_reports_what_it_used(folder, tmp_path, capsys):
     assert "Fitted    in" in out and "chosen by cross-validation" in out
     assert f"Written   {tmp_path / 'm'}" in out
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [
+        "README.md",
         "config.json",
         "manifest.json",
         "model.safetensors",
