@@ -35,7 +35,7 @@ def enrichment(
     are. If the n had been drawn at random, k would be hypergeometric, which gives the p-value
 
     .. math::
-        p = \sum_{i \ge k} \binom{K}{i} \binom{M - K}{n - i} \Big/ \binom{M}{n} .
+        p = \sum_{i \ge k} \frac{\binom{K}{i} \binom{M - K}{n - i}}{\binom{M}{n}} .
 
     False discovery rates are those of Benjamini and Hochberg, within each category as STRING computes them,
     over all terms of an admitted size, also those that no chosen gene has.

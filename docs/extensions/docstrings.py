@@ -1,0 +1,59 @@
+"""Docstrings as Sphinx reads them, and which members of a class the reference shows."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.util.inspect import isstaticmethod, unwrap_all
+
+PACKAGE = "gene_gcn"
+PYG = Config(
+    napoleon_use_ivar=True,
+    napoleon_use_rtype=False,
+    napoleon_custom_sections=[("Shapes", "notes_style")],
+)
+SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:", "Shapes:")
+
+
+def from_pyg(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Convert PyG's sections (`Args:`, `Shapes:`), which layers have; numpydoc reads all others."""
+    if any(line.rstrip() in SECTIONS for line in lines):
+        lines[:] = GoogleDocstring(lines, PYG, app, what, name, obj, options).lines()
+
+
+class OwnMembers:
+    """For the template of classes: which members are this package's, not torch's or scikit-learn's."""
+
+    def __call__(self, module: str, name: str) -> dict[str, list[str]]:
+        cls = getattr(__import__(module, fromlist=[name]), name)
+        own: dict[str, list[str]] = {"methods": [], "properties": []}
+        for base in cls.__mro__:
+            if not base.__module__.startswith(PACKAGE):
+                continue
+            for member, value in vars(base).items():
+                kind = self.kind(member, value)
+                if kind is not None and member not in own[kind] and is_documented(getattr(cls, member)):
+                    own[kind].append(member)
+        return own
+
+    @staticmethod
+    def kind(member: str, value: object) -> str | None:
+        if member.startswith("_") or (member.startswith("set_") and member.endswith("_request")):
+            return None
+        if isinstance(value, property):
+            return "properties"
+        is_method = inspect.isfunction(unwrap_all(value)) or isinstance(value, classmethod)
+        return "methods" if is_method or isstaticmethod(value) else None
+
+
+def is_documented(member: object) -> bool:
+    return bool(getattr(member, "__doc__", None))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-process-docstring", from_pyg, priority=400)  # before numpydoc
+    app.config.autosummary_context = {"own_members": OwnMembers()}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
