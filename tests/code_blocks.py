@@ -1,0 +1,44 @@
+"""The blocks of code of the documentation, and the commands in them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+BUILT = ("_build", "generated", "extensions")
+FENCE = re.compile(r"^( *)```(\{?[a-z-]+\}?)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+PYTHON = ("python", "py")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language ("python", "sh", "text", "{code-cell}", …), code, and line in the page."""
+
+    language: str
+    code: str
+    line: int
+
+
+def pages() -> list[str]:
+    """Paths of all pages that somebody wrote, relative to the project."""
+    written = (path.relative_to(ROOT) for path in DOCS.rglob("*.md") if not set(BUILT) & set(path.parts))
+    return ["README.md", *sorted(map(str, written))]
+
+
+def blocks_of(page: str) -> list[Block]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [
+        Block(match[2], dedent(match[3]), text.count("\n", 0, match.start()) + 1)
+        for match in FENCE.finditer(text)
+    ]
+
+
+def commands_in(code: str) -> list[list[str]]:
+    """Words of each command, without comments; lines that end in a backslash go on in the next."""
+    lines = code.replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
