@@ -33,12 +33,16 @@ nitpicky = True  # each reference must lead somewhere; extensions/links.py says 
 
 html_theme = "sphinx_book_theme"
 html_title = "gene_gcn"
-html_logo = "_static/logo.svg"
 html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_copy_source = False
-html_theme_options = {"show_toc_level": 2, "use_download_button": False}
+html_theme_options = {
+    "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "text": "gene_gcn"},
+    "navbar_persistent": [],  # the sidebar has a search already
+    "show_toc_level": 2,
+    "use_download_button": False,
+}
 html_math_renderer = "mathml"
 
 # ---- pages ----
@@ -65,5 +69,5 @@ numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"
 numpydoc_xref_aliases = names_of_types()
 python_maximum_signature_line_length = 80
-add_module_names = False
+toc_object_entries_show_parents = "hide"
 smartquotes = False  # values such as "auto" are to be copied

@@ -119,13 +119,7 @@ class LostProcessError(Message, RuntimeError):
 
 
 class GeneGCNWarning(Message, UserWarning):
-    """Any warning of this package.
-
-    Parameters
-    ----------
-    *message : str or Argument
-        Parts of the message.
-    """
+    """Any warning of this package; it is made from the parts of its message, as errors are."""
 
 
 class ConvergenceWarning(GeneGCNWarning):

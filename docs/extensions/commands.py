@@ -14,6 +14,7 @@ from typer.main import get_command
 from gene_gcn.cli import app as program
 
 PROGRAM = "gene-gcn"
+LIST = re.compile(r"<list\[(\w+)\]>")
 CODE = re.compile(r"(?<![\w-])(--?[a-z][\w-]*|gene-gcn [a-z]+)")
 
 
@@ -51,7 +52,7 @@ def definitions(records: list[tuple[str, str]]) -> nodes.definition_list:
     """List parameters with what they do."""
     items = []
     for names, text in records:
-        names = " ".join(names.split())
+        names = LIST.sub(r"<\1> …", " ".join(names.split()))
         term = nodes.term("", "", nodes.literal(names, names))
         items.append(nodes.definition_list_item("", term, nodes.definition("", paragraph(text))))
     return nodes.definition_list("", *items, classes=["options"])

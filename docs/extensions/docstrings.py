@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import Any
 
@@ -21,36 +22,39 @@ SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:", "Shapes:")
 def from_pyg(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Convert PyG's sections (`Args:`, `Shapes:`), which layers have; numpydoc reads all others."""
     if any(line.rstrip() in SECTIONS for line in lines):
-        lines[:] = GoogleDocstring(lines, PYG, app, what, name, obj, options).lines()
+        lines[:] = GoogleDocstring(lines, PYG, app, what, name, obj).lines()
 
 
 class OwnMembers:
     """For the template of classes: which members are this package's, not torch's or scikit-learn's."""
 
     def __call__(self, module: str, name: str) -> dict[str, list[str]]:
-        cls = getattr(__import__(module, fromlist=[name]), name)
+        cls = getattr(importlib.import_module(module), name)
         own: dict[str, list[str]] = {"methods": [], "properties": []}
-        for base in cls.__mro__:
-            if not base.__module__.startswith(PACKAGE):
-                continue
+        for base in own_bases(cls):
             for member, value in vars(base).items():
-                kind = self.kind(member, value)
-                if kind is not None and member not in own[kind] and is_documented(getattr(cls, member)):
+                kind = kind_of(member, value)
+                if kind is not None and member not in own[kind] and is_documented(cls, member):
                     own[kind].append(member)
         return own
 
-    @staticmethod
-    def kind(member: str, value: object) -> str | None:
-        if member.startswith("_") or (member.startswith("set_") and member.endswith("_request")):
-            return None
-        if isinstance(value, property):
-            return "properties"
-        is_method = inspect.isfunction(unwrap_all(value)) or isinstance(value, classmethod)
-        return "methods" if is_method or isstaticmethod(value) else None
+
+def own_bases(cls: type) -> list[type]:
+    return [base for base in cls.__mro__ if base.__module__.startswith(PACKAGE)]
 
 
-def is_documented(member: object) -> bool:
-    return bool(getattr(member, "__doc__", None))
+def kind_of(member: str, value: object) -> str | None:
+    if member.startswith("_") or (member.startswith("set_") and member.endswith("_request")):
+        return None
+    if isinstance(value, property):
+        return "properties"
+    is_method = inspect.isfunction(unwrap_all(value)) or isinstance(value, classmethod)
+    return "methods" if is_method or isstaticmethod(value) else None
+
+
+def is_documented(cls: type, member: str) -> bool:
+    """Return whether a class of this package says what a member does; those of torch say what torch needs."""
+    return any(getattr(vars(base).get(member), "__doc__", None) for base in own_bases(cls))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from docutils import nodes
@@ -14,6 +15,7 @@ from numpydoc.xref import DEFAULT_LINKS
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.util.nodes import make_refnode
 
 PACKAGE = "gene_gcn"
 
@@ -39,6 +41,19 @@ OTHERS = {
     "Tensor": "https://docs.pytorch.org/docs/stable/tensors.html",
 }
 
+ROOMS = (
+    "cells",
+    "errors",
+    "explain",
+    "networks",
+    "nn",
+    "ontology",
+    "orthologs",
+    "plots",
+    "report",
+    "uncertainty",
+)
+NAME = re.compile(r"(?P<name>[A-Za-z_]\w*(\.\w+)*)(\(\))?")
 MENTION = re.compile(
     r"""docs/(?P<page>[\w/]+)\.md
     | doi:(?P<doi>10\.\d{4,}/[^\s,;)\]]*[^\s,;.)\]])
@@ -48,16 +63,33 @@ MENTION = re.compile(
 
 
 def resolve(app: Sphinx, env: Any, node: pending_xref, contnode: nodes.Element) -> nodes.Node | None:
-    """Resolve what Sphinx could not: other libraries; words in backticks that are not names are code."""
-    target = node.get("reftarget", "")
+    """Resolve what Sphinx could not: other libraries, short names; other words in backticks are code."""
     if node.get("refdomain") != "py":
         return None
+    target = node["reftarget"]
+    is_own = target.startswith(f"{PACKAGE}.")
     address = OTHERS.get(target.rpartition(".")[2])
-    if address is not None and not target.startswith(PACKAGE):
+    if address is not None and not is_own:
         return nodes.reference("", "", contnode, refuri=address, internal=False)
-    if node["reftype"] == "obj" and (not target.startswith(f"{PACKAGE}.") or exists(target)):
-        return contnode
-    return None
+    is_word = node["reftype"] == "obj"
+    if not is_word or is_own or any(part[:1].isupper() for part in target.split(".")):
+        objects = {
+            name: entry for name, entry in env.domains.python_domain.objects.items() if not entry.aliased
+        }
+        name = documented_as(target, objects)
+        if name is not None:
+            entry = objects[name]
+            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, name)
+    return contnode if is_word and (not is_own or exists(target)) else None
+
+
+def documented_as(target: str, names: Iterable[str]) -> str | None:
+    """Return the one documented name that ends like a target, from its class on; None if there is none."""
+    parts = target.split(".")
+    first = next((i for i, part in enumerate(parts) if part[:1].isupper()), len(parts) - 1)
+    end = "." + ".".join(parts[first:])
+    found = [name for name in names if name.endswith(end)]
+    return found[0] if len(found) == 1 else None
 
 
 def exists(name: str) -> bool:
@@ -114,9 +146,48 @@ class Mentions(SphinxTransform):
         )
 
 
-def is_fixed(text: nodes.Text) -> bool:
-    """Return whether a text is code, a link already or not shown."""
-    node = text.parent
+class Names(SphinxTransform):
+    """Make links of names of this package that stand as code in running text, such as `networks.string`."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        for literal in list(self.document.findall(nodes.literal)):
+            target = public_name(literal.astext())
+            if target is None or is_fixed(literal) or isinstance(literal.parent, nodes.title):
+                continue
+            link = pending_xref(
+                "", refdoc=self.env.docname, refdomain="py", reftype="obj", reftarget=target, refwarn=False
+            )
+            literal.parent.replace(literal, link)
+            link += literal
+
+
+class Titles(SphinxTransform):
+    """Show links such as [model.md](model.md), which read well in a file, by the title of the page."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        for link in self.document.findall(pending_xref):
+            if link.get("reftype") == "myst" and re.fullmatch(r"[\w./]+\.md", link.astext()):
+                link["refexplicit"] = False
+
+
+def public_name(text: str) -> str | None:
+    """Return the full name of what a piece of code names, if it may be a name of this package."""
+    name = NAME.fullmatch(text)
+    if name is None:
+        return None
+    first = name["name"].partition(".")[0]
+    if first in ROOMS and exists(f"{PACKAGE}.{name['name']}"):  # cells.h5ad, a file, does not
+        return f"{PACKAGE}.{name['name']}"
+    return name["name"] if first == PACKAGE or first[:1].isupper() else None
+
+
+def is_fixed(node: nodes.Node) -> bool:
+    """Return whether a node is inside code or a link already."""
+    node = node.parent
     while node is not None:
         if isinstance(node, nodes.literal | nodes.literal_block | nodes.reference | pending_xref | nodes.raw):
             return True
@@ -131,10 +202,8 @@ def names_of_types() -> dict[str, str]:
 
 
 def own_names() -> list[tuple[str, str]]:
-    rooms = "", ".nn", ".networks", ".cells", ".explain", ".report", ".ontology", ".orthologs", ".uncertainty"
     names = []
-    for room in rooms:
-        module = importlib.import_module(PACKAGE + room)
+    for module in map(importlib.import_module, [PACKAGE, *(f"{PACKAGE}.{room}" for room in ROOMS)]):
         for name in module.__all__:
             if isinstance(getattr(module, name), type):
                 full = f"{module.__name__}.{name}"
@@ -145,4 +214,6 @@ def own_names() -> list[tuple[str, str]]:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("missing-reference", resolve)
     app.add_transform(Mentions)
+    app.add_transform(Names)
+    app.add_transform(Titles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

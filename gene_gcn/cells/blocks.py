@@ -93,6 +93,7 @@ class CellBlocks:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Cells and genes."""
         return sum(part.matrix.shape[0] for part in self.parts), self.n_genes
 
     def __len__(self) -> int:

@@ -48,11 +48,26 @@ class MarkerLists:
 
     @property
     def types(self) -> tuple[str, ...]:
+        """The types, in their order."""
         return tuple(dict.fromkeys(self.table["type"]))
 
     @classmethod
     def of(cls, markers: Any) -> MarkerLists:
-        """Take markers in any of the forms that `read_markers` documents."""
+        """Take markers in any of the forms that `read_markers` documents.
+
+        Parameters
+        ----------
+        markers : dict, DataFrame, path or MarkerLists
+
+        Returns
+        -------
+        MarkerLists
+
+        Raises
+        ------
+        ArgumentError
+            `markers` has another form, or lists no usable gene.
+        """
         if isinstance(markers, MarkerLists):
             return markers
         if isinstance(markers, pd.DataFrame):
@@ -68,6 +83,11 @@ class MarkerLists:
         """Find markers among the genes of cells; warn of those that are missing.
 
         Types without a positive marker among them are left out.
+
+        Parameters
+        ----------
+        genes : sequence of str
+            Names of the N genes.
 
         Returns
         -------

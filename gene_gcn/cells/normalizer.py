@@ -148,6 +148,23 @@ class Normalizer:
 
         With "none", they do not matter.
 
+        Parameters
+        ----------
+        sums : iterable of BlockSums
+            Of each block: the depths of its cells, and the sum of the shares of each gene.
+        genes : tuple of str, or None
+            Names of the N genes.
+        n_genes : int
+            N.
+        input_scale : str
+            Scale of the training cells.
+        method : {"auto", "sqrt", "log1p", "none"}
+            As in `fit`.
+
+        Returns
+        -------
+        Normalizer
+
         Raises
         ------
         ArgumentError
@@ -306,6 +323,11 @@ class Normalizer:
 
         Warns and raises as `transform` does.
 
+        Parameters
+        ----------
+        expr : Expression
+            Cells of a query.
+
         Returns
         -------
         ndarray of int, shape (genes of X,)
@@ -332,13 +354,27 @@ class Normalizer:
         return indexer
 
     def warn_of_missing(self, missing: int, how: str = "are missing from") -> None:
-        """Say how many of the training genes X lacks, if any."""
+        """Say how many of the training genes X lacks, if any.
+
+        Parameters
+        ----------
+        missing : int
+            Number of these genes.
+        how : str
+            Verb of the warning.
+        """
         if missing:
             share = f"{missing:,} of the model's {self.n_genes:,} genes ({missing / self.n_genes:.1%})"
             warn(MissingGenesWarning(f"{share} {how} X."))
 
     def warn_of_empty(self, empty: np.ndarray) -> None:
-        """Say how many cells, of those of a mask (B,), express no gene of the model."""
+        """Say how many cells, of those of a mask (B,), express no gene of the model.
+
+        Parameters
+        ----------
+        empty : ndarray of bool, shape (B,)
+            Whether a cell expresses none.
+        """
         if empty.any():
             what = (
                 f"{empty.sum():,} of {len(empty):,} cells express none of the model's {self.n_genes:,} genes"
@@ -361,7 +397,19 @@ class Normalizer:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Normalizer:
-        """Rebuild a normalizer from what `to_dict` and `arrays` returned."""
+        """Rebuild a normalizer from what `to_dict` and `arrays` returned.
+
+        Parameters
+        ----------
+        values : dict
+            What `to_dict` returned.
+        arrays : dict of str to ndarray
+            What `arrays` returned.
+
+        Returns
+        -------
+        Normalizer
+        """
         genes = values["genes"]
         return cls(
             values["method"],
@@ -373,7 +421,18 @@ class Normalizer:
         )
 
     def scale_of_query(self, expr: Expression) -> InferredScale:
-        """Return the scale on which to read a query, or each of its cells."""
+        """Return the scale on which to read a query, or each of its cells.
+
+        Parameters
+        ----------
+        expr : Expression
+            Cells of a query.
+
+        Raises
+        ------
+        ArgumentError
+            Values are negative, or contradict the scale that was stated.
+        """
         if expr.X.nnz and expr.X.data.min() < 0:
             raise _negative_values(expr)
         inferred, trained = expr.inferred_scale, InferredScale.single(self.input_scale, True)

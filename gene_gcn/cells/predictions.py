@@ -90,7 +90,14 @@ def _is_table(path: str | os.PathLike[str]) -> bool:
 
 
 def write_cells(path: str | os.PathLike[str], cells: AnnData) -> None:
-    """Write cells as ``.h5ad``.
+    """Write cells as ``.h5ad``, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        File to write; it is replaced if it is there.
+    cells : AnnData
+        B cells with N genes.
 
     Raises
     ------

@@ -170,10 +170,20 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
         organism: str | int | None = None,
         orthologs: OrthologsLike = None,
     ) -> float:
-        """Return the accuracy on labeled cells; `y` may name a column of `X.obs`.
+        """Return the accuracy on labeled cells, from 0 to 1.
 
-        Numbers are compared by value, also with numerals: 0.0 equals 0 and "0". `organism` and `orthologs`
-        are as in `predict_proba`.
+        Numbers are compared by value, also with numerals: 0.0 equals 0 and "0".
+
+        Parameters
+        ----------
+        X
+            As in `predict_proba`, and with its errors.
+        y : str or array-like, shape (B,)
+            The name of a column of `X.obs`, or the labels.
+        sample_weight : ndarray, shape (B,), optional
+            Weight of each cell; by default all count the same.
+        organism, orthologs
+            As in `predict_proba`.
         """
         X = as_cells(X, [y] if isinstance(y, str) else ())
         predicted = self.predict(X, organism=organism, orthologs=orthologs)
@@ -196,10 +206,12 @@ class CellAnnotator(ClassifierMixin, CellEstimator):
 
         Parameters
         ----------
-        X, organism, orthologs
+        X
             As in `predict_proba`, and with its errors.
         alpha : float
             Probability that the type of a cell is missing, between 0 and 1.
+        organism, orthologs
+            As in `predict_proba`.
 
         Returns
         -------

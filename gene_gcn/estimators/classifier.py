@@ -82,8 +82,12 @@ class GeneGCNClassifier(CombinableClassifier):
     normalization : {"auto", "sqrt", "log1p", "none"}
         "auto" takes the square root of counts scaled to the median depth of the training cells. Negative
         values, as in scaled data, are refused if genes have names and used unchanged if they have none.
-    layer, use_raw, gene_column
-        Which matrix of an AnnData to read, and which column of `var` names its genes; for queries as well.
+    layer : str, optional
+        Layer of an AnnData to read, of queries as well; by default `X`.
+    use_raw : bool
+        Read `raw` of an AnnData, of queries as well.
+    gene_column : str, optional
+        Column of `var` that names the genes, of queries as well; by default the index.
     scale : {None, "counts", "cp10k", "log1p", "log2p1", "log10p1", "sqrt"}
         The scale of the expression values: raw counts, other linear values (CP10k, CPM, TPM), logarithms of x
         + 1 to the base e, 2 or 10, square roots. None infers it, for queries too. A scale stated for training
@@ -125,12 +129,14 @@ class GeneGCNClassifier(CombinableClassifier):
     learning_rate : float, optional
         By default chosen by the scale of the data, see `gene_gcn.training.options.TrainingOptions`.
     weight_decay : float
+        L2 penalty of the optimizer.
     class_weight : "balanced", None or dict of label to weight
         Weights of the types in the loss. With "balanced", the default, all types count the same however many
         cells they have, and probabilities are those for a query with equal shares of all types.
     batch_size : int
         Cells in a step; of each process, if there are several.
     max_epochs : int
+        Passes over the training cells, at most.
     patience : int
         Epochs without a better validation loss after which training stops.
     validation_fraction : float
@@ -142,6 +148,7 @@ class GeneGCNClassifier(CombinableClassifier):
     device : str
         "auto", "cpu", "cuda", "cuda:1", "mps"…
     random_state : int, RandomState or None
+        Seed of what is drawn: validation cells, samples, initial weights. The same seed gives the same bits.
     verbose : bool
         Show a progress bar.
 
@@ -159,6 +166,7 @@ class GeneGCNClassifier(CombinableClassifier):
     gene_match_ : gene_gcn.networks.GeneMatch or None
         How the genes were found in "string" or "biogrid": print it. None for other networks and after `load`.
     normalizer_ : gene_gcn.cells.Normalizer
+        Brings cells to the scale of the model.
     fitted_ : gene_gcn.estimators.fitted.LinearModel or GradientModel
         What computes the logits.
     imputer_ : gene_gcn.training.imputation.PPCAImputer or None
@@ -170,6 +178,7 @@ class GeneGCNClassifier(CombinableClassifier):
     history_ : DataFrame
         Losses: of each epoch, or with "lbfgs" of each member of the ensemble and of the cross-validation.
     n_features_in_ : int
+        N.
     feature_names_in_ : ndarray of str, only if X is a DataFrame with such column names
 
     References
@@ -260,7 +269,19 @@ class GeneGCNClassifier(CombinableClassifier):
         """Return a classifier with the paper's settings, such as Adam and batches of one cell.
 
         Without a graph the paper's batch is 64. It does not give widths of the head, normalization and
-        stopping rule; these are chosen here. `changes` are further parameters.
+        stopping rule; these are chosen here.
+
+        Parameters
+        ----------
+        network : GeneNetwork, str or path, optional
+            The global graph, as in `GeneGCNClassifier`.
+        **changes
+            Other parameters, instead of the paper's.
+
+        Returns
+        -------
+        GeneGCNClassifier
+            Not fitted.
         """
         settings: dict[str, Any] = {
             "normalization": "log1p",
@@ -511,6 +532,7 @@ class GeneGCNClassifier(CombinableClassifier):
         )
 
     def check_parameters(self) -> None:
+        """Refuse parameters that cannot be used, as `fit` does."""
         super().check_parameters()
         self._check_whole_numbers("channels", "heads")
         self._check_whole_numbers("num_layers", least=0)
@@ -546,6 +568,11 @@ class GeneGCNClassifier(CombinableClassifier):
 
         A model that is already there is replaced.
 
+        Parameters
+        ----------
+        path : path
+            Folder to write.
+
         Raises
         ------
         ArgumentError
@@ -573,6 +600,16 @@ class GeneGCNClassifier(CombinableClassifier):
         """Read a classifier that `save` wrote; it predicts the same, bit for bit.
 
         No code in the folder is run. A `GeneNetwork` comes back aligned to the training genes.
+
+        Parameters
+        ----------
+        path : path
+            Folder that `save` wrote.
+
+        Returns
+        -------
+        GeneGCNClassifier
+            Fitted.
 
         Raises
         ------

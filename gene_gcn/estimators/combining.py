@@ -30,7 +30,18 @@ class CombinableClassifier(CellExplainer):
     missing_genes: str
 
     def merge(self, other: CombinableClassifier) -> Self:
-        """Return a model of the cells of this one and of another; see `gene_gcn.merge_models`."""
+        """Return a model of the cells of this one and of another; see `gene_gcn.merge_models`.
+
+        Parameters
+        ----------
+        other : GeneGCNClassifier
+            Fitted.
+
+        Raises
+        ------
+        ArgumentError
+            `other` is not a fitted classifier, or as in `gene_gcn.merge_models`.
+        """
         if not isinstance(other, CombinableClassifier):
             problem = f" must be a fitted GeneGCNClassifier; it is a {type(other).__name__}."
             raise ArgumentError("other", Argument("other"), problem)
@@ -40,6 +51,11 @@ class CombinableClassifier(CellExplainer):
         """Return a model of some of the types.
 
         Its probabilities are those of this model, scaled to sum to 1 over these types.
+
+        Parameters
+        ----------
+        types : sequence
+            Two or more of `classes_`, in any order.
 
         Raises
         ------

@@ -42,11 +42,11 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         Widths of the encoder's layers; the last one is that of the code. The decoder is its mirror image.
     normalization, layer, use_raw, gene_column, scale, batch_size, max_epochs, patience
         As in `GeneGCNClassifier`.
-    n_jobs, device, random_state, verbose
-        As in `GeneGCNClassifier`.
     validation_fraction : float
         Share of the cells that is set aside to stop training early. 0 trains on all cells for `max_epochs`,
         as happens if the share is less than ten cells.
+    n_jobs, device, random_state, verbose
+        As in `GeneGCNClassifier`.
 
     Attributes
     ----------
@@ -194,6 +194,18 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         """Write the codes of an AnnData's cells into `adata.obsm[key_added]`, where scanpy finds them.
 
         Continue with `scanpy.pp.neighbors(adata, use_rep="X_gene_gcn")`.
+
+        Parameters
+        ----------
+        adata : AnnData
+            B cells, as in `transform`.
+        key_added : str
+            Name of the (B, C) codes in `obsm`.
+
+        Raises
+        ------
+        ArgumentError
+            `adata` is not an AnnData, or as in `transform`.
         """
         if not is_anndata(adata):
             kind = type(adata).__name__
@@ -203,6 +215,7 @@ class CellEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CellEstim
         adata.obsm[key_added] = self.transform(adata)
 
     def check_parameters(self) -> None:
+        """Refuse parameters that cannot be used, as `fit` does."""
         super().check_parameters()
         if not len(self.hidden_channels) or min(self.hidden_channels) < 1:
             self._refuse("hidden_channels", "must hold one or more positive widths")

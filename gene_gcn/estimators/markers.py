@@ -196,7 +196,18 @@ class MarkerClassifier(GeneGCNClassifier):
 
     @classmethod
     def load(cls, path: str | Path) -> GeneGCNClassifier:
-        """Read a classifier that `save` wrote, as a `GeneGCNClassifier`: markers are not kept."""
+        """Read a classifier that `save` wrote, as a `GeneGCNClassifier`: markers are not kept.
+
+        Parameters
+        ----------
+        path : path
+            Folder that `save` wrote.
+
+        Returns
+        -------
+        GeneGCNClassifier
+            Fitted.
+        """
         return GeneGCNClassifier.load(path)
 
 

@@ -93,7 +93,7 @@ class BaseExplanation(ABC):
 
         Parameters
         ----------
-        type
+        type : label, optional
             One of `types`; may be left out if only one is explained.
         top : int or None
             Number of genes; None for all.
@@ -159,7 +159,12 @@ class BaseExplanation(ABC):
     def to_frame(self, cells: CellsOfTypes = None) -> pd.DataFrame:
         """Return the contributions of all genes to all types: "type" and the columns of `genes`.
 
-        Genes are in the order of the model. `cells` is as in `summary`.
+        Genes are in the order of the model.
+
+        Parameters
+        ----------
+        cells
+            As in `summary`.
         """
         tables = self._gene_tables(cells)
         for label, table in zip(self.types, tables, strict=True):
@@ -203,6 +208,13 @@ class BaseExplanation(ABC):
     ) -> None:
         """Write the graph of `to_networkx` as GraphML, whole or not at all.
 
+        Parameters
+        ----------
+        path : path
+            File to write.
+        type, top, cells
+            As in `to_networkx`.
+
         Raises
         ------
         ArgumentError
@@ -219,6 +231,13 @@ class BaseExplanation(ABC):
         cells: CellIndex = None,
     ) -> None:
         """Write the graph of `to_networkx` as Cytoscape JSON (.cyjs), whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        type, top, cells
+            As in `to_networkx`.
 
         Raises
         ------

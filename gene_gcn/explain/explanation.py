@@ -108,6 +108,7 @@ class Explanation(BaseExplanation):
 
     @property
     def edge_index(self) -> np.ndarray:
+        """Source and target of each edge, int (2, E)."""
         adjacency = self.logits.adjacency.tocoo()
         return np.stack([adjacency.col, adjacency.row])
 
@@ -138,10 +139,12 @@ class Explanation(BaseExplanation):
         ----------
         terms : GeneTerms
             From :func:`gene_gcn.networks.string_terms`, for instance.
-        type, cells
+        type
             As in `genes`.
         top : int
             Number of genes, at most.
+        cells
+            As in `genes`.
         background : sequence of str, optional
             All genes that could have been chosen; by default those that any of the explained cells expresses.
         **options

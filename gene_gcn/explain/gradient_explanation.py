@@ -65,10 +65,12 @@ class GradientExplanation(BaseExplanation):
 
     @property
     def parts(self) -> list[str]:
+        """Columns of `genes` that sum to "total"."""
         return super().parts if self.gradients.splits_network else ["own_and_network", "through_missing"]
 
     @property
     def edge_index(self) -> np.ndarray:
+        """Source and target of each edge, int (2, E)."""
         return self.gradients.edge_index
 
     def edge_mask(self, type: Any = None, *, cells: CellIndex = None) -> np.ndarray:

@@ -92,6 +92,11 @@ class Subnetwork:
     def write_graphml(self, path: str | os.PathLike[str]) -> None:
         """Write the graph as GraphML, whole or not at all.
 
+        Parameters
+        ----------
+        path : path
+            File to write.
+
         Raises
         ------
         ArgumentError
@@ -101,6 +106,11 @@ class Subnetwork:
 
     def write_cyjs(self, path: str | os.PathLike[str]) -> None:
         """Write the graph as Cytoscape JSON (.cyjs), whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
 
         Raises
         ------

@@ -209,7 +209,21 @@ class BaseNetwork:
     def from_dict(
         cls, genes: Sequence[str], values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> Self:
-        """Rebuild a network from what :meth:`to_dict` and :meth:`arrays` returned, without rescaling it."""
+        """Rebuild a network from what :meth:`to_dict` and :meth:`arrays` returned, without rescaling it.
+
+        Parameters
+        ----------
+        genes : sequence of str
+            Names of the N genes.
+        values : dict
+            What :meth:`to_dict` returned.
+        arrays : dict of str to ndarray
+            What :meth:`arrays` returned.
+
+        Returns
+        -------
+        GeneNetwork
+        """
         genes = check_gene_names(genes)
         edge_index = np.array(arrays["edge_index"], dtype=np.int64)
         edge_weight = np.array(arrays["edge_weight"], dtype=np.float32)

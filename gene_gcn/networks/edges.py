@@ -58,12 +58,14 @@ _HEADING = re.compile(
 def read(edges: EdgesLike, *, header: bool | None = None, source: NetworkSource | None = None) -> GeneNetwork:
     """Read a gene network from an edge file, a DataFrame or a networkx graph.
 
+    An edge file is plain text or gzip with an edge in each line: two names and, optionally, a weight,
+    separated by tabs, commas, semicolons or spaces (docs/guide/networks.md).
+
     Parameters
     ----------
     edges : path, pandas.DataFrame, networkx.Graph or GeneNetwork
-        The path of an edge file (:func:`parse_edges` describes its layout), a DataFrame (see
-        :meth:`GeneNetwork.from_frame`), a networkx graph (see :meth:`GeneNetwork.from_networkx`) or a
-        GeneNetwork, which is returned as it is.
+        The path of an edge file, a DataFrame (see :meth:`GeneNetwork.from_frame`), a networkx graph (see
+        :meth:`GeneNetwork.from_networkx`) or a GeneNetwork, which is returned as it is.
     header : bool, optional
         Whether the first line of a file is a header; by default inferred.
     source : NetworkSource, optional

@@ -41,8 +41,8 @@ class GeneMatch:
         For each gene, how it was found (``"name"``, ``"alias"``, ``"spelling"``, ``"case"``) or why it was
         dropped (``"duplicate"``, ``"ambiguous"``, ``"unknown"``).
     kind : str
-        What kind of names the user's genes have without a genome before them, see
-        :func:`gene_gcn.genes.names.gene_kind`.
+        What kind of names the user's genes have without a genome before them, such as
+        ``"human symbols"``.
     connected : tuple of bool, shape (N,)
         For each gene, whether it has an edge to any gene of the network.
     """
@@ -133,8 +133,7 @@ def match_genes(genes: Sequence[str], network: GeneNetwork, aliases: pd.DataFram
         Its genes have preferred names.
     aliases : pandas.DataFrame, optional
         Table ``alias, name`` and, optionally, ``source``: other names of genes and their preferred names,
-        including genes without edges, see :func:`gene_gcn.networks.aliases.string_aliases` and
-        :func:`gene_gcn.networks.aliases.biogrid_aliases`. By default only preferred names are matched.
+        including genes without edges. By default only preferred names are matched.
 
     Returns
     -------

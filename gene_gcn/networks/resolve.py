@@ -106,8 +106,7 @@ def resolve_network(
     network : GeneNetwork, str, path, DataFrame, networkx.Graph or None
         None means no network. "coexpression" is computed from `cells`. "string" and "biogrid" are matched to
         the genes by :func:`for_genes`, whatever kind of names these have. Other networks, see
-        :func:`read_network`, are aligned to the genes by name, whatever its spelling, see
-        :func:`gene_gcn.networks.matching.with_names_of`.
+        :func:`read_network`, are aligned to the genes by name, whatever its spelling.
     genes : sequence of str, shape (N,), or None
         Names of the genes; None if they have none, so that networks are aligned by position.
     num_genes : int, optional

@@ -37,7 +37,18 @@ class NetworkSource:
         return ", ".join(part for part in (title, self.organism) if part)
 
     def joined(self, other: NetworkSource, separator: str = " + ") -> NetworkSource:
-        """Combine two sources: names are joined by `separator`, other fields that differ by ``"; "``."""
+        """Combine two sources: names are joined by `separator`, other fields that differ by ``"; "``.
+
+        Parameters
+        ----------
+        other : NetworkSource
+        separator : str
+            What is put between the names.
+
+        Returns
+        -------
+        NetworkSource
+        """
         values = {}
         for field in fields(self):
             both = [value for value in (getattr(self, field.name), getattr(other, field.name)) if value]

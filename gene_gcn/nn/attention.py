@@ -46,8 +46,12 @@ class GeneAttention(nn.Module):
     <https://doi.org/10.1109/CVPR.2019.01020>`_ (Wu et al., 2019): :class:`EmbeddedDotAttention`,
     :class:`DotAttention` and :class:`AdditiveAttention`. They define `scores`, `attend` and `jacobian`.
 
+    Args:
+        in_channels: C, features of a gene.
+        heads: H, number of graphs.
+
     Shapes:
-        - **input:** :math:`(B, N, C)`, or :math:`(\sum_b N_b, C)` with **batch** :math:`(\sum_b N_b)`
+        - **x:** :math:`(B, N, C)`, or :math:`(\sum_b N_b, C)` with **batch** :math:`(\sum_b N_b)`
         - **output:** :math:`(B, N, C_{out})`, or :math:`(\sum_b N_b, C_{out})`
     """
 

@@ -23,7 +23,7 @@ class GeneAutoEncoder(nn.Module):
         hidden_channels: Widths of the encoder's layers.
 
     Shapes:
-        - **input:** :math:`(B, \text{in\_channels})`
+        - **x:** :math:`(B, \text{in\_channels})`
         - **output:** same as the input
     """
 

@@ -165,7 +165,13 @@ class Hierarchy:
         return cls(tuple(names), len(types), parents, tuple(found_ids))
 
     def with_ids(self, ids: Mapping[str, str]) -> Hierarchy:
-        """Return the hierarchy with the ids of some nodes, by name."""
+        """Return the hierarchy with the ids of some nodes, by name.
+
+        Parameters
+        ----------
+        ids : dict of str to str
+            Name of a node to its id; other nodes keep theirs.
+        """
         given = tuple(ids.get(name, old) for name, old in zip(self.nodes, self.ids, strict=True))
         return replace(self, ids=given)
 
@@ -173,6 +179,11 @@ class Hierarchy:
         """Return the hierarchy of other types: some of its own, in any order, and new ones under the root.
 
         Nodes that no type is under are left out.
+
+        Parameters
+        ----------
+        types : sequence of str
+            Names of the types.
         """
         place = {name: position for position, name in enumerate(self.nodes)}
         root = len(self.nodes) - 1
@@ -236,14 +247,26 @@ class Hierarchy:
         return self.above.sum(1) - 1
 
     def ancestors(self, node: str) -> frozenset[str]:
-        """Return the names of all nodes above a node, without its own."""
+        """Return the names of all nodes above a node, without its own.
+
+        Parameters
+        ----------
+        node : str
+            Name of a node or a type.
+        """
         position = self._position(node)
         return frozenset(
             self.nodes[each] for each in np.flatnonzero(self.above[position]) if each != position
         )
 
     def descendants(self, node: str) -> frozenset[str]:
-        """Return the names of all nodes under a node, without its own."""
+        """Return the names of all nodes under a node, without its own.
+
+        Parameters
+        ----------
+        node : str
+            Name of a node or a type.
+        """
         position = self._position(node)
         under = np.flatnonzero(self.above[:, position])
         return frozenset(self.nodes[each] for each in under if each != position)
@@ -275,6 +298,11 @@ class Hierarchy:
     def at_level(self, level: str) -> tuple[tuple[str, ...], np.ndarray]:
         """Return the names of the L nodes of a level, and which of them each type belongs to, shape (K,).
 
+        Parameters
+        ----------
+        level : str
+            One of `levels`.
+
         Raises
         ------
         ArgumentError
@@ -292,6 +320,13 @@ class Hierarchy:
         """Return the probabilities of the nodes of a level, which sum to 1, shape (B, L).
 
         Columns are in the order of `at_level`.
+
+        Parameters
+        ----------
+        probability : ndarray, shape (B, K)
+            Probabilities of the types.
+        level : str
+            One of `levels`.
         """
         names, group = self.at_level(level)
         return probability @ np.eye(len(names), dtype=probability.dtype)[group]
@@ -332,7 +367,22 @@ class Hierarchy:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Hierarchy:
-        """Rebuild what `to_dict` returned; what is not valid is refused."""
+        """Rebuild what `to_dict` returned; what is not valid is refused.
+
+        Parameters
+        ----------
+        values : dict
+            What `to_dict` returned.
+
+        Returns
+        -------
+        Hierarchy
+
+        Raises
+        ------
+        ArgumentError
+            It is not a hierarchy.
+        """
         return cls(
             tuple(values["nodes"]),
             values["num_types"],

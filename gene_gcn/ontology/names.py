@@ -122,7 +122,13 @@ class OntologyMap:
     ontology: CellOntology
 
     def hierarchy(self, types: Sequence[str]) -> Hierarchy:
-        """Return the part of the Cell Ontology above some types; see `Hierarchy.from_ontology`."""
+        """Return the part of the Cell Ontology above some types; see `Hierarchy.from_ontology`.
+
+        Parameters
+        ----------
+        types : sequence of str
+            Names of the K types.
+        """
         return Hierarchy.from_ontology(types, self.ids, self.ontology)
 
 

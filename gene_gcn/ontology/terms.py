@@ -103,17 +103,35 @@ class CellOntology:
         return found
 
     def parents(self, term: str) -> tuple[str, ...]:
-        """Return the ids of the terms that a term is a direct subtype of."""
+        """Return the ids of the terms that a term is a direct subtype of.
+
+        Parameters
+        ----------
+        term : str
+            Id of a term, such as "CL:0000084".
+        """
         return self[term].parents
 
     def ancestors(self, term: str) -> frozenset[str]:
-        """Return the ids of all terms that a term is a subtype of, without its own."""
+        """Return the ids of all terms that a term is a subtype of, without its own.
+
+        Parameters
+        ----------
+        term : str
+            Id of a term, such as "CL:0000084".
+        """
         import networkx as nx
 
         return frozenset(nx.descendants(self.graph, self[term].id))
 
     def descendants(self, term: str) -> frozenset[str]:
-        """Return the ids of all subtypes of a term, without its own."""
+        """Return the ids of all subtypes of a term, without its own.
+
+        Parameters
+        ----------
+        term : str
+            Id of a term, such as "CL:0000084".
+        """
         import networkx as nx
 
         return frozenset(nx.ancestors(self.graph, self[term].id))

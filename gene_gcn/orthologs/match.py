@@ -103,6 +103,11 @@ def match_orthologs(
     **fetching
         ``progress`` of `hcop`.
 
+    Returns
+    -------
+    OrthologMatch
+        Pairs of genes; ``print`` says how many were found.
+
     Raises
     ------
     ArgumentError

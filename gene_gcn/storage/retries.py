@@ -77,10 +77,16 @@ class RetryPolicy:
 class DownloadError(OSError):
     """A file or an answer could not be obtained from a host.
 
+    Parameters
+    ----------
+    message : str
+        What could not be obtained, from where, and why.
+    missing : bool
+        Whether the host answered that the file does not exist: 404, or a web page instead of a file.
+
     Attributes
     ----------
     missing : bool
-        Whether the host answered that the file does not exist: 404, or a web page instead of a file.
     """
 
     def __init__(self, message: str, *, missing: bool = False) -> None:

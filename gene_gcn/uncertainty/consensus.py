@@ -143,6 +143,11 @@ def cluster_votes(name: np.ndarray, name_before: np.ndarray, cluster: np.ndarray
         Names after and before the consensus, 0 or more.
     cluster : ndarray of int, shape (B,)
         0 to L − 1, each of some cell, or −1 for cells of no cluster.
+
+    Returns
+    -------
+    ClusterVotes
+        Of the L clusters.
     """
     inside = cluster >= 0
     group = cluster[inside]

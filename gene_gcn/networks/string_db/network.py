@@ -84,9 +84,8 @@ def string(
         "functional" associations of any kind, or "physical" ones: parts of the same complex.
     channels : sequence of str, optional
         Kinds of evidence to combine, of ``neighborhood, fusion, cooccurence, coexpression, experimental,
-        database, textmining``, by STRING's formula
-        (:func:`gene_gcn.networks.string_db.tables.combined_score`). By default STRING's own combined score of
-        all kinds is used.
+        database, textmining``, by STRING's formula. By default STRING's own combined score of all kinds is
+        used.
     genes : sequence of str, optional
         Request only the network of these genes, at most 2,000, from STRING's service, instead of downloading
         the file of the organism. Genes of the result have the names given here.
