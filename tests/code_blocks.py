@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 BUILT = ("_build", "generated", "extensions")
 FENCE = re.compile(r"^( *)```(\{?[a-z-]+\}?)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"(?<=\n\n)((?:    .+\n)+)")
+COMMAND = ("    gene-gcn ", "    python scripts/")
 PYTHON = ("python", "py")
 
 
@@ -31,10 +33,14 @@ def pages() -> list[str]:
 
 
 def blocks_of(page: str) -> list[Block]:
+    """Fenced blocks in order; then indented ones, if they are commands."""
     text = (ROOT / page).read_text(encoding="utf-8")
+    fenced = [(match.start(), match[2], match[3]) for match in FENCE.finditer(text)]
+    outside = FENCE.sub(lambda match: re.sub("[^\n]", " ", match[0]), text)
+    indented = [(m.start(), "sh", m[1]) for m in INDENTED.finditer(outside) if m[1].startswith(COMMAND)]
     return [
-        Block(match[2], dedent(match[3]), text.count("\n", 0, match.start()) + 1)
-        for match in FENCE.finditer(text)
+        Block(language, dedent(code), text.count("\n", 0, start) + 1)
+        for start, language, code in fenced + indented
     ]
 
 

@@ -121,9 +121,7 @@ def sections() -> dict[str, list[Block]]:
     """Blocks below each heading of a question."""
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     parts = text.split("\n### ")[1:]
-    return {
-        part.partition("\n")[0]: [Block(m[2], m[3], 0) for m in FENCE.finditer(part)] for part in parts
-    }
+    return {part.partition("\n")[0]: [Block(m[2], m[3], 0) for m in FENCE.finditer(part)] for part in parts}
 
 
 SECTIONS = sections()
@@ -149,7 +147,7 @@ def test_message_is_quoted_word_for_word(title, folder, clf, cells):
 
         if torch.backends.cuda.is_built():
             pytest.skip("torch is built with CUDA, which says it in other words")
-    (quoted,) = (block.code.strip() for block in SECTIONS[title] if block.language == "text")
+    (quoted,) = (" ".join(block.code.split()) for block in SECTIONS[title] if block.language == "text")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
