@@ -1,7 +1,7 @@
 """The code of each page runs, on small files and objects of the names that it uses.
 
-Commands that take long, or need public sets, are parsed by the program that they call, so that no option can be
-wrong. A block that no test runs needs a reason in `NOT_RUN`. Tutorials are run when the site is built.
+Commands that take long, or need public sets, are parsed by the program that they call, so that no option can
+be wrong. A block that no test runs needs a reason in `NOT_RUN`. Tutorials are run when the site is built.
 """
 
 from __future__ import annotations
