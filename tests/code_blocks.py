@@ -28,7 +28,8 @@ class Block:
 
 def pages() -> list[str]:
     """Paths of all pages that somebody wrote, relative to the project."""
-    written = (path.relative_to(ROOT) for path in DOCS.rglob("*.md") if not set(BUILT) & set(path.parts))
+    paths = (path.relative_to(ROOT) for path in DOCS.rglob("*.md"))
+    written = (path for path in paths if not set(BUILT) & set(path.parts))
     return ["README.md", *sorted(map(str, written))]
 
 
