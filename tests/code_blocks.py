@@ -46,6 +46,10 @@ def blocks_of(page: str) -> list[Block]:
 
 
 def commands_in(code: str) -> list[list[str]]:
-    """Words of each command, without comments; lines that end in a backslash go on in the next."""
-    lines = code.replace("\\\n", " ").splitlines()
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+    """Words of each command, without comments, redirected output and srun; a backslash joins lines."""
+    commands = []
+    for line in code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        words = words[: words.index(">")] if ">" in words else words
+        commands.append(words[1:] if words[:1] == ["srun"] else words)
+    return [words for words in commands if words]
