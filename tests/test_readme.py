@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import anndata
-import hcop_host
 import pandas as pd
 import pytest
 from command_line import make_cells
-from small_ontology import as_obo
+from served_files import serve
 
 from gene_gcn import GeneGCNClassifier
-from gene_gcn.ontology.sources import VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -100,10 +97,7 @@ def test_commands_of_the_readme_run(tmp_path, cells, host, monkeypatch):
             own.var_names = own.var_names.str.capitalize()
         own.write_h5ad(tmp_path / name)
     (tmp_path / "types.yaml").write_text("".join(f"{name}: {genes}\n" for name, genes in MARKERS.items()))
-    host.files |= string_files(cells.var_names) | ortholog_file(cells.var_names)
-    host.files[f"/{VERSION}/cl-basic.obo"] = as_obo().encode()
-    for variable in ("STRING", "HCOP", "CL"):
-        monkeypatch.setenv(f"GENE_GCN_{variable}_URL", host.url)
+    serve(host, monkeypatch, cells.var_names)
 
     for words in commands:
         run("-m", "gene_gcn", *words, folder=tmp_path)
@@ -112,34 +106,3 @@ def test_commands_of_the_readme_run(tmp_path, cells, host, monkeypatch):
     assert labels.isin(cells.obs["cell_type"].unique()).all()
     of_mouse = pd.read_csv(tmp_path / "mouse_types.csv")["label"]
     assert (of_mouse.to_numpy() == labels.to_numpy()).mean() > 0.95
-
-
-def ortholog_file(genes) -> dict[str, bytes]:
-    """HCOP's file of mice, in which genes have the same symbol in another case."""
-    table = pd.DataFrame({"human_symbol": genes, "mouse_symbol": genes.str.capitalize()})
-    columns = hcop_host.header("mouse", "mgi").split("\t")
-    table = table.reindex(columns=columns, fill_value="-").assign(support="Ensembl,Inparanoid,OMA")
-    return {
-        "/human_mouse_hcop_fifteen_column.txt.gz": gzip.compress(table.to_csv(sep="\t", index=False).encode())
-    }
-
-
-def string_files(genes) -> dict[str, bytes]:
-    """Small files of STRING 12.0 in which the genes are connected in a circle."""
-    proteins = [f"9606.ENSP{i:011d}" for i in range(len(genes))]
-    neighbors = [*proteins[1:], proteins[0]]
-    files = {
-        "links": [
-            "protein1 protein2 combined_score",
-            *(f"{a} {b} {500 + i}" for i, (a, b) in enumerate(zip(proteins, neighbors, strict=True))),
-        ],
-        "info": [
-            "#string_protein_id\tpreferred_name\tprotein_size\tannotation",
-            *(f"{protein}\t{gene}\t100\t-" for protein, gene in zip(proteins, genes, strict=True)),
-        ],
-        "aliases": ["#string_protein_id\talias\tsource", f"{proteins[0]}\tG0\tEnsembl_HGNC_alias_symbol"],
-    }
-    return {
-        f"/protein.{kind}.v12.0/9606.protein.{kind}.v12.0.txt.gz": gzip.compress("\n".join(lines).encode())
-        for kind, lines in files.items()
-    }

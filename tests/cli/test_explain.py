@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import anndata
 import networkx as nx
@@ -103,15 +102,3 @@ def test_mistakes_are_named_before_anything_is_written(folder, tmp_path, error_o
     assert "shows one type; pass one --type" in error_of(*where[:-1], tmp_path / "a.cyjs")
     out.write_text("precious")
     assert "already exists" in error_of(*where) and out.read_text() == "precious"
-
-
-def test_commands_of_the_documentation_run(folder, tmp_path, monkeypatch):
-    page = Path(__file__).resolve().parents[2] / "docs" / "guide" / "explain.md"
-    commands = re.findall(r"^gene-gcn (explain [^#\n]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(commands) == 3
-    make_cells(1).write_h5ad(tmp_path / "new_cells.h5ad")
-    (tmp_path / "model").symlink_to(folder / "model")
-    monkeypatch.chdir(tmp_path)
-    for command in map(str.split, commands):
-        assert run(*command) == 0
-        assert Path(command[command.index("--out") + 1]).is_file()

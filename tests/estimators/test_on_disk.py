@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import anndata as ad
 import h5py
 import numpy as np
@@ -19,7 +14,6 @@ from gene_gcn import GeneGCNClassifier, GeneNetwork
 from gene_gcn.cells import blocks, open_cells
 from gene_gcn.errors import ArgumentError, EmptyCellsWarning, LabelWarning
 
-ROOT = Path(__file__).resolve().parents[2]
 QUERY = typed_cells(2000, seed=9)
 
 
@@ -257,13 +251,3 @@ def test_a_file_that_changes_during_the_fit_is_named(classifier, many):
 
     with pytest.raises(ArgumentError, match="the Changing, cells .* cannot be read"):
         classifier.fit(Changing(sparse.csr_matrix(many.X)), many.obs["cell_type"].to_numpy())
-
-
-def test_example_of_the_docs_runs(cells, tmp_path):
-    text = (ROOT / "docs" / "guide" / "on_disk.md").read_text("utf-8")
-    example = "\n".join(re.findall(r"```py\n(.*?)```", text, re.DOTALL))
-    write(cells, tmp_path / "atlas.h5ad")
-    write(typed_cells(300, seed=1), tmp_path / "theirs.zarr")
-    path = {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, env=path, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
