@@ -585,11 +585,6 @@ class GeneGCNClassifier(CombinableClassifier):
         card : gene_gcn.ModelCard, dict or path of a YAML file, optional
             What the card should say besides what `card_` has from the cells; it prevails over that.
 
-        Parameters
-        ----------
-        path : path
-            Folder to write.
-
         Raises
         ------
         ArgumentError
@@ -630,16 +625,6 @@ class GeneGCNClassifier(CombinableClassifier):
             stays in the cache and works offline (docs/guide/sharing_models.md).
         progress : bool or ProgressBar
             Whether to show a progress bar of a download.
-
-        Returns
-        -------
-        GeneGCNClassifier
-            Fitted.
-
-        Parameters
-        ----------
-        path : path
-            Folder that `save` wrote.
 
         Returns
         -------
