@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +59,9 @@ def list_models(
 def _described(model: CachedModel) -> dict[str, Any]:
     from gene_gcn.estimators.saving import count_types_and_genes
 
-    types, genes = count_types_and_genes(model.folder)
+    types = genes = None
+    with suppress(ArgumentError, OSError):  # what is damaged is listed, so that it can be removed
+        types, genes = count_types_and_genes(model.folder)
     return {
         "source": model.source,
         "version": model.version,
@@ -74,7 +77,8 @@ def _described(model: CachedModel) -> dict[str, Any]:
 def _table(models: Sequence[dict[str, Any]]) -> Table:
     table = new_table("", "model", "version", "types", "genes", "MB", "date")
     for model in models:
-        sizes = f"{model['types']:,}", f"{model['genes']:,}", f"{model['size'] / 1e6:.1f}"
+        counts = ("damaged" if n is None else f"{n:,}" for n in (model["types"], model["genes"]))
+        sizes = (*counts, f"{model['size'] / 1e6:.1f}")
         table.add_row(model["source"], model["version"][:12], *sizes, model["date"][:10])
     return table
 

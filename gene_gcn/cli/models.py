@@ -25,7 +25,7 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Model folder or .zip to 
 
 @models.command()
 def merge(
-    folders: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Two or more models.")],
+    model: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Two or more models.")],
     out: Out,
     card: CardFile = None,
     force: Force = False,
@@ -33,9 +33,9 @@ def merge(
     """Merge models of different cells, on the genes that all of them have."""
     check_output_model(out, force=force)
     check_card(card)
-    if len(folders) < 2:
+    if len(model) < 2:
         raise typer.BadParameter("merging takes two models or more.")
-    merged, *others = [load_model(folder) for folder in folders]
+    merged, *others = [load_model(each) for each in model]
     for other in others:
         merged = merged.merge(other)
     say(f"Merged    {count(merged.classes_, 'type')}, {count(merged.genes_ or (), 'gene')}")

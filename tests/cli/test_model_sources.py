@@ -72,6 +72,15 @@ def test_models_of_the_hub_are_used_and_listed(folder, hub, tmp_path, capsys, er
     assert "0 models in" in capsys.readouterr().out
 
 
+def test_damaged_models_are_listed_and_can_be_removed(hub, cache, capsys):
+    assert run("models", "pull", "hf://owner/name") == 0
+    (config,) = cache.rglob("config.json")
+    config.write_text("{}")
+    assert run("models", "list") == 0
+    assert "damaged" in capsys.readouterr().out
+    assert run("models", "list", "--remove", "*") == 0
+
+
 def test_cards_are_shown(folder, hub, capsys):
     for model in (folder / "model", "hf://owner/name"):
         assert run("models", "info", model) == 0
