@@ -42,7 +42,9 @@ Cells = Annotated[
     str,
     Field(description="Path of the cells: .h5ad, .zarr, .h5, .loom, .mtx, .csv, .tsv, .txt or a 10x folder."),
 ]
-ModelPath = Annotated[str, Field(description="Path of a model folder, or a URL if the server allows these.")]
+ModelPath = Annotated[
+    str, Field(description="Path of a model, a folder or .zip, or a URL if the server allows these.")
+]
 Unknown = Annotated[bool, Field(description='Call cells that are of none of the types "unknown".')]
 Over = Annotated[
     str | None,
@@ -290,7 +292,7 @@ class Tools:
         """Return a model that reads cells as asked; it is loaded again when it was trained again."""
         if model.lower().startswith(URLS):
             if not self.urls:
-                text = " is a URL, which this server does not load; start it with --urls, or pass a folder."
+                text = " is a URL, which this server does not load; start it with --urls, or pass a path."
                 raise ArgumentError("model", Argument("model", model), text)
             clf = _load(model, None)
         else:
@@ -310,7 +312,8 @@ def _load(source: str, stamp: object) -> GeneGCNClassifier:
 
 def _readable(folder: Path) -> Iterator[dict[str, Any]]:
     """Find cell files and models, without hidden ones and those behind links."""
-    from gene_gcn.storage.model_folder import FILES
+    from gene_gcn.storage.model_manifest import CONFIG_FILE, MANIFEST_FILE
+    from gene_gcn.storage.model_zip import is_model_zip
 
     try:
         inside = sorted(folder.iterdir())
@@ -319,8 +322,11 @@ def _readable(folder: Path) -> Iterator[dict[str, Any]]:
     for path in inside:
         if path.name.startswith(".") or path.is_symlink():
             continue
-        if path.is_dir() and all((path / name).is_file() for name in FILES):
+        if all((path / name).is_file() for name in (CONFIG_FILE, MANIFEST_FILE)):
             yield {"path": path, "kind": "model", "bytes": None}
+            continue
+        if path.suffix.lower() == ".zip" and is_model_zip(path):
+            yield {"path": path, "kind": "model", "bytes": path.stat().st_size}
             continue
         try:
             check_cells_path(path)

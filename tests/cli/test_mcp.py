@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +34,7 @@ def folder(tmp_path_factory) -> Path:
     cells = sc.datasets.pbmc68k_reduced()
     clf = GeneGCNClassifier(use_raw=True, random_state=0).fit(cells[::2].copy(), "bulk_labels")
     clf.save(folder / "model")
+    clf.save(folder / "model.zip")
     query = cells[1::4].copy()
     query.write_h5ad(folder / "query.h5ad")
     query.write_h5ad(outside / "secret.h5ad")
@@ -39,10 +42,11 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def call(folder):
-    """A function that calls a tool: its structured result, or the text of an error."""
-    parameters = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], str(folder)], env=ENVIRONMENT)
+@contextmanager
+def served(folder: Path, *options: str, **variables: str) -> Iterator[Callable]:
+    """A function that calls a tool of a new server: its structured result, or the text of an error."""
+    words = [*COMMAND[1:], str(folder), *options]
+    parameters = StdioServerParameters(command=COMMAND[0], args=words, env=ENVIRONMENT | variables)
 
     def call(name: str, **arguments):
         result = portal.call(client.call_tool, name, arguments)
@@ -62,6 +66,12 @@ def call(folder):
         yield call
 
 
+@pytest.fixture(scope="module")
+def call(folder):
+    with served(folder) as call:
+        yield call
+
+
 def test_tools_describe_themselves(call, folder):
     tools = {tool.name: tool for tool in call.list_tools()}
     assert set(tools) == TOOLS
@@ -77,6 +87,7 @@ def test_files_are_listed_without_links(call, folder):
     found = {Path(file["path"]).name: file["kind"] for file in result["files"]}
     assert result["folders"] == [str(folder)] and result["more"] is False
     assert found.pop("query.h5ad") == "cells" and found.pop("model") == "model"
+    assert found.pop("model.zip") == "model"
     assert "link.h5ad" not in found and "config.json" not in found
 
 
@@ -154,6 +165,15 @@ def test_models_are_described_and_loaded_again_when_trained_again(call, folder):
     fewer.obs["half"] = ["a", "b"] * (fewer.n_obs // 2) + ["a"] * (fewer.n_obs % 2)
     GeneGCNClassifier(use_raw=True, random_state=0).fit(fewer, "half").save(folder / "again")
     assert [each["type"] for each in call("describe_model", model="again")["types"]] == ["a", "b"]
+
+
+def test_models_of_urls_are_loaded_only_if_the_server_allows_it(call, folder, host, tmp_path):
+    host.files["/model.zip"] = (folder / "model.zip").read_bytes()
+    url = f"{host.url}/model.zip"
+    assert "start it with --urls" in call("describe_model", model=url) and host.paths() == []
+    with served(folder, "--urls", GENE_GCN_CACHE=str(tmp_path)) as trusting:
+        assert trusting("describe_model", model=url) == call("describe_model", model="model.zip")
+    assert host.paths() == ["/model.zip"]
 
 
 def test_markers_are_those_of_the_model(call):
