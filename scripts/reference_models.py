@@ -35,7 +35,7 @@ PANCREAS = {
     "tissue": "pancreas",
     "assay": "inDrop",
     "disease": "normal",
-    "source": "GEO GSE84133, as in the Python package came (0.1.13): https://pypi.org/project/came/",
+    "source": "GEO GSE84133, as in the Python package came (0.1.13)",
     "citation": f"{BARON}https://doi.org/10.1016/j.cels.2016.08.011",
     "cells_license": "none stated in GEO",
     "license": "CC-BY-4.0",
