@@ -76,8 +76,8 @@ def evaluate(
     clf.annotate(adata)
     from gene_gcn.cells import UNASSIGNED
 
-    names = [*types, UNASSIGNED]
-    predicted = [names[code] for code in adata.obs["gene_gcn"].cat.codes]
+    name_of = dict(zip(clf.classes_.tolist(), types, strict=True))
+    predicted = [name_of.get(name, UNASSIGNED) for name in adata.obs["gene_gcn"]]
     scores, recall = _score(truth, predicted, clf.hierarchy_)
     unknown = sorted(set(truth) - set(types))
     _say_recall(recall)

@@ -123,14 +123,14 @@ def _say_types(types: pd.DataFrame) -> None:
 
 def _say_shift(shift: dict[str, Any] | None) -> None:
     if shift is not None:
-        kept = "removed" if shift["removed"] else f"kept: {shift['kept_because']}"
+        kept = "removed" if shift["removed"] else f"left as it is: {shift['kept_because']}"
         say(f"Shift     {shift['size']:.3f}, {kept}")
 
 
 def _say_backoff(backoff: dict[str, Any] | None, n_cells: int) -> None:
     if backoff is not None:
-        sure = f"to nodes with a probability of {backoff['threshold']:.3g} or more"
-        say(f"Back-off  {backoff['changed_cells']:,} of {n_cells:,} cells {sure}")
+        coarser = f"get a coarser type (threshold {backoff['threshold']:.3g})"
+        say(f"Back-off  {backoff['changed_cells']:,} of {n_cells:,} cells {coarser}")
 
 
 def _say_consensus(consensus: dict[str, Any] | None, n_cells: int) -> None:

@@ -160,7 +160,7 @@ def train(
     fitted = fit(clf, given, columns, batch, checkpoint, hierarchy)
     say(f"Types     {len(clf.classes_)}")
     if clf.hierarchy_ is not None:
-        say(f"Hierarchy {clf.hierarchy_!r}")
+        say(f"Hierarchy {repr(clf.hierarchy_).removeprefix('Hierarchy(').removesuffix(')')}")
     with agreed():
         if process_rank() == 0:
             clf.save(out, card)

@@ -386,7 +386,7 @@ def _reason_to_leave(probability: np.ndarray, size: float, error: float) -> str:
     if np.exp(-(share * np.log(np.maximum(share, 1e-12))).sum()) < FEWEST_TYPES:
         return "nearly all cells are of one type, from which a shift cannot be told"
     if size < max(SMALLEST_SHIFT, STANDARD_ERRORS * error):
-        return "its shift is no larger than chance differences within one data set"
+        return "it is no larger than chance differences within one data set"
     return ""
 
 

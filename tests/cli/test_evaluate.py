@@ -27,6 +27,16 @@ def test_types_unknown_to_the_model_are_reported(folder, tmp_path, capsys):
     assert "types unknown to the model (platelet)" in capsys.readouterr().out
 
 
+def test_cells_that_lack_a_type_of_the_model(folder, tmp_path):
+    cells = make_cells(1)
+    cells = cells[cells.obs["cell_type"] != TYPES[0]].copy()
+    cells.write_h5ad(tmp_path / "a.h5ad")
+    options = ["-m", folder / "model", "-l", "cell_type", "--out", tmp_path / "out"]
+    assert run("evaluate", tmp_path / "a.h5ad", *options) == 0
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["accuracy"] > 0.9 and set(metrics["recall"]) == set(TYPES[1:])
+
+
 def test_mistakes_are_named(folder, tmp_path, error_of):
     query, model, taken = folder / "query.h5ad", folder / "model", tmp_path / "taken.csv"
     taken.write_text("precious")

@@ -56,14 +56,14 @@ def test_mapped_types_trained_and_predicted(hierarchy, tmp_path, capsys):
     table.to_csv(tmp_path / "map.csv", index=False)
     options = ("--parents", tmp_path / "map.csv", "--ontology", hierarchy / "cl.obo", "--out", tmp_path / "m")
     assert run("train", hierarchy / "train.h5ad", "-l", "cell_type", "--seed", "0", *options) == 0
-    assert "Hierarchy Hierarchy(3 types, 4 nodes, 4 with ids)" in capsys.readouterr().out
+    assert "Hierarchy 3 types, 4 nodes, 4 with ids\n" in capsys.readouterr().out
     shallow = make_cells(1)
     shallow.X = sparse.csr_matrix(np.random.default_rng(0).binomial(shallow.X.toarray().astype(int), 0.05))
     shallow.write_h5ad(tmp_path / "shallow.h5ad")
     for name in ("p.csv", "p.h5ad"):
         predict = ("predict", tmp_path / "shallow.h5ad", "--model", tmp_path / "m", "--out", tmp_path / name)
         assert run(*predict, "--backoff", "0.9") == 0
-    assert "of 90 cells to nodes with a probability of 0.9 or more" in capsys.readouterr().out
+    assert "of 90 cells get a coarser type (threshold 0.9)" in capsys.readouterr().out
     cells, table = anndata.read_h5ad(tmp_path / "p.h5ad"), pd.read_csv(tmp_path / "p.csv", index_col="cell")
     terms = {"B": "CL:0000236", "T": "CL:0000084", "NK": "CL:0000623", "lymphocyte": "CL:0000542"}
     ids = table["label"].map(terms).fillna("unknown")  # of cells without any expression
@@ -78,7 +78,7 @@ def test_levels_and_automatic_back_off(hierarchy, tmp_path, capsys):
     out, query = tmp_path / "p.csv", hierarchy / "query.h5ad"
     options = ("--backoff", "auto", "--alpha", "0.2", "--out", out)
     assert run("predict", query, "--model", hierarchy / "model", *options) == 0
-    assert "Back-off  0 of 90 cells to nodes with a probability of 0 or more" in capsys.readouterr().out
+    assert "Back-off  0 of 90 cells get a coarser type (threshold 0)" in capsys.readouterr().out
     table, known = pd.read_csv(out, index_col="cell"), anndata.read_h5ad(query).obs
     assert (table["level coarse"] == known["coarse"].astype(str))[2:].mean() > 0.9
     assert {"type", "level cell_type", "set_nodes"} <= set(table.columns)
