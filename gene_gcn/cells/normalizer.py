@@ -569,13 +569,14 @@ def _depth(X: sparse.csr_matrix) -> np.ndarray:
 def _negative_values(expr: Expression) -> ArgumentError:
     what = f"X has negative values (minimum {expr.X.data.min():.3g})"
     problem = f"{what}, as scaled or batch-corrected data do, and cannot be normalized. "
-    remedy: list[str | Argument] = ["Pass raw counts or log-normalized values"]
+    remedy: list[str | Argument]
+    remedy = ["Pass raw counts or log-normalized values, or fit the model with ", _AS_IS, "."]
     if is_anndata(expr.origin):
         others = [Argument("layer", name) for name in expr.origin.layers if name is not None]
         others += [Argument("use_raw", True)] if expr.origin.raw is not None else []
         if others:
-            remedy = ["Read another matrix (", *_joined(others), ")"]
-    return ArgumentError("X", problem, *remedy, ", or fit the model with ", _AS_IS, ".")
+            remedy = ["Read another matrix (", *_joined(others), ")."]
+    return ArgumentError("X", problem, *remedy)
 
 
 def _joined(arguments: list[Argument]) -> list[str | Argument]:

@@ -24,7 +24,8 @@ def message_for_user(error: Exception, spell: Spell) -> str | None:
     elif hasattr(error, "format_message"):  # typer's errors have no public base class in all versions
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "gene-gcn"
-        text = f"{error.format_message().rstrip('.')}. Try '{command} --help'."
+        told = error.format_message().rstrip(".")
+        text = f"{told}{'' if told.endswith('?') else '.'} Try '{command} --help'."
     elif is_out_of_memory(error) or (isinstance(error, SystemError) and is_memory_limited()):
         reason = _reason_of_shortage(error)
         text = (

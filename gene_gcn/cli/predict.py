@@ -93,6 +93,8 @@ def predict(
         remove_partial(partial)
     found = describe_query(adata)
     _say_types(found["types"])
+    if found["fraction_unknown"] == 0:
+        say("Unknown   no cell")
     _say_shift(found["shift"])
     _say_backoff(found["backoff"], adata.n_obs)
     _say_consensus(found["consensus"], adata.n_obs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,11 @@ from gene_gcn.cli.options import (
     Scale,
     UseRaw,
 )
+
+if TYPE_CHECKING:
+    from gene_gcn import GeneGCNClassifier
+
+FEW_CELLS = 3  # types with fewer are hardly ever found
 
 
 def train(
@@ -159,6 +164,7 @@ def train(
     given = references if len(references) > 1 else references[0]
     fitted = fit(clf, given, columns, batch, checkpoint, hierarchy)
     say(f"Types     {len(clf.classes_)}")
+    _say_few_cells(clf)
     if clf.hierarchy_ is not None:
         say(f"Hierarchy {repr(clf.hierarchy_).removeprefix('Hierarchy(').removesuffix(')')}")
     with agreed():
@@ -167,3 +173,13 @@ def train(
     say(f"Written   {out}")
     n_cells = sum(each.shape[0] for each in references)
     return {"cells": n_cells, "fit": fitted, "model": describe_model(clf), "written": [out]}
+
+
+def _say_few_cells(clf: GeneGCNClassifier) -> None:
+    from gene_gcn.errors import first_few
+    from gene_gcn.report.model_used import ModelUsed
+
+    counts = ModelUsed.of(clf).types
+    few = [f"{name} ({n})" for name, n in counts if n is not None and n < FEW_CELLS]
+    if few:
+        say(f"Few cells {first_few(few, 5)}: too few to be found reliably")

@@ -8,7 +8,6 @@ records the SHA-256 and the date of each.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -160,8 +159,7 @@ def _fetch(organism: Organism, base_url: str | None, progress: bool | ProgressBa
         raise ArgumentError("organism", text, table, Argument("orthologs"), ".")
     name = f"human_{species}_hcop_fifteen_column.txt.gz"
     url = f"{download.base_url('GENE_GCN_HCOP_URL', base_url)}/{name}"
-    metadata: dict[str, Any] = {"organism": str(organism), "argument": "orthologs"}
-    return download.fetch(url, f"hcop/{name}", check=_check, progress=progress, **metadata)
+    return download.fetch(url, f"hcop/{name}", check=_check, progress=progress, organism=str(organism))
 
 
 def _check(path: Path) -> None:

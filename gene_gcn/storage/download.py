@@ -78,7 +78,6 @@ def fetch(
     known_hash: str | None = None,
     progress: bool | ProgressBar = False,
     largest_unannounced: int | None = None,
-    argument: str = "path",
     **metadata: Any,
 ) -> Path:
     """Return a file of the cache, downloading it first if it is absent.
@@ -104,8 +103,6 @@ def fetch(
         True shows a progress bar, which needs tqdm.
     largest_unannounced : int, optional
         Bytes to accept of a file whose length the host does not announce; by default those of the policy.
-    argument : str
-        What takes the file if the user downloads it elsewhere.
     **metadata
         What else to record about the file.
 
@@ -130,7 +127,7 @@ def fetch(
 
     def make(path: Path) -> None:
         remedy = (
-            f"go online once, or download the file elsewhere and pass it as {argument}= "
+            "go online once, or download the file elsewhere and pass its path "
             f"(or save it as {cache.cache_folder() / name})"
         )
         unannounced = RETRY_POLICY.largest_unannounced if largest_unannounced is None else largest_unannounced

@@ -145,7 +145,7 @@ def test_negative_values():
         fitted.transform(read_expression(scaled))
     adata.layers["counts"] = adata.X.copy()
     adata.X = scaled
-    with pytest.raises(ArgumentError, match=r"Read another matrix \(layer='counts'\).*normalization='none'"):
+    with pytest.raises(ArgumentError, match=r"Read another matrix \(layer='counts'\)\.$"):
         Normalizer.fit(read_expression(adata))
     assert Normalizer.fit(read_expression(adata), "none").method == "none"
     with pytest.raises(ArgumentError, match="normalization='cpm' is not supported"):

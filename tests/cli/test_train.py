@@ -331,3 +331,11 @@ def test_two_processes_tell_of_a_truncated_file_once(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("gene-gcn: error: 'b.h5ad' is damaged or not an AnnData")
+
+
+def test_types_of_few_cells_are_named(tmp_path, capsys):
+    cells = make_cells(0)
+    cells.obs["cell_type"] = ["rare", "rare", *cells.obs["cell_type"].astype(str)[2:]]
+    cells.write_h5ad(tmp_path / "train.h5ad")
+    assert train(tmp_path, "model") == 0
+    assert "Few cells rare (2): too few to be found reliably" in capsys.readouterr().out

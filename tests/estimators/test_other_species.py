@@ -169,7 +169,7 @@ def test_remedies(clf):
         clf.predict(MOUSE)
     with pytest.raises(ArgumentError, match="organism='mousse' is not a known name: did you mean 'mouse'"):
         clf.predict(MOUSE, organism="mousse")
-    with pytest.raises(DownloadError, match="pass it as orthologs="):
+    with pytest.raises(DownloadError, match="pass its path"):
         clf.predict(MOUSE, organism="mouse")
     with pytest.raises(ArgumentError, match="Ovis aries is not among the species of HCOP"):
         clf.predict(MOUSE, organism="sheep")

@@ -86,5 +86,5 @@ def test_damaged_files_are_not_kept(hcop, cache, text):
 
 
 def test_without_a_connection_the_remedy_is_named():
-    with pytest.raises(DownloadError, match="rat_hcop_fifteen_column.*pass it as orthologs="):
+    with pytest.raises(DownloadError, match="rat_hcop_fifteen_column.*pass its path"):
         orthologs.hcop("rat")

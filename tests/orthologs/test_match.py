@@ -94,5 +94,5 @@ def test_unknown_species(hcop, organisms, argument):
 
 
 def test_missing_table():
-    with pytest.raises(DownloadError, match="pass it as orthologs="):
+    with pytest.raises(DownloadError, match="pass its path"):
         match_orthologs(None, QUERY, MODEL, MOUSE, HUMAN)

@@ -141,7 +141,7 @@ def test_retry_after_as_a_date(host, fetch, monkeypatch):
 def test_connection_refused(host, fetch, cache):
     closed = "http://127.0.0.1:9/file.txt.gz"
     error = fetch("127.0.0.1:9 does not accept connections", url=closed)
-    assert "pass it as path=" in str(error) and str(cache / NAME) in str(error)
+    assert "pass its path" in str(error) and str(cache / NAME) in str(error)
     assert str(error).count(". ") == 0  # one sentence
     fetch()
 
