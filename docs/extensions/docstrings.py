@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -23,6 +25,24 @@ def from_pyg(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: l
     """Convert PyG's sections (`Args:`, `Shapes:`), which layers have; numpydoc reads all others."""
     if any(line.rstrip() in SECTIONS for line in lines):
         lines[:] = GoogleDocstring(lines, PYG, app, what, name, obj).lines()
+
+
+def from_comment(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Describe a constant by the comment behind it; otherwise its type would be described."""
+    if what == "data" and name.startswith(f"{PACKAGE}."):
+        comment = comment_of(name)
+        lines[:] = [f"{comment[:1].upper()}{comment[1:]}.", ""] if comment else []
+
+
+def comment_of(name: str) -> str:
+    """Return the comment in the line that assigns a constant, in any file of its room; empty without one."""
+    room, _, constant = name.rpartition(".")
+    path = Path(inspect.getfile(importlib.import_module(room)))
+    for file in sorted(path.parent.glob("*.py")) if path.stem == "__init__" else [path]:
+        found = re.search(rf"^{constant} = .*?  # (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        if found is not None:
+            return found[1]
+    return ""
 
 
 class OwnMembers:
@@ -59,5 +79,6 @@ def is_documented(cls: type, member: str) -> bool:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", from_pyg, priority=400)  # before numpydoc
+    app.connect("autodoc-process-docstring", from_comment)
     app.config.autosummary_context = {"own_members": OwnMembers()}
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -179,8 +179,9 @@ def public_name(text: str) -> str | None:
     name = NAME.fullmatch(text)
     if name is None:
         return None
-    first = name["name"].partition(".")[0]
-    if first in ROOMS and exists(f"{PACKAGE}.{name['name']}"):  # cells.h5ad, a file, does not
+    first, dot, _ = name["name"].partition(".")
+    # `cells` alone may be a column of a table; cells.h5ad, a file, does not exist in the package.
+    if dot and first in ROOMS and exists(f"{PACKAGE}.{name['name']}"):
         return f"{PACKAGE}.{name['name']}"
     return name["name"] if first == PACKAGE or first[:1].isupper() else None
 

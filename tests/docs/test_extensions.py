@@ -19,11 +19,13 @@ A page
 ======
 
 A formula, :math:`\frac{a}{b}`. Sources are doi:10.1038/ncomms14049 and arXiv:1609.02907; see docs/other.md.
-``networks.string`` and `GeneNetwork` are in the reference, ``cells.h5ad`` is a file.
+``networks.string`` and `GeneNetwork` are in the reference, ``cells.h5ad`` is a file; ``plots``
+alone may be a column.
 
 .. math:: x_1 &= 1 \\ x_2 &= 2
 
 .. autofunction:: gene_gcn.networks.string
+.. autodata:: gene_gcn.cells.UNASSIGNED
 .. autoclass:: gene_gcn.GeneNetwork
 .. autoclass:: gene_gcn.nn.InteractionConv
 
@@ -88,9 +90,15 @@ def test_mentions_are_links(page, address):
     assert f'href="{address}"' in re.sub(r'<a class="headerlink" [^>]*>', "", page)
 
 
-def test_code_that_is_no_name_is_no_link(page):
-    (around,) = re.findall(r"(.{80})cells\.h5ad", page, flags=re.DOTALL)
+@pytest.mark.parametrize("code", [r"cells\.h5ad", "plots</span></code>"])
+def test_code_that_is_no_name_is_no_link(page, code):
+    (around,) = re.findall(f"(.{{80}}){code}", page, flags=re.DOTALL)
     assert "href" not in around.rpartition("</a>")[2]
+
+
+def test_constants_are_described_by_their_comment(page):
+    assert "<p>The type of cells without any expression" in page
+    assert "str(object=" not in page
 
 
 def test_sections_of_layers_are_parameters(page):

@@ -45,6 +45,7 @@ RUN_ELSEWHERE = {
     "docs/guide/pipelines.md": "tests/integrations/test_pipelines_page.py",
     "docs/guide/scanpy.md": "tests/test_scanpy.py",
     "docs/guide/seurat.md": "tests/test_seurat.py",
+    "docs/guide/sharing_models.md": "tests/test_sharing_page.py",
 }
 # (page, first words of the block): why no test runs it.
 NOT_RUN = {
