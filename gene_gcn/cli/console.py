@@ -97,9 +97,10 @@ def flush_output() -> None:
         discard_output()
 
 
-def count(things: Sized, noun: str) -> str:
+def count(things: Sized | int, noun: str) -> str:
     """Return their number with the noun: "1 seed", "5 seeds"."""
-    return f"{len(things)} {noun}{'s' if len(things) != 1 else ''}"
+    n = things if isinstance(things, int) else len(things)
+    return f"{n} {noun}{'s' if n != 1 else ''}"
 
 
 def new_table(title: str, *columns: str) -> Table:

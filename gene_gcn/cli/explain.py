@@ -251,7 +251,7 @@ def _say(explained: list[dict[str, Any]], explanation: BaseExplanation) -> None:
         return
     for each in explained:
         against = "" if explanation.against is None else f" against {explanation.against}"
-        say(f"\n{each['type']}{against}: mean over {count(range(each['cells']), 'cell')}")
+        say(f"\n{each['type']}{against}: mean over {count(each['cells'], 'cell')}")
         _say_logit(each["logit"], explanation)
         _say_genes(each["genes"], explanation.parts)
         _say_edges(each["edges"], explanation.parts)

@@ -100,8 +100,8 @@ def reproduce(
     typer.echo(
         f"{experiment.train.n_obs:,} cells × {experiment.train.n_vars:,} genes, "
         f"{len(set(experiment.train_labels))} types; {count(systems, 'system')} × "
-        f"{count(range(seeds), 'seed')} × {count(splits, 'split')} ({'; '.join(splits[:10])}); "
-        f"at most {count(range(max_epochs), 'epoch')}; network: {net!r}\n"
+        f"{count(seeds, 'seed')} × {count(splits, 'split')} ({'; '.join(splits[:10])}); "
+        f"at most {count(max_epochs, 'epoch')}; network: {net!r}\n"
     )
     results = experiments.run(
         experiment, systems, out, on_result=_echo_trial, max_epochs=max_epochs, device=device

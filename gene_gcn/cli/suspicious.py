@@ -117,13 +117,13 @@ def _say_pairs(pairs: pd.DataFrame) -> None:
 
 def _say_duplicates(found: dict[str, int]) -> None:
     cells, groups, differing = found.values()
-    text = f"{count(range(cells), 'cell')} in {count(range(groups), 'group')}" if cells else "none"
+    text = f"{count(cells, 'cell')} in {count(groups, 'group')}" if cells else "none"
     if differing:
-        text += f"; labels differ in {count(range(differing), 'group')}"
+        text += f"; labels differ in {count(differing, 'group')}"
     say(f"Near duplicates: {text}")
 
 
 def _say_unscored(cells: int) -> None:
     if cells:
         why = "without a label, without expression, or of a type with too few cells"
-        say(f"Without a score: {count(range(cells), 'cell')} {why}")
+        say(f"Without a score: {count(cells, 'cell')} {why}")

@@ -18,7 +18,7 @@ from gene_gcn import __version__
 from gene_gcn.cells import is_anndata
 from gene_gcn.errors import Argument, ArgumentError
 
-__all__ = ["HeldOut", "ModelCard", "Provenance", "described_cells"]
+__all__ = ["HeldOut", "ModelCard", "Provenance", "described_cells", "package_versions"]
 
 LISTS = ("tissue", "organism", "assay", "disease", "authors")
 FROM_CELLS = ("tissue", "organism", "assay", "disease")  # columns of CELLxGENE's schema
@@ -236,7 +236,7 @@ class Provenance:
     @classmethod
     def now(cls, held_out: HeldOut, steps: tuple[str, ...] = ()) -> Provenance:
         """Return that of a model that is fitted today with the installed packages."""
-        return cls(_today(), _versions(), held_out, steps)
+        return cls(_today(), package_versions(PACKAGES), held_out, steps)
 
     def then(self, step: str) -> Provenance:
         """Return that of a model that is made of this one without another fit."""
@@ -270,9 +270,10 @@ def _today() -> str:
     return dt.datetime.now(dt.UTC).date().isoformat()
 
 
-def _versions() -> dict[str, str]:
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """Return the versions of this package, of Python and of other packages, as far as they are installed."""
     found = {"gene_gcn": __version__, "Python": platform.python_version()}
-    for name in PACKAGES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # installed without metadata

@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from gene_gcn.cells.label_values import labels_as_text
 from gene_gcn.cells.scale import SCALE_NAMES
-from gene_gcn.errors import ArgumentError
+from gene_gcn.errors import ArgumentError, first_few
 from gene_gcn.estimators.fitted import LinearModel
 from gene_gcn.genes.organism_of_genes import organism_of_genes
 from gene_gcn.genes.organisms import find_organism
@@ -375,7 +375,8 @@ class _Writer:
         if self.counts is not None:
             rare = [_label(self.types[k]) for k in np.flatnonzero(self.counts < FEW_CELLS)]
             if rare:
-                lines.append(f"Much about types with fewer than {FEW_CELLS} training cells: {_first(rare)}.")
+                names = first_few(rare, MOST_NAMES)
+                lines.append(f"Much about types with fewer than {FEW_CELLS} training cells: {names}.")
         if not self.is_linear:
             lines.append("How sure it is: probabilities of models trained by gradients are not calibrated.")
         yield "\n".join(f"- {line}" for line in lines) + "\n"
@@ -475,10 +476,6 @@ def _label(name: str) -> str:
 
 def _listed(values: Sequence[str]) -> str:
     return ", ".join(map(_md, values))
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
 
 
 def _list(rows: Sequence[tuple[str, str]]) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gene_gcn import __version__
 from gene_gcn.cells.scale import SCALE_NAMES
+from gene_gcn.estimators.card import package_versions
 from gene_gcn.estimators.fitted import LinearModel
 
 if TYPE_CHECKING:
@@ -104,7 +102,7 @@ class ModelUsed:
             is_linear=isinstance(model, LinearModel),
             imputes=clf.imputer_ is not None,
             settings=tuple(_settings(clf)),
-            versions=tuple(_versions()),
+            versions=tuple(package_versions(PACKAGES).items()),
         )
 
 
@@ -137,13 +135,3 @@ def _is_same(value: Any, default: Any) -> bool:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
-
-
-def _versions() -> list[tuple[str, str]]:
-    found = [("gene_gcn", __version__), ("Python", platform.python_version())]
-    for name in PACKAGES:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:  # installed without metadata
-            continue
-    return found

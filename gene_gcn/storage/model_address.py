@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.download import base_url
 
-__all__ = ["Address", "HubAddress", "WebAddress", "parse_address"]
+__all__ = ["Address", "HubAddress", "WebAddress", "is_commit", "is_sha256", "parse_address"]
 
 HUB = "hf://"
 MIRRORS = ("GENE_GCN_HF_URL", "HF_ENDPOINT")  # environment variables; the first that is set counts
@@ -21,8 +21,6 @@ MAIN = "main"  # the branch of a repository that is meant if none is named
 
 _NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)  # what the Hub accepts
 _REVISION = re.compile(r"(?!.*\.\.)[\w.\-/+]{1,200}", re.ASCII)
-_COMMIT = re.compile("[0-9a-f]{40}")
-_SHA256 = re.compile("[0-9a-f]{64}")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -52,7 +50,7 @@ class HubAddress:
     @property
     def is_pinned(self) -> bool:
         """Whether the revision is a commit, which never changes."""
-        return _COMMIT.fullmatch(self.revision) is not None
+        return is_commit(self.revision)
 
     def url(self, file: str, revision: str | None = None) -> str:
         """Return the address of a file by the Hub's resolve protocol, at the endpoint in use."""
@@ -100,6 +98,14 @@ class WebAddress:
         return self.source if self.sha256 is None else f"{self.source}#sha256={self.sha256}"
 
 
+def is_commit(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{40}", text) is not None
+
+
+def is_sha256(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
 Address: TypeAlias = "HubAddress | WebAddress"
 
 
@@ -141,7 +147,7 @@ def _web_address(text: str) -> WebAddress:
         problem = " is not a web address, or has a user name in it, which everybody would see."
         raise ArgumentError("path", f"{text.rpartition('@')[2]!r:.200}{problem}")
     name, _, value = parts.fragment.partition("=")
-    if parts.fragment and not (name == "sha256" and _SHA256.fullmatch(value.lower())):
+    if parts.fragment and not (name == "sha256" and is_sha256(value.lower())):
         problem = " ends in what is not #sha256= and 64 hexadecimal digits."
         raise ArgumentError("path", f"{text!r:.200}{problem}")
     if parts.scheme == "http" and not value and parts.hostname not in _LOOPBACK:

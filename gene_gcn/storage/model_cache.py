@@ -19,6 +19,7 @@ from pathlib import Path
 from gene_gcn.errors import ArgumentError, first_few
 from gene_gcn.storage import cache
 from gene_gcn.storage.atomic_folder import replacing_folder
+from gene_gcn.storage.model_address import is_commit, is_sha256
 from gene_gcn.storage.model_manifest import (
     FILES,
     LARGEST_MANIFEST,
@@ -131,7 +132,7 @@ def remove_models(pattern: str) -> list[CachedModel]:
     Raises
     ------
     ArgumentError
-        There is no such model.
+        No model matches.
     """
     models = cached_models()
     chosen = [model for model in models if fnmatch.fnmatchcase(model.source, pattern)]
@@ -166,7 +167,7 @@ def _latest_path(source: str, revision: str) -> Path:
 
 
 def _is_version(text: str) -> bool:
-    return re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", text) is not None
+    return is_commit(text) or is_sha256(text)
 
 
 def _read_record(path: Path) -> CachedModel | None:

@@ -129,10 +129,7 @@ def write_model(
     if card is not None:
         contents[CARD_FILE] = card().encode()
     contents[MANIFEST_FILE] = manifest_of(contents)
-    if is_zip_path(target):
-        write_zip(target, contents)
-        return
-    replace_folder(target, contents, lambda: check_destination(path))  # it may have changed meanwhile
+    _write_files(path, contents)
 
 
 def read_model(
@@ -198,14 +195,19 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 def copy_model(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
     """Copy a model folder to another one, or to a .zip, whole or not at all; see `write_model`."""
     check_destination(path)
-    place, target = Path(folder), Path(path).expanduser().resolve()
+    place = Path(folder)
     files = _read_manifest(place / MANIFEST_FILE)
     contents = {name: _read_checked(place / name, entry) for name, entry in files.items()}
     contents[MANIFEST_FILE] = (place / MANIFEST_FILE).read_bytes()
+    _write_files(path, contents)
+
+
+def _write_files(path: str | os.PathLike[str], contents: Mapping[str, bytes]) -> None:
+    target = Path(path).expanduser().resolve()
     if is_zip_path(target):
         write_zip(target, contents)
-        return
-    replace_folder(target, contents, lambda: check_destination(path))
+    else:
+        replace_folder(target, contents, lambda: check_destination(path))  # it may have changed meanwhile
 
 
 def read_card(folder: str | os.PathLike[str]) -> str | None:

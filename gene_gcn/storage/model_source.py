@@ -7,7 +7,6 @@ others are held to it while they arrive. Nothing is in the cache before all of i
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from gene_gcn.errors import ArgumentError, OfflineWarning, warn
 from gene_gcn.storage import download
 from gene_gcn.storage.content_checks import is_html
 from gene_gcn.storage.download import Answered, ProgressBar
-from gene_gcn.storage.model_address import HubAddress, WebAddress, parse_address
+from gene_gcn.storage.model_address import HubAddress, WebAddress, is_commit, parse_address
 from gene_gcn.storage.model_cache import CachedModel, add_model, get_model, latest_model
 from gene_gcn.storage.model_folder import is_zip_path
 from gene_gcn.storage.model_manifest import (
@@ -36,7 +35,6 @@ __all__ = ["local_model", "pull"]
 COMMIT = "x-repo-commit"  # headers of the Hub
 FILE_ETAG = "x-linked-etag"
 REMEDY = "go online once, or download the model elsewhere and pass its folder"
-_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @contextmanager
@@ -93,7 +91,7 @@ def _pull_from_hub(address: HubAddress, progress: bool | ProgressBar) -> CachedM
                 _refuse_hub(address, token, error)
             return _fall_back(address.source, address.revision, error)
         commit = answer.headers.get(COMMIT, "")
-        if not _COMMIT.fullmatch(commit):
+        if not is_commit(commit):
             text = f"{address} does not say which commit it is; is {address.url('')} a mirror of the Hub?"
             raise DownloadError(text)
         _check_commit(address, address.revision if address.is_pinned else commit, answer)
@@ -221,7 +219,7 @@ def _refuse_page(url: str, file: Path) -> None:
 
 
 def _is_refused(error: DownloadError) -> bool:
-    """Return whether the host answered that there is no such file for this user."""
+    """Return whether the host refuses the file to this user, or does not have it."""
     return error.missing or "access is denied" in str(error)
 
 
