@@ -37,7 +37,7 @@ from gene_gcn.storage.model_manifest import (
     parse_json,
     parse_manifest,
 )
-from gene_gcn.storage.model_zip import ENDING, is_model_zip, unpacked, write_zip
+from gene_gcn.storage.model_zip import ENDING, is_model_zip, write_zip
 
 __all__ = [
     "TensorSpec",
@@ -135,7 +135,7 @@ def write_model(
 def read_model(
     path: str | os.PathLike[str], check: Check | None = None
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Read a model folder, or a zip archive of one, without running code from it.
+    """Read a model folder, without running code from it; `local_model` finds what is elsewhere.
 
     All files are compared with the manifest before anything is built. If another process replaces the model
     meanwhile, the old or the new one is read, never a mixture. If a save was killed after it had moved the
@@ -144,7 +144,7 @@ def read_model(
     Parameters
     ----------
     path : str or path
-        What `write_model` wrote.
+        A folder that `write_model` wrote.
     check : callable, optional
         Called with the config and the form of each tensor before tensors are read; raises an ArgumentError
         where they do not fit.
@@ -163,9 +163,6 @@ def read_model(
         If it is not a model of this package, has another format version, or is damaged.
     """
     folder = Path(path).expanduser()
-    if is_zip_path(folder) and folder.is_file():
-        with unpacked(folder) as place:
-            return _read_folder(path, place, check)
     for _ in range(ATTEMPTS_WITHOUT_LOCK):
         before = _stamp(folder)
         try:

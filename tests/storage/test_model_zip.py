@@ -14,12 +14,18 @@ from shared_models import make_model
 from gene_gcn.errors import ArgumentError
 from gene_gcn.storage.model_folder import read_model, write_model
 from gene_gcn.storage.model_manifest import manifest_of
+from gene_gcn.storage.model_source import local_model
 from gene_gcn.storage.model_zip import is_model_zip, unpack, unpacked, write_zip
 
 
 @pytest.fixture
 def files(tmp_path):
     return make_model(tmp_path / "model")
+
+
+def read(path):
+    with local_model(path) as folder:
+        return read_model(folder)
 
 
 def archive_of(path, members, **options):
@@ -50,7 +56,7 @@ def test_models_are_written_to_and_read_from_archives(tmp_path):
     path = tmp_path / "deep" / "model.zip"
     write_model(path, {"n": 1}, {})
     write_model(path, {"n": 2}, {})  # replaced
-    assert read_model(path)[0] == {"n": 2} and os.listdir(path.parent) == ["model.zip"]
+    assert read(path)[0] == {"n": 2} and os.listdir(path.parent) == ["model.zip"]
 
 
 def test_only_models_are_replaced(tmp_path):
@@ -64,7 +70,7 @@ def test_archives_that_file_managers_make(files, tmp_path):
     members = [(f"my model/{name}", data) for name, data in files.items()]
     members += [("my model/", ""), ("__MACOSX/my model/._config.json", "x"), ("my model/.DS_Store", "x")]
     path = archive_of(tmp_path / "model.zip", members, compression=zipfile.ZIP_DEFLATED)
-    assert read_model(path)[0] == {"number": 1.0}
+    assert read(path)[0] == {"number": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_what_is_refused(files, tmp_path, change, match):
     path = archive_of(tmp_path / "model.zip", change(list(files.items())))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ArgumentError, match=match):
-        read_model(path)
+        read(path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -112,7 +118,7 @@ def test_a_manifest_that_never_ends_is_not_read(files, tmp_path):
     members = [(n, d) for n, d in files.items() if n != "manifest.json"] + [("manifest.json", bytes(10**8))]
     path = archive_of(tmp_path / "model.zip", members, compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(ArgumentError, match="has more than 65,536 bytes"):
-        read_model(path)
+        read(path)
 
 
 def test_every_cut_and_flipped_byte_is_refused(files, tmp_path):
@@ -122,12 +128,12 @@ def test_every_cut_and_flipped_byte_is_refused(files, tmp_path):
     for at in range(0, len(data), max(1, len(data) // 60)):
         path.write_bytes(data[:at])
         with pytest.raises(ArgumentError):
-            read_model(path)
+            read(path)
         flipped = bytearray(data)
         flipped[at] ^= 0xFF
         path.write_bytes(flipped)
         with suppress(ArgumentError):  # a flipped byte of a time changes nothing
-            assert read_model(path)[0] == {"number": 1.0}
+            assert read(path)[0] == {"number": 1.0}
 
 
 def test_encrypted_members_are_refused(files, tmp_path):
@@ -142,4 +148,4 @@ def test_encrypted_members_are_refused(files, tmp_path):
         at = data.find(b"PK\x01\x02", at + 4)
     (tmp_path / "model.zip").write_bytes(data)
     with pytest.raises(ArgumentError, match="is not a zip archive that can be read"):
-        read_model(tmp_path / "model.zip")
+        read(tmp_path / "model.zip")
